@@ -1,0 +1,58 @@
+/* dual.h - derivatives: a graph goes in, a graph comes out. Knows nothing of LLVM, nor of eager tensors.
+ *
+ * Two passes append to an expanded graph (ebb_expand) through the deriving door; everything else is made of them:
+ *   ebb_jvp_nodes   forward: dual numbers. The tangent of each node, in order.
+ *   ebb_vjp_nodes   reverse: the adjoint loop. The cotangent of each node, in reverse order.
+ * Because both take and give ids of the same graph, any nesting is a second call, and perturbations cannot be confused:
+ * each call has its own table of tangents, nothing is stored in nodes. EBB_ABSENT is the symbolic zero everywhere.
+ *
+ * Each operation gives one derivative and no more, by family (jit/graph/ops.def): partial_<name> (smooth.c),
+ * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). Start reading at rules.h, then forward.c. */
+#ifndef EBB_DUAL_H
+#define EBB_DUAL_H
+
+#include "jit/graph/graph.h"
+
+/* dy[j] = tangent of node y[j], when node x[i] (any nodes, also intermediate ones) has tangent dx[i] of the same type
+ * (EBB_ABSENT: zero). */
+bool ebb_jvp_nodes(ebb_graph *g, int n, const ebb_id *x, const ebb_id *dx, int m, const ebb_id *y, ebb_id *dy);
+
+/* dx[i] = cotangent of node x[i], when node y[j] has cotangent ct[j] of y's type; EBB_ABSENT where no path leads from x
+ * to any y. x may name intermediate nodes; the same node twice gets the full cotangent twice. */
+bool ebb_vjp_nodes(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, int n, const ebb_id *x, ebb_id *dx);
+
+/* ---- functions to functions ----
+ * `f`: any recorded graph. Its first spec->results outputs are results; the others are state, which every transform
+ * passes through exactly once, after its own results. wrt names parameters; each must be f32 or f64. */
+typedef struct ebb_dual_spec {
+    int nwrt;
+    const int *wrt; /* nwrt 0: parameter 0 */
+    int results;    /* 0: all outputs */
+    bool value;     /* grad, hvp, hessian: give the value too, first */
+} ebb_dual_spec;
+
+/* In: f's. Out: [value,] cotangent of each wrt (zeros where unconnected), state. f's result 0 must be a scalar of a
+ * float dtype; other results are auxiliary: given (after the value) if spec->value. */
+ebb_graph *ebb_grad_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's, then one tangent per wrt. Out: results, then their tangents, state. */
+ebb_graph *ebb_jvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's, then one cotangent per result. Out: results, then the cotangent of each wrt, state. */
+ebb_graph *ebb_vjp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* Forward over reverse. In: f's, then one direction per wrt. Out: [value, gradients,] Hessian-vector product per wrt,
+ * state. */
+ebb_graph *ebb_hvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's. Out: [value, gradients,] for each pair (i, j) of wrt, row by row, the block of shape xi + xj, state. */
+ebb_graph *ebb_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* Two programs: *primal has f's inputs and gives results, then residuals, then state; *linear takes the residuals, then
+ * one tangent per wrt, and gives the tangents of the results. For many directions from one primal. */
+bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_graph **primal, ebb_graph **linear,
+                         ebb_diag *diag);
+/* The transpose of a program linear in its wrt parameters. In: the other parameters, then one cotangent per result.
+ * Out: the cotangent of each wrt. An error names the first operation that is not linear. */
+ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+
+/* For tests: EBB_MUTATE. The k-th derivative rule (0-based, in ops.def's order) gives the wrong sign; -1: none. */
+extern int ebb_dual_mutate;
+int ebb_dual_rules(void); /* how many there are */
+
+#endif

@@ -1,0 +1,58 @@
+/* guard.c - what a selection has let through stays guarded.
+ *
+ * A selection passes a derivative as select(c, u, 0). Multiplied by a slope, that is wrong where the branch was not
+ * taken: the slope may be infinite there, and 0 * inf is NaN. So the slope goes inside, select(c, u * d, 0), and so
+ * does all that handles elements one by one. Then where(x > 0, sqrt(x), 0) has the derivative 0 at 0, in both
+ * directions and in every nesting, and programs without selections pay nothing.
+ *
+ * Invariant: guards do not nest, as two of them become one with the conjunction of their conditions. */
+#include "dual/rules.h"
+
+bool ebb_is_zero(const ebb_graph *g, ebb_id id) {
+    double value;
+    return ebb_is_scalar_constant(g, id, &value) && value == 0;
+}
+
+bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u) {
+    if (t <= EBB_ABSENT || ebb_op_of(b->graph, t) != EBB_OP_select) return false;
+    ebb_primal p = ebb_primal_of(b->graph, t);
+    *c = p.x[0];
+    *u = p.x[1];
+    if (ebb_is_zero(b->graph, p.x[2])) return true;
+    if (!ebb_is_zero(b->graph, p.x[1])) return false;
+    *c = ebb_g_logical_not(b, p.x[0]);
+    *u = p.x[2];
+    return true;
+}
+
+ebb_id ebb_guarded(ebb_builder *b, ebb_id c, ebb_id t) {
+    ebb_id inner, u;
+    if (!ebb_split_guard(b, t, &inner, &u)) return ebb_g_select(b, c, t, ebb_g_full_like(b, t, 0));
+    return ebb_g_select(b, ebb_g_logical_and(b, c, inner), u, ebb_g_full_like(b, u, 0));
+}
+
+ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t) {
+    if (s != EBB_ABSENT && t != EBB_ABSENT) return ebb_g_select(b, c, s, t);
+    if (s != EBB_ABSENT) return ebb_guarded(b, c, s);
+    return t != EBB_ABSENT ? ebb_guarded(b, ebb_g_logical_not(b, c), t) : EBB_ABSENT;
+}
+
+ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d) {
+    ebb_id c, u;
+    return ebb_split_guard(b, t, &c, &u) ? ebb_guarded(b, c, ebb_g_mul(b, u, d)) : ebb_g_mul(b, t, d);
+}
+
+static bool is_not(const ebb_graph *g, ebb_id c, ebb_id d) {
+    return c > EBB_ABSENT && ebb_op_of(g, c) == EBB_OP_logical_not && ebb_operands(g, c)[0] == d;
+}
+
+/* A sum is there where one of its terms is. */
+ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t) {
+    ebb_id c, d, u, v;
+    if (s == EBB_ABSENT) return t;
+    if (t == EBB_ABSENT) return s;
+    if (!ebb_split_guard(b, s, &c, &u) || !ebb_split_guard(b, t, &d, &v)) return ebb_g_add(b, s, t);
+    if (c == d) return ebb_guarded(b, c, ebb_g_add(b, u, v));
+    if (is_not(b->graph, c, d) || is_not(b->graph, d, c)) return ebb_g_select(b, c, u, v);
+    return ebb_guarded(b, ebb_g_logical_or(b, c, d), ebb_g_add(b, s, t));
+}

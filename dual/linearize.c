@@ -1,0 +1,222 @@
+/* linearize.c - the two halves of a derivative as programs of their own: linearize splits f's tangent from its value,
+ * transpose turns a linear program round.
+ *
+ * Both derive inside one graph, then cut the part they want out of it with extract. */
+#include "dual/transform.h"
+
+/* ---- cutting ---- */
+
+static void mark_needed(const ebb_graph *g, uint8_t *needed, const ebb_id *map) {
+    for (ebb_id id = g->count - 1; id > 0; id--) {
+        if (!needed[id] || map[id] != EBB_ABSENT) continue;
+        const ebb_id *x = ebb_operands(g, id);
+        for (int i = 0; i < g->node[id].arity; i++)
+            needed[x[i]] = 1;
+    }
+}
+
+static ebb_id copy_node(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map) {
+    ebb_primal p = ebb_primal_of(g, id);
+    ebb_application app = ebb_application_of(g, id);
+    if (p.op == EBB_OP_input) {
+        ebb_fail(to->diag, EBB_INTERNAL_ERROR, app.site, "a part of %s needs a parameter that it is not given",
+                 g->name);
+        return EBB_POISON;
+    }
+    for (int i = 0; i < p.arity; i++)
+        p.x[i] = map[p.x[i]];
+    return ebb_graph_keep_site(to, g, &app.site) ? ebb_derive(to, &app, p.arity, p.x) : EBB_POISON;
+}
+
+static bool copy_part(ebb_graph *to, const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out,
+                      ebb_id *map, uint8_t *needed) {
+    for (int k = 0; k < nin; k++) {
+        ebb_site site = g->site[in[k]];
+        if (!ebb_graph_keep_site(to, g, &site)) return false;
+        map[in[k]] = ebb_add_input(to, ebb_type_of(g, in[k]), site);
+        if (map[in[k]] == EBB_POISON) return false;
+    }
+    for (int j = 0; j < nout; j++)
+        needed[out[j]] = 1;
+    mark_needed(g, needed, map);
+    for (ebb_id id = 1; id < g->count; id++) {
+        if (!needed[id] || map[id] != EBB_ABSENT) continue;
+        map[id] = copy_node(to, g, id, map);
+        if (map[id] == EBB_POISON) return false;
+    }
+    for (int j = 0; j < nout; j++)
+        if (!ebb_add_output(to, map[out[j]])) return false;
+    return true;
+}
+
+/* The part of g that computes nodes out[] from nodes in[], as a program with just these parameters and results. */
+static ebb_graph *extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out) {
+    const ebb_allocator *a = g->allocator;
+    ebb_id *map = ebb_mem_new(a, (size_t)g->count, sizeof *map);
+    uint8_t *needed = ebb_mem_new(a, (size_t)g->count, sizeof *needed);
+    ebb_graph *to = map && needed ? ebb_graph_new(a, g->diag, g->name) : NULL, *done = NULL;
+    if (!to) ebb_fail_memory(g->diag);
+    if (to && copy_part(to, g, nin, in, nout, out, map, needed)) done = ebb_expand(to, false, NULL, g->diag);
+    ebb_graph_release(to);
+    ebb_mem_free(a, map);
+    ebb_mem_free(a, needed);
+    return done;
+}
+
+/* ---- which nodes depend on what ---- */
+
+enum { ON_WRT = 1, ON_INPUT = 2, NEEDED = 4, RESIDUAL = 8 };
+
+/* Marks by operand: ON_WRT below x[], ON_INPUT below any parameter or random draw. NULL: no memory. */
+static uint8_t *dependence(const ebb_graph *g, int n, const ebb_id *x) {
+    uint8_t *mark = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *mark);
+    if (!mark) return ebb_fail_memory(g->diag), NULL;
+    for (int k = 0; k < g->inputs; k++)
+        mark[g->input[k]] = ON_INPUT;
+    for (int i = 0; i < n; i++)
+        mark[x[i]] |= ON_WRT;
+    for (ebb_id id = 1; id < g->count; id++) {
+        const ebb_id *operand = ebb_operands(g, id);
+        for (int i = 0; i < g->node[id].arity; i++)
+            mark[id] |= mark[operand[i]] & (ON_WRT | ON_INPUT);
+    }
+    return mark;
+}
+
+/* ---- linearize ---- */
+
+/* A residual is what the linear part reads of the primal: it depends on a parameter, but on no tangent. What depends on
+ * neither is computed again where it is read. Returns how many there are. */
+static int mark_residuals(const ebb_graph *g, uint8_t *mark, int nout, const ebb_id *out) {
+    int count = 0;
+    for (int j = 0; j < nout; j++)
+        mark[out[j]] |= NEEDED;
+    for (ebb_id id = g->count - 1; id > 0; id--) {
+        if ((mark[id] & (NEEDED | ON_INPUT)) != (NEEDED | ON_INPUT)) continue;
+        const ebb_id *x = ebb_operands(g, id);
+        for (int i = 0; (mark[id] & ON_WRT) && i < g->node[id].arity; i++)
+            mark[x[i]] |= NEEDED;
+        if (mark[id] & ON_WRT) continue;
+        mark[id] |= RESIDUAL;
+        count++;
+    }
+    return count;
+}
+
+/* list = results, residuals, state: what the primal gives; then, in state's place, the tangents: what the linear part
+ * takes is residuals, tangents. */
+static bool split(ebb_work *w, const uint8_t *mark, int residuals, ebb_id *list, ebb_graph **primal,
+                  ebb_graph **linear) {
+    ebb_graph *g = w->b.graph;
+    ebb_id *residual = list + w->results, *rest = residual + residuals;
+    int state = w->outputs - w->results, parameters = g->inputs - w->n;
+    for (int j = 0; j < w->results; j++)
+        list[j] = w->y[j];
+    for (ebb_id id = 1, k = 0; id < g->count; id++)
+        if (mark[id] & RESIDUAL) residual[k++] = id;
+    for (int j = 0; j < state; j++)
+        rest[j] = w->y[w->results + j];
+    *primal = extract(g, parameters, g->input, w->results + residuals + state, list);
+    for (int i = 0; i < w->n; i++)
+        rest[i] = w->v[i];
+    *linear = *primal ? extract(g, residuals + w->n, residual, w->results, w->dy) : NULL;
+    return *linear != NULL;
+}
+
+static bool linearize(ebb_work *w, ebb_graph **primal, ebb_graph **linear) {
+    ebb_graph *g = w->b.graph;
+    uint8_t *mark = dependence(g, w->n, w->v);
+    if (!mark) return false;
+    int residuals = mark_residuals(g, mark, w->results, w->dy);
+    ebb_id *list = ebb_mem_new(g->allocator, (size_t)w->outputs + (size_t)residuals + (size_t)w->n, sizeof *list);
+    bool ok = list ? split(w, mark, residuals, list, primal, linear) : ebb_fail_memory(g->diag);
+    ebb_mem_free(g->allocator, list);
+    ebb_mem_free(g->allocator, mark);
+    return ok;
+}
+
+bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_graph **primal, ebb_graph **linear,
+                         ebb_diag *diag) {
+    ebb_work w;
+    *primal = *linear = NULL;
+    bool ok = ebb_start(&w, "linearize", f, spec, diag) && ebb_more_inputs(&w, w.n, w.x, w.v) &&
+              ebb_jvp_nodes(w.b.graph, w.n, w.x, w.v, w.results, w.y, w.dy) && ebb_fill(&w, w.results, w.y, w.dy) &&
+              linearize(&w, primal, linear);
+    ebb_abandon(&w);
+    if (ok) return true;
+    ebb_graph_release(*primal);
+    *primal = NULL;
+    return false;
+}
+
+/* ---- transpose ---- */
+
+/* Whether every float operand depends on wrt or is zero: a constant would make the operation affine. */
+static bool no_constant_part(const ebb_graph *g, const ebb_primal *p, const uint8_t *mark) {
+    for (int i = 0; i < p->arity; i++)
+        if (ebb_is_float(ebb_dtype_at(g, p->x[i])) ? !(mark[p->x[i]] & ON_WRT) && !ebb_is_zero(g, p->x[i])
+                                                   : mark[p->x[i]] & ON_WRT)
+            return false;
+    return ebb_is_float(ebb_dtype_at(g, p->y));
+}
+
+/* Whether a node that depends on wrt is linear in what depends on it. */
+static bool is_linear(const ebb_graph *g, ebb_id id, const uint8_t *mark) {
+    ebb_primal p = ebb_primal_of(g, id);
+    switch (ebb_op_table[p.op].family) {
+    case EBB_LEAF:
+        return p.op == EBB_OP_input;
+    case EBB_LINEAR:
+        return no_constant_part(g, &p, mark);
+    case EBB_BILINEAR:
+        return !(mark[p.x[0]] & mark[p.x[1]] & ON_WRT);
+    case EBB_SMOOTH:
+        return p.op == EBB_OP_div && !(mark[p.x[1]] & ON_WRT); /* in its numerator */
+    case EBB_STEP:
+    case EBB_SELECTION:
+    case EBB_MACRO:
+    case EBB_REGION:
+        return false;
+    }
+    return false;
+}
+
+static bool check_linear(ebb_work *w, const uint8_t *mark) {
+    const ebb_graph *g = w->b.graph;
+    for (ebb_id id = 1; id < g->count; id++)
+        if ((mark[id] & ON_WRT) && !is_linear(g, id, mark))
+            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[id], "transpose: %s is not linear: %s at %%%d", g->name,
+                            ebb_op_table[ebb_op_of(g, id)].name, (int)id);
+    for (int j = 0; j < w->results; j++)
+        if (!(mark[w->y[j]] & ON_WRT) && !ebb_is_zero(g, w->y[j]))
+            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[j]],
+                            "transpose: %s is not linear: result %d does not depend on its parameters", g->name, j);
+    return true;
+}
+
+/* Parameters: those that f is not linear in, then the cotangents. */
+static ebb_graph *turn(ebb_work *w, const uint8_t *mark) {
+    ebb_graph *g = w->b.graph, *done = NULL;
+    int own = g->inputs, nin = 0;
+    ebb_id *in = ebb_mem_new(g->allocator, (size_t)own + (size_t)w->results, sizeof *in);
+    if (!in) return ebb_fail_memory(g->diag), NULL;
+    for (int k = 0; k < own; k++)
+        if (!(mark[g->input[k]] & ON_WRT)) in[nin++] = g->input[k];
+    if (ebb_more_inputs(w, w->results, w->y, in + nin) &&
+        ebb_vjp_nodes(g, w->results, w->y, in + nin, w->n, w->x, w->dx) && ebb_fill(w, w->n, w->x, w->dx))
+        done = extract(g, nin + w->results, in, w->n, w->dx);
+    ebb_mem_free(g->allocator, in);
+    return done;
+}
+
+ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    ebb_work w;
+    ebb_graph *done = NULL;
+    if (ebb_start(&w, "transpose", f, spec, diag)) {
+        uint8_t *mark = dependence(w.b.graph, w.n, w.x);
+        if (mark && check_linear(&w, mark)) done = turn(&w, mark);
+        ebb_mem_free(w.b.graph->allocator, mark);
+    }
+    ebb_abandon(&w);
+    return done;
+}

@@ -1,0 +1,73 @@
+/* rules.h - what dual/ knows about each operation: one derivative per row of ops.def, and its kind is the row's family.
+ *
+ * smooth.c writes partials, linear.c and bilinear.c transposes, selection.c choices. Their names are pasted from the
+ * rows here, so a forgotten rule does not link. forward.c and reverse.c turn the rules into tangents and cotangents;
+ * they call them through the functions below, never by name.
+ *
+ * Invariant: a rule is asked only about operations with a float result, and only for operands that are float. Words,
+ * here and in all of dual/: x operand, y result, t tangent, ct cotangent. */
+#ifndef EBB_DUAL_RULES_H
+#define EBB_DUAL_RULES_H
+
+#include "jit/graph/build.h"
+
+/* One application of an operation in the primal. A copy, as appending may move the graph's own nodes. */
+typedef struct ebb_primal {
+    ebb_op op;
+    int arity;
+    ebb_id x[3];
+    ebb_id y;
+} ebb_primal;
+
+/* SMOOTH: dy / dx[i], written in operands and result; of y's type. */
+typedef ebb_id ebb_partial_rule(ebb_builder *b, const ebb_primal *p, int i);
+/* LINEAR, BILINEAR: the cotangent of x[i], given y's. */
+typedef ebb_id ebb_transpose_rule(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
+/* SELECTION: bool of x[0]'s shape, true where y was taken from x[0]. */
+typedef ebb_id ebb_choice_rule(ebb_builder *b, const ebb_primal *p);
+
+#define EBB_DECLARE_LEAF(name)
+#define EBB_DECLARE_STEP(name)
+#define EBB_DECLARE_LINEAR(name) ebb_transpose_rule transpose_##name;
+#define EBB_DECLARE_BILINEAR(name) ebb_transpose_rule transpose_##name;
+#define EBB_DECLARE_SMOOTH(name) ebb_partial_rule partial_##name;
+#define EBB_DECLARE_SELECTION(name) ebb_choice_rule choice_##name;
+#define EBB_DECLARE_MACRO(name)
+#define EBB_DECLARE_REGION(name)
+#define OP(name, family, access, arity, rule) EBB_DECLARE_##family(name)
+#include "jit/graph/ops.def"
+#undef OP
+
+/* ---- asking for a rule (rules.c): the one place where ebb_dual_mutate acts ---- */
+ebb_partial_rule ebb_partial;
+ebb_transpose_rule ebb_transposed;
+ebb_choice_rule ebb_choice;
+
+/* ---- what a choice means for derivatives (selection.c) ---- */
+ebb_id ebb_choice_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
+ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
+
+/* ---- shared by both directions (rules.c, between.c) ---- */
+ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y);
+ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x); /* the same operation on other operands */
+ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like);              /* t, or zeros of like's type if absent */
+
+/* ---- derivatives that a selection let through: select(c, u, 0) (guard.c) ---- */
+bool ebb_is_zero(const ebb_graph *g, ebb_id id);                         /* a constant 0, or many */
+bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u);    /* false: t is none */
+ebb_id ebb_guarded(ebb_builder *b, ebb_id c, ebb_id t);                  /* t where c, else 0 */
+ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t); /* either may be absent */
+ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d);                    /* t times slope d, under t's guard */
+ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t);                     /* either may be absent */
+
+/* The nodes that a derivative of y in x passes through: marks for ids below *limit, one past the last y. The caller
+ * frees them with the graph's allocator. NULL and an error if there is no memory, or a macro or region among them. */
+enum { EBB_IS_X = 1, EBB_FROM_X = 2, EBB_TO_Y = 4, EBB_BETWEEN = EBB_FROM_X | EBB_TO_Y };
+uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, int m, const ebb_id *y, ebb_id *limit);
+static inline bool ebb_is_between(const uint8_t *mark, ebb_id id) { return (mark[id] & EBB_BETWEEN) == EBB_BETWEEN; }
+
+/* True if every id names a node, and every t[k] that is there has node[k]'s type; `what` names t in messages. */
+bool ebb_check_pairs(const ebb_graph *g, const char *what, int n, const ebb_id *node, const ebb_id *t);
+bool ebb_check_ids(const ebb_graph *g, int n, const ebb_id *id);
+
+#endif

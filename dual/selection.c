@@ -1,0 +1,46 @@
+/* selection.c - operations that take each result element from an operand: which one, and what that means.
+ *
+ * A choice is a predicate, true where the result came from the first operand; elsewhere it came from the second one, or
+ * from a constant (relu). It is frozen when derivatives pass: they are selected, never multiplied by zero. reduce_max
+ * may have several largest elements, which share equally. */
+#include "dual/rules.h"
+
+/* A tie goes to the first operand. */
+ebb_id choice_max(ebb_builder *b, const ebb_primal *p) { return ebb_g_ge(b, p->x[0], p->x[1]); }
+ebb_id choice_min(ebb_builder *b, const ebb_primal *p) { return ebb_g_le(b, p->x[0], p->x[1]); }
+/* The slope at 0 is 0. */
+ebb_id choice_relu(ebb_builder *b, const ebb_primal *p) { return ebb_g_gt(b, p->x[0], ebb_g_full_like(b, p->x[0], 0)); }
+
+/* y, or anything of its shape, stretched over the shape of reduce_max's operand. */
+static ebb_id stretch(ebb_builder *b, const ebb_primal *p, ebb_id y) {
+    ebb_attr axes = ebb_attr_of(b->graph, p->y);
+    return ebb_g_expand_axes(b, y, ebb_shape_of(b->graph, p->x[0]), axes.n, axes.v);
+}
+
+static ebb_id reduce(ebb_builder *b, const ebb_primal *p, ebb_id x) {
+    ebb_attr axes = ebb_attr_of(b->graph, p->y);
+    return ebb_g_sum(b, x, axes.n, axes.v);
+}
+
+ebb_id choice_reduce_max(ebb_builder *b, const ebb_primal *p) { return ebb_g_eq(b, p->x[0], stretch(b, p, p->y)); }
+
+/* How many elements share a result. */
+static ebb_id sharers(ebb_builder *b, const ebb_primal *p, ebb_id chosen) {
+    return reduce(b, p, ebb_g_cast(b, chosen, ebb_dtype_at(b->graph, p->y)));
+}
+
+static bool reduces(const ebb_primal *p) { return ebb_op_table[p->op].access == EBB_REDUCE; }
+
+ebb_id ebb_choice_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
+    ebb_id second = p->arity > 1 ? t[1] : EBB_ABSENT;
+    if (t[0] == EBB_ABSENT && second == EBB_ABSENT) return EBB_ABSENT;
+    ebb_id chosen = ebb_choice(b, p);
+    ebb_id taken = ebb_select_present(b, chosen, t[0], second);
+    return reduces(p) ? ebb_g_div(b, reduce(b, p, taken), sharers(b, p, chosen)) : taken;
+}
+
+ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
+    ebb_id chosen = ebb_choice(b, p);
+    if (reduces(p)) ct = stretch(b, p, ebb_g_div(b, ct, sharers(b, p, chosen)));
+    return i == 0 ? ebb_select_present(b, chosen, ct, EBB_ABSENT) : ebb_select_present(b, chosen, EBB_ABSENT, ct);
+}

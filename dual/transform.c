@@ -1,0 +1,98 @@
+/* transform.c - the common part of the transforms: checks, parameters, zeros for what is not connected. */
+#include "dual/transform.h"
+
+#include <string.h>
+
+static bool check_results(ebb_work *w, const ebb_dual_spec *spec) {
+    const ebb_graph *g = w->b.graph;
+    w->outputs = g->outputs;
+    w->results = spec->results ? spec->results : g->outputs;
+    if (w->results >= 1 && w->results <= g->outputs) return true;
+    return ebb_fail(g->diag, EBB_VALUE_ERROR, (ebb_site){0}, "%s: %d results asked of %s, which has %d", w->verb,
+                    w->results, g->name, (int)g->outputs);
+}
+
+static bool check_parameter(ebb_work *w, int k) {
+    const ebb_graph *g = w->b.graph;
+    if (k < 0 || k >= g->inputs)
+        return ebb_fail(g->diag, EBB_INDEX_ERROR, (ebb_site){0}, "%s: %s has no parameter %d, it has %d of them",
+                        w->verb, g->name, k, (int)g->inputs);
+    ebb_id x = g->input[k];
+    if (ebb_is_float(ebb_dtype_at(g, x))) return true;
+    ebb_type type = ebb_type_of(g, x);
+    char text[EBB_TYPE_TEXT];
+    return ebb_fail(g->diag, EBB_TYPE_ERROR, g->site[x],
+                    "%s: parameter %d of %s is %s; only f32 and f64 have derivatives", w->verb, k, g->name,
+                    ebb_type_text(&type, text));
+}
+
+static bool find_parameters(ebb_work *w, const ebb_dual_spec *spec) {
+    for (int i = 0; i < w->n; i++) {
+        int k = spec->nwrt ? spec->wrt[i] : 0;
+        if (!check_parameter(w, k)) return false;
+        w->x[i] = w->b.graph->input[k];
+    }
+    return true;
+}
+
+static bool make_room(ebb_work *w) {
+    ebb_graph *g = w->b.graph;
+    w->room = ebb_mem_new(g->allocator, 3 * (size_t)w->n + 2 * (size_t)w->outputs, sizeof *w->room);
+    if (!w->room) return ebb_fail_memory(g->diag);
+    w->x = w->room;
+    w->v = w->x + w->n;
+    w->dx = w->v + w->n;
+    w->y = w->dx + w->n;
+    w->dy = w->y + w->outputs;
+    memcpy(w->y, g->output, (size_t)w->outputs * sizeof *w->y);
+    ebb_clear_outputs(g);
+    return true;
+}
+
+bool ebb_start(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    static const ebb_dual_spec none;
+    if (!spec) spec = &none;
+    *w = (ebb_work){.verb = verb, .n = spec->nwrt ? spec->nwrt : 1};
+    w->b.graph = ebb_expand(f, false, NULL, diag);
+    return w->b.graph && check_results(w, spec) && make_room(w) && find_parameters(w, spec);
+}
+
+bool ebb_more_inputs(ebb_work *w, int n, const ebb_id *like, ebb_id *in) {
+    ebb_graph *g = w->b.graph;
+    for (int i = 0; i < n; i++) {
+        if (like[i] == EBB_ABSENT)
+            return ebb_fail(g->diag, EBB_VALUE_ERROR, (ebb_site){0}, "%s: result %d of %s is absent", w->verb, i,
+                            g->name);
+        in[i] = ebb_add_input(g, ebb_type_of(g, like[i]), g->site[like[i]]);
+        if (in[i] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+bool ebb_fill(ebb_work *w, int n, const ebb_id *like, ebb_id *d) {
+    for (int i = 0; i < n; i++) {
+        if (like[i] == EBB_ABSENT || !ebb_is_float(ebb_dtype_at(w->b.graph, like[i]))) continue;
+        d[i] = ebb_present(&w->b, d[i], like[i]);
+        if (d[i] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+bool ebb_give(ebb_work *w, int n, const ebb_id *id) {
+    for (int i = 0; i < n; i++)
+        if (!ebb_add_output(w->b.graph, id[i])) return false;
+    return true;
+}
+
+void ebb_abandon(ebb_work *w) {
+    if (w->b.graph) ebb_mem_free(w->b.graph->allocator, w->room);
+    ebb_graph_release(w->b.graph);
+}
+
+ebb_graph *ebb_finish(ebb_work *w, bool ok) {
+    ebb_graph *done = NULL;
+    if (ok && ebb_give(w, w->outputs - w->results, w->y + w->results))
+        done = ebb_expand(w->b.graph, false, NULL, w->b.graph->diag);
+    ebb_abandon(w);
+    return done;
+}

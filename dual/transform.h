@@ -1,0 +1,35 @@
+/* transform.h - what the transforms share: a program at work, from f to its derivative.
+ *
+ * Each transform is a sentence: start, a few verbs, finish. A verb returns false when it failed; finish cleans up
+ * either way. */
+#ifndef EBB_DUAL_TRANSFORM_H
+#define EBB_DUAL_TRANSFORM_H
+
+#include "dual/dual.h"
+#include "dual/rules.h"
+
+typedef struct ebb_work {
+    const char *verb;     /* "grad": the name in messages */
+    ebb_builder b;        /* b.graph: f expanded, growing, without outputs; owned */
+    int n;                /* parameters that we differentiate in */
+    ebb_id *x, *v, *dx;   /* [n]: them, their directions, derivatives in them */
+    int results, outputs; /* f's outputs: results first, then state */
+    ebb_id *y, *dy;       /* [outputs]: them, their tangents or cotangents */
+    ebb_id *room;         /* the memory of all five */
+} ebb_work;
+
+bool ebb_start(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* One more parameter like each of like[], into in[]; absent for an absent one. */
+bool ebb_more_inputs(ebb_work *w, int n, const ebb_id *like, ebb_id *in);
+/* Zeros in place of what is absent, for derivatives d of or in like[]; absent still for what is not float. */
+bool ebb_fill(ebb_work *w, int n, const ebb_id *like, ebb_id *d);
+/* The next outputs. */
+bool ebb_give(ebb_work *w, int n, const ebb_id *id);
+/* The state given, dead nodes dropped; the program, or NULL if `ok` is false. Releases what w owns. */
+ebb_graph *ebb_finish(ebb_work *w, bool ok);
+void ebb_abandon(ebb_work *w); /* releases what w owns */
+
+/* dx = the gradients of the loss, result 0, checked to be a float scalar (transforms.c) */
+bool ebb_gradients(ebb_work *w);
+
+#endif

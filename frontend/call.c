@@ -1,0 +1,191 @@
+/* call.c - calling a function: with values it runs, inside a trace it becomes one call node, and open tapes record it
+ * either way.
+ *
+ * Start reading at ebb_call_n_at. */
+#include <string.h>
+
+#include "frontend/trace.h"
+
+/* One call in progress. */
+typedef struct calling {
+    ebb_context *ebb;
+    ebb_concrete *concrete;
+    ebb_tensor **arg;      /* [arguments] */
+    ebb_tensor **operand;  /* [parameters] what enters the graph: arguments and the values of bindings */
+    ebb_tensor **result;   /* [outputs of the graph] */
+    ebb_site site;
+} calling;
+
+/* The values that bindings have now. Reading shows tapes the access. */
+static bool read_operands(calling *k) {
+    const ebb_concrete *c = k->concrete;
+    for (int32_t i = 0; i < c->arguments; i++)
+        if (c->parameter[i] >= 0) k->operand[c->parameter[i]] = k->arg[i];
+    for (int32_t i = 0; i < c->bindings; i++) {
+        ebb_tensor *x = c->binding[i].tensor;
+        if (x->kind == EBB_KIND_VARIABLE) x = ebb_variable_read(x);
+        if (x->kind == EBB_KIND_POISON) return false;
+        k->operand[c->binding[i].parameter] = x;
+    }
+    return true;
+}
+
+/* ---- inside a trace: one call node ---- */
+
+static bool call_node(calling *k, ebb_trace *t, ebb_id *id) {
+    const ebb_concrete *c = k->concrete;
+    for (int32_t i = 0; i < c->graph->inputs; i++)
+        if ((id[i] = ebb_trace_id(t, k->operand[i], k->site)) == EBB_POISON) return false;
+    ebb_id call = ebb_record_call(t->graph, c->graph, c->graph->inputs, id, k->site);
+    for (int32_t j = 0; j < c->graph->outputs; j++) {
+        bool absent = c->graph->output[j] == EBB_ABSENT;
+        k->result[j] = absent ? &k->ebb->absent : ebb_trace_tensor(t, ebb_record_get(t->graph, call, j, k->site), k->site);
+        if (k->result[j]->kind == EBB_KIND_POISON) return false;
+    }
+    for (int32_t i = 0; i < c->bindings; i++)
+        if (c->binding[i].state >= 0 &&
+            ebb_trace_assign(t, c->binding[i].tensor, k->result[c->binding[i].state], k->site)->kind == EBB_KIND_POISON)
+            return false;
+    return true;
+}
+
+static bool call_traced(calling *k) {
+    ebb_trace *t = k->ebb->trace;
+    ebb_id *id = ebb_mem_new(&k->ebb->allocator, (size_t)k->concrete->graph->inputs + 1, sizeof *id);
+    bool good = id ? read_operands(k) && call_node(k, t, id) : ebb_fail_memory(&t->diag);
+    if (!good && t->diag.code != EBB_OK) ebb_fail_diag(k->ebb, &t->diag, k->site);
+    ebb_mem_free(&k->ebb->allocator, id);
+    return good;
+}
+
+/* ---- with values ---- */
+
+static void tell_tapes(calling *k) {
+    const ebb_concrete *c = k->concrete;
+    for (int32_t j = 0; j < c->results; j++)
+        if (k->result[j]->kind == EBB_KIND_ABSENT) k->result[j] = NULL;
+    ebb_tapes_record_call(k->ebb, c->graph, c->graph->inputs, k->operand, c->results, k->result, k->site);
+    for (int32_t j = 0; j < c->results; j++)
+        if (!k->result[j]) k->result[j] = &k->ebb->absent;
+}
+
+/* Under a tape the operands are kept alive for the record: a handle that only a variable holds dies with its update. */
+static bool hold_operands(calling *k) {
+    for (int32_t i = 0; i < k->concrete->graph->inputs; i++)
+        if (ebb_scope_hold(k->ebb, ebb_handle_retain(k->operand[i]))->kind == EBB_KIND_POISON) return false;
+    return true;
+}
+
+static bool call_values(calling *k, ebb_mode mode) {
+    bool listening = ebb_tapes_listening(k->ebb);
+    if (listening && (!read_operands(k) || !hold_operands(k))) return false;
+    if (!ebb_concrete_run(k->concrete, k->arg, k->result, mode, k->site)) return false;
+    if (listening) tell_tapes(k);
+    return true;
+}
+
+/* ---- the call ---- */
+
+static bool call_concrete(ebb_function *f, ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
+    ebb_context *ebb = f->context;
+    ebb_tensor *few[24];
+    size_t room = (size_t)nin + (size_t)c->graph->inputs + (size_t)c->graph->outputs + 1;
+    ebb_tensor **scratch = room <= 24 ? few : ebb_mem_new(&ebb->allocator, room, sizeof *scratch);
+    if (!scratch) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
+    calling k = {ebb, c, scratch, scratch + nin, scratch + nin + c->graph->inputs, site};
+    for (int i = 0; i < nin; i++) k.arg[i] = in[i].tensor;
+    bool good = ebb->trace ? call_traced(&k) : call_values(&k, f->mode);
+    for (int j = 0; good && j < nout; j++) out[j] = k.result[j];
+    if (scratch != few) ebb_mem_free(&ebb->allocator, scratch);
+    return good;
+}
+
+/* Eager mode: the body runs on the arguments themselves. */
+static bool call_body(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
+    ebb_context *ebb = f->context;
+    if (!ebb_function_takes(f, nin, site)) return false;
+    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, (size_t)(nin + f->results + 1), sizeof *arg), **result = arg + nin;
+    if (!arg) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
+    bool good = true;
+    for (int i = 0; i < nin && good; i++) {
+        arg[i] = ebb_function_argument(f, nin, in, i, site);
+        good = arg[i]->kind == EBB_KIND_VARIABLE || ebb_usable(ebb, arg[i], f->name, site);
+    }
+    if (good) f->body(ebb, arg, result, f->data);
+    for (int j = 0; j < f->results && good; j++) {
+        if (!result[j]) ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: the body did not set result %d", f->name, j);
+        good = result[j] && result[j]->kind != EBB_KIND_POISON;
+        if (j < nout && result[j]) out[j] = result[j];
+    }
+    ebb_mem_free(&ebb->allocator, arg);
+    return good;
+}
+
+static bool has_poison(int nin, const ebb_operand *in) {
+    for (int k = 0; k < nin; k++)
+        if (in[k].tensor && in[k].tensor->kind == EBB_KIND_POISON) return true;
+    return false;
+}
+
+void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    ebb_context *ebb = f ? f->context : ebb_current();
+    for (int j = 0; j < nout; j++) out[j] = ebb_poison_of(ebb);
+    if (!f) {
+        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_call: the function is NULL");
+        return;
+    }
+    ebb_enter(ebb);
+    if (has_poison(nin, in)) return;
+    if (nout > f->results) {
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: has %d results, %d were asked for", f->name, f->results, nout);
+        return;
+    }
+    bool good;
+    if (f->mode == EBB_EAGER && f->transform == EBB_BODY && !ebb->trace) {
+        good = call_body(f, nin, in, nout, out, site);
+    } else {
+        ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
+        good = c && call_concrete(f, c, nin, in, nout, out, site);
+    }
+    for (int j = 0; j < nout && !good; j++) out[j] = ebb_poison_of(ebb);
+}
+
+ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line) {
+    ebb_tensor *out = NULL;
+    ebb_call_n_at(f, nin, in, 1, &out, file, line);
+    return out;
+}
+
+/* ---- concrete functions in the user's hand ---- */
+
+ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    if (!f) {
+        ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "ebb_get_concrete: the function is NULL");
+        return NULL;
+    }
+    ebb_enter(f->context);
+    return has_poison(nin, in) ? NULL : ebb_function_concrete(f, nin, in, site);
+}
+
+ebb_native ebb_native_of(ebb_concrete *c) {
+    ebb_native n = {0};
+    if (!c || !ebb_concrete_compile(c, EBB_NATIVE, ebb_site_at(NULL, 0))) return n;
+    n.entry = ebb_executable_entry(c->executable);
+    n.inputs = c->sealed->inputs;
+    n.arguments = n.inputs - c->bindings;
+    n.outputs = c->sealed->outputs;
+    n.results = c->results;
+    n.work_bytes = ebb_executable_work(c->executable);
+    return n;
+}
+
+void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
+    if (!c) return;
+    for (int32_t i = 0; i < c->bindings; i++) {
+        const ebb_binding *b = &c->binding[i];
+        in[b->parameter] = b->tensor->storage->data;
+        if (b->state >= 0) ebb_variable_forget_read(b->tensor), out[b->state] = b->tensor->storage->data;
+    }
+}

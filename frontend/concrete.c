@@ -1,0 +1,259 @@
+/* concrete.c - one trace made callable: sealed, compiled at its first run, run on values.
+ *
+ * Invariant: parameters are the arguments and the bindings, in the order of graph->input; outputs are the results, then
+ * the new values of variables. A variable is updated in place iff nobody else holds its memory and no operation of the
+ * program can fail halfway; else it gets new memory, so that an error loses nothing. Start reading at ebb_concrete_run. */
+#include <string.h>
+
+#include "frontend/trace.h"
+#include "jit/eval/eval.h"
+#include "jit/graph/text.h"
+#include "jit/plan/plan.h"
+
+/* ---- life ---- */
+
+ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key) {
+    const ebb_allocator *a = &f->context->allocator;
+    ebb_concrete *c = ebb_mem_new(a, 1, sizeof *c);
+    if (!c) return NULL;
+    c->function = f;
+    c->arguments = arguments;
+    c->parameter = ebb_mem_new(a, (size_t)arguments + 1, sizeof *c->parameter);
+    c->key.word = ebb_mem_copy(a, key->word, (size_t)(key->count + 1) * sizeof *key->word);
+    c->key.count = key->count;
+    if (c->parameter && c->key.word) return c;
+    ebb_concrete_free(c);
+    return NULL;
+}
+
+void ebb_concrete_free(ebb_concrete *c) {
+    const ebb_allocator *a = &c->function->context->allocator;
+    for (int32_t i = 0; i < c->bindings; i++) ebb_handle_release(c->binding[i].tensor);
+    ebb_executable_release(c->executable);
+    ebb_graph_release(c->graph);
+    ebb_graph_release(c->sealed);
+    void *owned[] = {c->parameter, c->key.word, c->binding, c->alias, c->in, c->out, c->fresh, c->text, c};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ebb_mem_free(a, owned[i]);
+}
+
+bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count) {
+    c->binding = ebb_mem_copy(&c->function->context->allocator, binding, (size_t)(count + 1) * sizeof *binding);
+    if (!c->binding) return false;
+    c->bindings = count;
+    for (int32_t i = 0; i < count; i++) ebb_handle_retain(c->binding[i].tensor);
+    return true;
+}
+
+/* ---- sealing ---- */
+
+static bool can_fail_halfway(const ebb_graph *g) {
+    for (ebb_id id = 1; id < g->count; id++)
+        if (ebb_op_of(g, id) == EBB_OP_gather || ebb_op_of(g, id) == EBB_OP_scatter_add) return true;
+    return false;
+}
+
+bool ebb_concrete_seal(ebb_concrete *c, ebb_site site) {
+    ebb_context *ebb = c->function->context;
+    const ebb_allocator *a = &ebb->allocator;
+    ebb_diag diag = {0};
+    c->sealed = ebb_expand(c->graph, false, NULL, &diag);
+    if (!c->sealed) return ebb_fail_diag(ebb, &diag, site), false;
+    c->sealed->diag = &ebb->diag;
+    c->in = ebb_mem_new(a, (size_t)c->sealed->inputs + 1, sizeof *c->in);
+    c->out = ebb_mem_new(a, (size_t)c->sealed->outputs + 1, sizeof *c->out);
+    c->fresh = ebb_mem_new(a, (size_t)c->sealed->outputs + 1, sizeof *c->fresh);
+    c->alias = ebb_mem_new(a, (size_t)c->sealed->outputs + 1, sizeof *c->alias);
+    if (!c->in || !c->out || !c->fresh || !c->alias)
+        return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a trace", c->function->name), false;
+    for (int32_t j = 0; j < c->sealed->outputs; j++) c->alias[j] = -1;
+    for (int32_t i = 0; i < c->bindings; i++)
+        if (c->binding[i].state >= 0) c->alias[c->binding[i].state] = c->binding[i].parameter;
+    c->in_place = !can_fail_halfway(c->sealed);
+    return true;
+}
+
+/* ---- compiling ---- */
+
+static ebb_executable *compile(ebb_concrete *c, ebb_diag *diag) {
+    ebb_context *ebb = c->function->context;
+    ebb_plan *plan = ebb_plan_new(c->sealed, &(ebb_plan_options){.alias = c->alias}, diag);
+    if (!plan) return NULL;
+    ebb_compile_options options = {.name = c->function->name, .dump_folder = ebb->options.dump_folder,
+                                   .log = ebb->options.log, .log_self = ebb->options.log_self};
+    ebb_executable *x = ebb_compile(plan, &options, diag);
+    ebb_plan_free(plan);
+    return x;
+}
+
+static void say(ebb_context *ebb, const char *text) {
+    if (ebb->options.log) ebb->options.log(ebb->options.log_self, text);
+}
+
+bool ebb_concrete_compile(ebb_concrete *c, ebb_mode mode, ebb_site site) {
+    ebb_context *ebb = c->function->context;
+    if (c->executable || (c->tried && mode != EBB_NATIVE)) return true;
+    ebb_diag diag = {0};
+    c->executable = compile(c, &diag);
+    c->tried = true;
+    if (c->executable) return true;
+    c->refusal = diag.code;
+    if (mode != EBB_NATIVE && diag.code == EBB_UNAVAILABLE) return say(ebb, diag.message), true;
+    return ebb_fail_diag(ebb, &diag, site), false;
+}
+
+/* ---- running ---- */
+
+/* A variable's memory can be written iff only the variable holds it; its cached read handle is ours to drop. */
+static bool sole_holder(ebb_tensor *v) {
+    if (v->read && v->read->references == 1) ebb_variable_forget_read(v);
+    return v->storage->references == 1;
+}
+
+static bool point_inputs(ebb_concrete *c, ebb_tensor *const *arg) {
+    for (int32_t k = 0; k < c->arguments; k++)
+        if (c->parameter[k] >= 0) c->in[c->parameter[k]] = arg[k]->storage->data;
+    for (int32_t i = 0; i < c->bindings; i++) c->in[c->binding[i].parameter] = c->binding[i].tensor->storage->data;
+    return true;
+}
+
+static bool new_storage(ebb_concrete *c, int32_t j, ebb_site site) {
+    ebb_context *ebb = c->function->context;
+    int64_t bytes = 0;
+    ebb_type type = ebb_type_of(c->sealed, c->sealed->output[j]);
+    ebb_type_bytes(&type, &bytes);
+    c->fresh[j] = ebb_storage_new(ebb, (size_t)bytes);
+    if (!c->fresh[j]) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for result %d", c->function->name, (int)j), false;
+    c->out[j] = c->fresh[j]->data;
+    return true;
+}
+
+static bool point_outputs(ebb_concrete *c, ebb_site site) {
+    for (int32_t j = 0; j < c->sealed->outputs; j++) c->fresh[j] = NULL, c->out[j] = NULL;
+    for (int32_t i = 0; i < c->bindings; i++) {
+        const ebb_binding *b = &c->binding[i];
+        if (b->state >= 0 && c->in_place && sole_holder(b->tensor)) c->out[b->state] = b->tensor->storage->data;
+    }
+    for (int32_t j = 0; j < c->sealed->outputs; j++)
+        if (!c->out[j] && c->sealed->output[j] != EBB_ABSENT && !new_storage(c, j, site)) return false;
+    return true;
+}
+
+static bool work_room(ebb_context *ebb, int64_t bytes) {
+    if ((size_t)bytes <= ebb->work_bytes) return true;
+    ebb_mem_free(&ebb->allocator, ebb->work);
+    ebb->work_bytes = 0;
+    ebb->work = ebb_mem_new(&ebb->allocator, (size_t)bytes + 64, 1);
+    if (ebb->work) ebb->work_bytes = (size_t)bytes;
+    return ebb->work != NULL;
+}
+
+static void *work_aligned(const ebb_context *ebb) { return (void *)(((uintptr_t)ebb->work + 63) & ~(uintptr_t)63); }
+
+static bool run_native(ebb_concrete *c, ebb_diag *diag) {
+    ebb_context *ebb = c->function->context;
+    if (!work_room(ebb, ebb_executable_work(c->executable))) return ebb_fail_memory(diag);
+    int code = ebb_executable_entry(c->executable)(c->in, c->out, work_aligned(ebb));
+    if (code == EBB_OK) return true;
+    const ebb_rt_fault_info *fault = ebb_rt_fault();
+    return ebb_fail(diag, (ebb_code)code, (ebb_site){NULL, 0}, "%s: %s: index %lld at position %lld is outside [0, %lld)",
+                    c->function->name, ebb_op_table[fault->op].name, (long long)fault->index, (long long)fault->position,
+                    (long long)fault->size);
+}
+
+/* New values move into their variables. */
+static void commit_states(ebb_concrete *c) {
+    for (int32_t i = 0; i < c->bindings; i++) {
+        ebb_tensor *v = c->binding[i].tensor;
+        int32_t j = c->binding[i].state;
+        if (j < 0) continue;
+        ebb_variable_forget_read(v);
+        if (!c->fresh[j]) continue;
+        ebb_storage_release(c->function->context, v->storage);
+        v->storage = c->fresh[j];
+        c->fresh[j] = NULL;
+    }
+}
+
+static bool give_results(ebb_concrete *c, ebb_tensor **results, ebb_site site) {
+    ebb_context *ebb = c->function->context;
+    bool good = true;
+    for (int32_t j = 0; j < c->results; j++) {
+        ebb_id id = c->sealed->output[j];
+        ebb_type type = ebb_type_of(c->sealed, id);
+        results[j] = id == EBB_ABSENT ? &ebb->absent : ebb_tensor_of_storage(ebb, &type, c->fresh[j], site);
+        c->fresh[j] = NULL;
+        good = good && results[j]->kind != EBB_KIND_POISON;
+    }
+    return good;
+}
+
+static void drop_fresh(ebb_concrete *c) {
+    for (int32_t j = 0; j < c->sealed->outputs; j++)
+        if (c->fresh[j]) ebb_storage_release(c->function->context, c->fresh[j]), c->fresh[j] = NULL;
+}
+
+bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **results, ebb_mode mode, ebb_site site) {
+    ebb_context *ebb = c->function->context;
+    ebb_diag diag = {0};
+    if (mode != EBB_EAGER && !ebb_concrete_compile(c, mode, site)) return false;
+    bool good = point_outputs(c, site) && point_inputs(c, arg);
+    if (good)
+        good = c->executable && mode != EBB_EAGER ? run_native(c, &diag)
+                                                  : ebb_eval_graph(c->sealed, NULL, c->in, c->out, &ebb->allocator, &diag);
+    if (!good && diag.code != EBB_OK) ebb_fail_diag(ebb, &diag, site);
+    if (good) commit_states(c);
+    good = good && give_results(c, results, site);
+    drop_fresh(c);
+    return good;
+}
+
+/* ---- reading ---- */
+
+bool ebb_concrete_is_native(const ebb_concrete *c) {
+    if (!c) return false;
+    ebb_concrete_compile((ebb_concrete *)c, EBB_COMPILED, ebb_site_at(NULL, 0));
+    return c->executable != NULL;
+}
+
+static const char *replace_text(ebb_concrete *c, char *text) {
+    ebb_mem_free(&c->function->context->allocator, c->text);
+    c->text = text;
+    return text ? text : "";
+}
+
+const char *ebb_concrete_text(const ebb_concrete *c) {
+    if (!c) return "";
+    ebb_diag diag = {0};
+    char *text = ebb_graph_print(c->graph, &diag);
+    if (!text) ebb_fail_diag(c->function->context, &diag, ebb_site_at(NULL, 0));
+    return replace_text((ebb_concrete *)c, text);
+}
+
+/* Appends formatted types to `text` of `size` bytes, cutting what does not fit. */
+static size_t list_types(char *text, size_t size, size_t at, const ebb_graph *g, const ebb_id *id, int32_t count) {
+    char type_text[EBB_TYPE_TEXT];
+    for (int32_t k = 0; k < count && at + EBB_TYPE_TEXT < size; k++) {
+        ebb_type type = ebb_type_of(g, id[k]);
+        at += (size_t)snprintf(text + at, size - at, "%s%s", k ? ", " : "", id[k] == EBB_ABSENT ? "absent" : ebb_type_text(&type, type_text));
+    }
+    return at;
+}
+
+const char *ebb_concrete_signature(const ebb_concrete *c) {
+    if (!c) return "";
+    const ebb_graph *g = c->graph;
+    size_t size = strlen(c->function->name) + ((size_t)c->arguments + (size_t)c->results + 2) * (EBB_TYPE_TEXT + 2);
+    char *text = ebb_mem_new(&c->function->context->allocator, size, 1);
+    if (!text) return replace_text((ebb_concrete *)c, NULL);
+    ebb_id argument[1];
+    size_t at = (size_t)snprintf(text, size, "%s(", c->function->name);
+    for (int32_t k = 0, shown = 0; k < c->arguments; k++) {
+        if (c->parameter[k] < 0) continue;
+        if (shown++) at += (size_t)snprintf(text + at, size - at, ", ");
+        argument[0] = g->input[c->parameter[k]];
+        at = list_types(text, size, at, g, argument, 1);
+    }
+    at += (size_t)snprintf(text + at, size - at, ") -> ");
+    list_types(text, size, at, g, g->output, c->results);
+    return replace_text((ebb_concrete *)c, text);
+}

@@ -1,0 +1,45 @@
+/* expression_table.c - the functions of the expression language: one row each, pasted from the lists of ebb.h. */
+#include "frontend/expression.h"
+
+#include <string.h>
+
+/* The library's own operations that take more than tensors get their usual meaning: all axes, or the last one. */
+static ebb_tensor *all_sum(ebb_tensor *x, const char *file, int line) {
+    return ebb_sum_at(x, EBB_ALL_AXES, false, file, line);
+}
+static ebb_tensor *all_mean(ebb_tensor *x, const char *file, int line) {
+    return ebb_mean_at(x, EBB_ALL_AXES, false, file, line);
+}
+static ebb_tensor *all_norm(ebb_tensor *x, const char *file, int line) {
+    return ebb_norm_at(x, EBB_ALL_AXES, false, file, line);
+}
+static ebb_tensor *all_logsumexp(ebb_tensor *x, const char *file, int line) {
+    return ebb_logsumexp_at(x, EBB_ALL_AXES, false, file, line);
+}
+static ebb_tensor *last_softmax(ebb_tensor *x, const char *file, int line) { return ebb_softmax_at(x, -1, file, line); }
+static ebb_tensor *last_log_softmax(ebb_tensor *x, const char *file, int line) {
+    return ebb_log_softmax_at(x, -1, file, line);
+}
+static ebb_tensor *dot(ebb_operand x, ebb_operand y, const char *file, int line) {
+    return all_sum(ebb_mul_at(x, y, file, line), file, line);
+}
+
+#define UNARY(op) {#op, 1, ebb_##op##_at, NULL},
+#define BINARY(op) {#op, 2, NULL, ebb_##op##_at},
+static const ebb_formula_op table[] = {
+    EBB_UNARY_LIST(UNARY) EBB_BINARY_LIST(BINARY) /* and these: */
+    {"sum", 1, all_sum, NULL},
+    {"mean", 1, all_mean, NULL},
+    {"norm", 1, all_norm, NULL},
+    {"logsumexp", 1, all_logsumexp, NULL},
+    {"softmax", 1, last_softmax, NULL},
+    {"log_softmax", 1, last_log_softmax, NULL},
+    {"dot", 2, NULL, dot},
+    {"select", 3, NULL, NULL},
+};
+
+const ebb_formula_op *ebb_formula_op_by_name(const char *name, size_t length) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0) return &table[i];
+    return NULL;
+}

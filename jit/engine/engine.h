@@ -1,0 +1,45 @@
+/* engine.h - inside the engine: the target, the emission of objects, and the linker that is shared by the process.
+ *
+ *     plan --jit/lower--> module --object.c--> object --session.c--> code
+ * A compile has its own LLVM context and target machine and takes no lock; only the linker is shared. Start reading at
+ * engine.c. */
+#ifndef EBB_ENGINE_H
+#define EBB_ENGINE_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "jit/load/load.h"
+#include "jit/lower/lower.h"
+
+#define EBB_NOWHERE_SITE ((ebb_site){NULL, 0})
+
+/* target.c */
+typedef struct ebb_target {
+    const char *cpu, *features; /* live as long as the process */
+    int vector_bits;
+    LLVMTargetMachineRef machine;
+    char *triple, *layout;      /* LLVM's */
+} ebb_target;
+
+bool ebb_target_start(ebb_diag *diag); /* LLVM's own preparations, once in a process */
+/* The machine that options ask for; `fast` asks for fast compilation instead of fast code. */
+bool ebb_target_open(ebb_target *t, const ebb_compile_options *options, ebb_diag *diag);
+bool ebb_target_machine(ebb_target *t, bool fast, ebb_diag *diag);
+void ebb_target_close(ebb_target *t);
+
+/* object.c */
+bool ebb_object_emit(const ebb_target *t, const ebb_lowered *lowered, LLVMMemoryBufferRef *object, ebb_diag *diag);
+void ebb_module_dump(const ebb_target *t, LLVMModuleRef module, const ebb_plan *plan,
+                     const ebb_compile_options *options);
+
+/* session.c */
+typedef struct ebb_linked ebb_linked; /* linked code; its memory goes back when it is freed */
+/* Defines what the module calls, so that its object can be linked. */
+bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag);
+/* Links an object (takes it, also when it fails) and finds `symbol` in it. */
+ebb_linked *ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, const ebb_allocator *allocator,
+                           ebb_entry **entry, ebb_diag *diag);
+void ebb_linked_free(ebb_linked *code);
+
+#endif

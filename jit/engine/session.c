@@ -1,0 +1,148 @@
+/* session.c - the one linker of the process: objects in, code out.
+ *
+ * LLJIT gets finished objects only, so it never compiles and its shared state is safe from several threads. Every
+ * executable has a resource tracker; removing it gives the memory back. What code may call - jit/runtime, libm,
+ * libmvec - is defined by address, each name once. */
+#include "jit/engine/engine.h"
+
+#include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+struct ebb_linked { LLVMOrcResourceTrackerRef tracker; const ebb_allocator *allocator; };
+
+/* `lock` guards the last complaint, the count of releases, and the definition of symbols. */
+static struct {
+    LLVMOrcLLJITRef jit;
+    pthread_mutex_t lock;
+    char error[512];
+    unsigned releases;
+} session = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+#define RELEASES_PER_CLEANING 256
+
+/* Keeps what LLVM would print. Says whether the machine refuses executable memory, which callers can live with. */
+static bool fail_error(ebb_diag *diag, const char *what, LLVMErrorRef error) {
+    char *message = LLVMGetErrorMessage(error);
+    pthread_mutex_lock(&session.lock);
+    bool refused = strstr(message, "ermission denied") || strstr(session.error, "ermission denied") ||
+                   strstr(message, "annot allocate") || strstr(session.error, "annot allocate");
+    ebb_fail(diag, refused ? EBB_UNAVAILABLE : EBB_INTERNAL_ERROR, EBB_NOWHERE_SITE, "%s: %s%s%s", what, message,
+             session.error[0] ? "; " : "", session.error);
+    session.error[0] = '\0';
+    pthread_mutex_unlock(&session.lock);
+    LLVMDisposeErrorMessage(message);
+    return false;
+}
+
+static void keep_error(void *self, LLVMErrorRef error) {
+    (void)self;
+    char *message = LLVMGetErrorMessage(error);
+    pthread_mutex_lock(&session.lock);
+    snprintf(session.error, sizeof session.error, "%s", message);
+    pthread_mutex_unlock(&session.lock);
+    LLVMDisposeErrorMessage(message);
+}
+
+static void open_jit(void) {
+    LLVMErrorRef error = LLVMOrcCreateLLJIT(&session.jit, NULL);
+    if (error) {
+        session.jit = NULL;
+        keep_error(NULL, error);
+        return;
+    }
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(session.jit), keep_error, NULL);
+}
+
+static bool start(ebb_diag *diag) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, open_jit);
+    if (session.jit) return true;
+    return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "no linker: %s", session.error);
+}
+
+/* ---- symbols ---- */
+
+static void *address_of(const char *name, const ebb_rt_symbol *symbols) {
+    for (const ebb_rt_symbol *s = symbols; s && s->name; s++)
+        if (strcmp(s->name, name) == 0) return s->address;
+    return ebb_lower_math_address(name);
+}
+
+/* A name that is defined already is left alone: it has the same address. */
+static void define(const char *name, void *address) {
+    LLVMOrcCSymbolMapPair pair = {
+        LLVMOrcLLJITMangleAndIntern(session.jit, name),
+        {(LLVMOrcExecutorAddress)(uintptr_t)address,
+         {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}}};
+    LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(&pair, 1);
+    LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(session.jit), unit);
+    if (!error) return;
+    LLVMOrcDisposeMaterializationUnit(unit);
+    LLVMConsumeError(error);
+}
+
+bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag) {
+    if (!start(diag)) return false;
+    for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+        if (!LLVMIsDeclaration(f) || LLVMGetIntrinsicID(f)) continue;
+        size_t length;
+        const char *name = LLVMGetValueName2(f, &length);
+        void *address = address_of(name, symbols);
+        if (!address)
+            return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "native code wants %s, which nobody has", name);
+        define(name, address);
+    }
+    return true;
+}
+
+/* ---- code ---- */
+
+static void forget(LLVMOrcResourceTrackerRef tracker) {
+    LLVMConsumeError(LLVMOrcResourceTrackerRemove(tracker));
+    LLVMOrcReleaseResourceTracker(tracker);
+}
+
+static bool link_object(ebb_linked *code, LLVMMemoryBufferRef object, const char *symbol, ebb_entry **entry,
+                        ebb_diag *diag) {
+    LLVMOrcExecutorAddress address = 0;
+    LLVMErrorRef error = LLVMOrcLLJITAddObjectFileWithRT(session.jit, code->tracker, object);
+    if (!error) error = LLVMOrcLLJITLookup(session.jit, &address, symbol);
+    if (error) return fail_error(diag, "linking", error);
+    *entry = (ebb_entry *)(uintptr_t)address;
+    return true;
+}
+
+ebb_linked *ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, const ebb_allocator *allocator,
+                           ebb_entry **entry, ebb_diag *diag) {
+    ebb_linked *code = ebb_mem_new(allocator, 1, sizeof *code);
+    if (!code) {
+        LLVMDisposeMemoryBuffer(object);
+        ebb_fail_memory(diag);
+        return NULL;
+    }
+    code->allocator = allocator;
+    code->tracker = LLVMOrcJITDylibCreateResourceTracker(LLVMOrcLLJITGetMainJITDylib(session.jit));
+    if (link_object(code, object, symbol, entry, diag)) return code;
+    ebb_linked_free(code);
+    return NULL;
+}
+
+/* Names stay in LLVM's pool until someone asks for a cleaning. */
+static bool time_to_clean(void) {
+    pthread_mutex_lock(&session.lock);
+    bool now = ++session.releases % RELEASES_PER_CLEANING == 0;
+    pthread_mutex_unlock(&session.lock);
+    return now;
+}
+
+void ebb_linked_free(ebb_linked *code) {
+    forget(code->tracker);
+    ebb_mem_free(code->allocator, code);
+    if (!time_to_clean()) return;
+    LLVMOrcExecutionSessionRef es = LLVMOrcLLJITGetExecutionSession(session.jit);
+    LLVMOrcSymbolStringPoolClearDeadEntries(LLVMOrcExecutionSessionGetSymbolStringPool(es));
+}

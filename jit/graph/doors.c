@@ -1,0 +1,112 @@
+/* doors.c - the two doors into a graph. Both check operands and types first.
+ *
+ * Recording appends, and that is all. Deriving asks identity.c and fold.c for a simpler answer, then shares equal
+ * nodes: g->nodes maps what a node says to its id. The table is brought up to date at each derive, so that a graph
+ * whose nodes were recorded can be continued by deriving; of equal recorded nodes the first is found. */
+#include "jit/graph/doors.h"
+#include "jit/graph/intern.h"
+
+#include <string.h>
+
+static bool fail_application(const ebb_graph *g, const ebb_application *app, const char *why) {
+    return ebb_fail(g->diag, EBB_INTERNAL_ERROR, app->site, "%s: %s",
+                    (unsigned)app->op < EBB_OP_COUNT ? ebb_op_table[app->op].name : "?", why);
+}
+
+/* The type of the application; false with an error, or without one when an operand is poison: that has its error. */
+static bool check(const ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg, ebb_type *type) {
+    ebb_type operand[3];
+    for (int k = 0; k < narg; k++)
+        if (arg[k] == EBB_POISON) return false;
+    if (app->op == EBB_OP_input) return fail_application(g, app, "is recorded by a function of its own");
+    if (narg < 0 || narg > 3) return fail_application(g, app, "too many operands");
+    for (int k = 0; k < narg; k++) {
+        if (arg[k] <= EBB_ABSENT || arg[k] >= g->count) return fail_application(g, app, "operand is no node");
+        operand[k].dtype = ebb_dtype_at(g, arg[k]);
+        operand[k].shape = *ebb_shape_of(g, arg[k]);
+    }
+    return ebb_infer(g->diag, app, narg, operand, type);
+}
+
+ebb_id ebb_record(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg) {
+    ebb_type type;
+    return check(g, app, narg, arg, &type) ? ebb_append(g, app, &type, narg, arg) : EBB_POISON;
+}
+
+/* ---- sharing ---- */
+
+static bool shareable(const ebb_node *n) {
+    return n->op != EBB_OP_NONE && n->op != EBB_OP_input && n->op != EBB_OP_call;
+}
+
+/* What a node says, free of what does not matter: the marks of passes, and the order of commuting operands. */
+static ebb_node saying(ebb_node n) {
+    n.flags = 0;
+    if ((n.op == EBB_OP_add || n.op == EBB_OP_mul) && n.operand[0] > n.operand[1]) {
+        ebb_id first = n.operand[1];
+        n.operand[1] = n.operand[0];
+        n.operand[0] = first;
+    }
+    return n;
+}
+
+static bool same_node(const void *owner, int32_t id, const void *key) {
+    ebb_node have = saying(((const ebb_graph *)owner)->node[id]);
+    return !memcmp(&have, key, sizeof have);
+}
+
+static ebb_id find_node(const ebb_graph *g, ebb_node n, uint32_t *hash) {
+    n = saying(n);
+    *hash = ebb_intern_hash(&n, sizeof n);
+    return ebb_intern_find(g->nodes, *hash, same_node, g, &n);
+}
+
+static bool catch_up(ebb_graph *g) {
+    if (!g->nodes) {
+        if (!(g->nodes = ebb_intern_new(g->allocator))) return false;
+        g->nodes->seen = g->share_from;
+    }
+    for (int32_t *id = &g->nodes->seen; *id < g->count; ++*id) {
+        uint32_t hash;
+        if (!shareable(&g->node[*id]) || find_node(g, g->node[*id], &hash) >= 0) continue;
+        if (!ebb_intern_add(g->nodes, hash, *id)) return false;
+    }
+    return true;
+}
+
+void ebb_forget_shared(ebb_graph *g) {
+    ebb_intern_free(g->nodes);
+    g->nodes = NULL;
+    g->share_from = g->count;
+}
+
+/* The node is appended first, to get its interned shape and attributes; it is taken back if an equal one exists. */
+ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type, int narg, const ebb_id *arg) {
+    if (!catch_up(g)) return ebb_fail_memory(g->diag), EBB_POISON;
+    ebb_id id = ebb_append(g, app, type, narg, arg);
+    if (id == EBB_POISON || !shareable(&g->node[id])) return id;
+    uint32_t hash;
+    ebb_id known = find_node(g, g->node[id], &hash);
+    if (known < 0 && ebb_intern_add(g->nodes, hash, id)) {
+        g->nodes->seen = g->count;
+        return id;
+    }
+    g->count = id;
+    return known >= 0 ? known : (ebb_fail_memory(g->diag), EBB_POISON);
+}
+
+/* ---- deriving ---- */
+
+ebb_id ebb_derive(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg) {
+    ebb_draft d = {.graph = g, .app = *app, .narg = narg};
+    if (!check(g, app, narg, arg, &d.type)) return EBB_POISON;
+    for (int k = 0; k < narg; k++)
+        d.arg[k] = arg[k];
+    do {
+        d.again = false;
+        ebb_id answer = ebb_identity(&d);
+        if (answer != EBB_ABSENT) return answer;
+    } while (d.again);
+    ebb_id folded = ebb_fold(&d);
+    return folded != EBB_ABSENT ? folded : ebb_share(g, &d.app, &d.type, d.narg, d.arg);
+}

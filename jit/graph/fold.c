@@ -1,0 +1,176 @@
+/* fold.c - constant folding: POINT and VIEW operations whose operands are all known.
+ *
+ * A known operand is a constant, or a splat: one number broadcast. An operation over splats is computed once, on the
+ * number, and broadcast again; constants are folded when the result has at most 64 elements. VIEW operations only move
+ * elements. Start reading at ebb_fold; the arithmetic is in fold_point.c. */
+#include "jit/graph/fold.h"
+#include "jit/graph/doors.h"
+
+#include <string.h>
+
+/* ---- what is known ---- */
+
+typedef struct ebb_known {
+    ebb_dtype dtype;
+    bool splat;                /* all elements are the first one */
+    const unsigned char *data; /* packed elements */
+} ebb_known;
+
+static bool all_equal(const unsigned char *data, int64_t n, size_t size) {
+    for (int64_t i = 1; i < n; i++)
+        if (memcmp(data, data + (size_t)i * size, size)) return false;
+    return n > 0;
+}
+
+/* Whether node id is known. Of a broadcast only the splat is. */
+static bool know(const ebb_graph *g, ebb_id id, ebb_known *k) {
+    bool stretched = ebb_op_of(g, id) == EBB_OP_broadcast;
+    if (stretched) id = ebb_operands(g, id)[0];
+    if (ebb_op_of(g, id) != EBB_OP_constant) return false;
+    int64_t n = 0;
+    ebb_shape_size(ebb_shape_of(g, id), &n);
+    *k = (ebb_known){ebb_dtype_at(g, id), false, (const unsigned char *)ebb_attr_of(g, id).v};
+    k->splat = all_equal(k->data, n, ebb_dtype_size(k->dtype));
+    return k->splat || !stretched;
+}
+
+static ebb_number element(const ebb_known *k, int64_t i) {
+    ebb_number x = {.i64 = 0};
+    size_t size = ebb_dtype_size(k->dtype);
+    memcpy(&x, k->data + (k->splat ? 0 : (size_t)i * size), size);
+    return x;
+}
+
+bool ebb_is_scalar_constant(const ebb_graph *g, ebb_id id, double *value) {
+    ebb_known k;
+    if (id <= EBB_ABSENT || !know(g, id, &k) || !k.splat) return false;
+    *value = ebb_number_cast(element(&k, 0), k.dtype, EBB_F64).f64;
+    return true;
+}
+
+/* ---- what is made ---- */
+
+static ebb_id make_constant(const ebb_draft *d, const ebb_shape *shape, const int64_t *payload, int64_t n) {
+    const ebb_type type = {d->type.dtype, *shape};
+    const int64_t bytes = n * (int64_t)ebb_dtype_size(type.dtype);
+    const ebb_application app = {EBB_OP_constant, (int)((bytes + 7) / 8), payload, type, d->app.site};
+    return ebb_share(d->graph, &app, &type, 0, NULL);
+}
+
+static ebb_id make_splat(const ebb_draft *d, ebb_number x) {
+    int64_t payload = 0;
+    memcpy(&payload, &x, ebb_dtype_size(d->type.dtype));
+    ebb_id scalar = make_constant(d, &(ebb_shape){0}, &payload, 1);
+    if (scalar == EBB_POISON || d->type.shape.rank == 0) return scalar;
+    const ebb_application app = {EBB_OP_broadcast, 0, NULL, d->type, d->app.site};
+    return ebb_share(d->graph, &app, &d->type, 1, &scalar);
+}
+
+/* The number of elements of a result that is small enough to be a constant. */
+static bool small_result(const ebb_draft *d, int64_t *n) { return ebb_shape_size(&d->type.shape, n) && *n <= 64; }
+
+/* ---- point operations ---- */
+
+static ebb_number compute(const ebb_draft *d, const ebb_known *k, int64_t i) {
+    ebb_number x[3];
+    ebb_dtype from = k[d->narg - 1].dtype;
+    for (int j = 0; j < d->narg; j++)
+        x[j] = element(&k[j], i);
+    return d->app.op == EBB_OP_cast ? ebb_number_cast(x[0], from, d->type.dtype) : ebb_fold_table[d->app.op][from](x);
+}
+
+static ebb_id fold_elements(const ebb_draft *d, const ebb_known *k) {
+    int64_t n, payload[64] = {0};
+    size_t size = ebb_dtype_size(d->type.dtype);
+    if (!small_result(d, &n)) return EBB_ABSENT;
+    for (int64_t i = 0; i < n; i++) {
+        ebb_number y = compute(d, k, i);
+        memcpy((char *)payload + (size_t)i * size, &y, size);
+    }
+    return make_constant(d, &d->type.shape, payload, n);
+}
+
+static ebb_id fold_point(const ebb_draft *d) {
+    ebb_known k[3];
+    bool splat = true;
+    for (int j = 0; j < d->narg; j++) {
+        if (!know(d->graph, d->arg[j], &k[j])) return EBB_ABSENT;
+        splat = splat && k[j].splat;
+    }
+    return splat ? make_splat(d, compute(d, k, 0)) : fold_elements(d, k);
+}
+
+/* ---- views ---- */
+
+typedef struct ebb_walk { /* where a view reads its operand: offset + sum of index[i] * stride[i] */
+    int64_t offset, stride[EBB_MAX_RANK];
+} ebb_walk;
+
+static void strides_of(const ebb_shape *s, int64_t *stride) {
+    int64_t step = 1;
+    for (int i = s->rank - 1; i >= 0; i--) {
+        stride[i] = step;
+        step *= s->dim[i];
+    }
+}
+
+static ebb_walk walk_of(const ebb_draft *d) {
+    const ebb_shape *x = ebb_shape_of(d->graph, d->arg[0]);
+    ebb_walk w = {0};
+    int64_t from[EBB_MAX_RANK];
+    const int64_t *attr = d->app.attr;
+    strides_of(x, from);
+    if (d->app.op == EBB_OP_reshape) strides_of(&d->type.shape, w.stride);
+    for (int i = 0; i < x->rank; i++) {
+        if (d->app.op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
+        if (d->app.op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];
+        if (d->app.op == EBB_OP_slice) {
+            w.offset += attr[i] * from[i];
+            w.stride[i] = attr[x->rank + i] * from[i];
+        }
+    }
+    return w;
+}
+
+static int64_t read_at(const ebb_walk *w, const ebb_shape *y, int64_t i) {
+    int64_t at = w->offset;
+    for (int axis = y->rank - 1; axis >= 0; axis--) {
+        at += i % y->dim[axis] * w->stride[axis];
+        i /= y->dim[axis];
+    }
+    return at;
+}
+
+static ebb_id fold_moves(const ebb_draft *d, const ebb_known *k) {
+    int64_t n, payload[64] = {0};
+    size_t size = ebb_dtype_size(k->dtype);
+    if (!small_result(d, &n)) return EBB_ABSENT;
+    ebb_walk w = walk_of(d);
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)payload + (size_t)i * size, k->data + (size_t)read_at(&w, &d->type.shape, i) * size, size);
+    return make_constant(d, &d->type.shape, payload, n);
+}
+
+/* The broadcast of a scalar constant is how a splat is written: it stays. */
+static ebb_id fold_view(const ebb_draft *d) {
+    ebb_known k;
+    if (!know(d->graph, d->arg[0], &k)) return EBB_ABSENT;
+    if (d->app.op == EBB_OP_broadcast && ebb_shape_of(d->graph, d->arg[0])->rank == 0) return EBB_ABSENT;
+    return k.splat ? make_splat(d, element(&k, 0)) : fold_moves(d, &k);
+}
+
+ebb_id ebb_fold(ebb_draft *d) {
+    if (d->narg == 0) return EBB_ABSENT;
+    switch (ebb_op_table[d->app.op].access) {
+    case EBB_POINT:
+        return fold_point(d);
+    case EBB_VIEW:
+        return fold_view(d);
+    case EBB_SOURCE:
+    case EBB_REDUCE:
+    case EBB_WHOLE:
+    case EBB_NOWHERE:
+        break;
+    }
+    return EBB_ABSENT;
+}

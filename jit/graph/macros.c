@@ -1,0 +1,147 @@
+/* macros.c - what the MACRO operations stand for, written in the others: one expand_<name> for each row of ops.def.
+ *
+ * Every formula is safe at the edges that break the textbook one (overflow, infinities, zero, nothing to reduce), and
+ * safe in its derivatives too. Two habits do that. A shift or a scale that the result does not depend on goes through
+ * stop_gradient, so that no derivative is spent on it. And where a formula does not hold, `select` gives it a harmless
+ * operand before it and takes another result after it: a derivative through the branch not taken is zero, not NaN.
+ * Start reading at expand_mean. */
+#include "jit/graph/expand.h"
+
+#include <float.h>
+#include <math.h>
+
+/* How many elements each result of a reduction over `axes` is made of. */
+static int64_t reduced_count(const ebb_builder *b, ebb_id x, ebb_attr axes) {
+    const ebb_shape *shape = ebb_shape_of(b->graph, x);
+    int64_t n = 1;
+    for (int32_t k = 0; k < axes.n; k++)
+        n *= shape->dim[axes.v[k]];
+    return n;
+}
+
+static ebb_id sum_over(ebb_builder *b, ebb_id x, ebb_attr axes) { return ebb_g_sum(b, x, axes.n, axes.v); }
+
+static ebb_id max_over(ebb_builder *b, ebb_id x, ebb_attr axes) { return ebb_g_reduce_max(b, x, axes.n, axes.v); }
+
+/* A result of a reduction of x, laid over x again. */
+static ebb_id over(ebb_builder *b, ebb_id y, ebb_id x, ebb_attr axes) {
+    return ebb_g_expand_axes(b, y, ebb_shape_of(b->graph, x), axes.n, axes.v);
+}
+
+/* What a reduction of x has for a result when there is nothing to reduce. */
+static ebb_id of_nothing(ebb_builder *b, ebb_id x, ebb_attr axes, double value) {
+    return ebb_g_full_like(b, sum_over(b, x, axes), value);
+}
+
+static ebb_id is_finite(ebb_builder *b, ebb_id x) {
+    return ebb_g_lt(b, ebb_g_abs(b, x), ebb_g_full_like(b, x, INFINITY));
+}
+
+/* The sum of many large elements may overflow where their mean does not: add x * s instead, s = 2^-ceil(log2 n), and
+ * divide by n * s in (1/2, 1]. Powers of two are exact, so nothing else changes (but the last bits of subnormals). The
+ * mean of nothing is 0/0. */
+static ebb_id expand_mean(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    int64_t n = reduced_count(b, x[0], axes);
+    if (n == 0) return of_nothing(b, x[0], axes, NAN);
+    double scale = 1;
+    while (scale * (double)n > 1)
+        scale /= 2;
+    ebb_id total = sum_over(b, ebb_g_mul(b, x[0], ebb_g_full_like(b, x[0], scale)), axes);
+    return ebb_g_div(b, total, ebb_g_full_like(b, total, (double)n * scale));
+}
+
+/* log(sum(exp(x - m))) + m with m = max x, which no derivative passes through: then a tie needs no rule, and the second
+ * derivative is the true one. Where m is not finite the result is m itself: inf has the derivative of the maximum (1
+ * where x is inf), -inf, the sum of nothing but zeros, has derivative 0. */
+static ebb_id expand_logsumexp(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    if (reduced_count(b, x[0], axes) == 0) return of_nothing(b, x[0], axes, -INFINITY);
+    ebb_id m = max_over(b, x[0], axes), zero = ebb_g_full_like(b, m, 0);
+    ebb_id ok = is_finite(b, m);
+    ebb_id shift = ebb_g_stop_gradient(b, ebb_g_select(b, ok, m, zero));
+    ebb_id safe = ebb_g_select(b, over(b, ok, x[0], axes), x[0], ebb_g_full_like(b, x[0], 0));
+    ebb_id e = ebb_g_exp(b, ebb_g_sub(b, safe, over(b, shift, x[0], axes)));
+    ebb_id y = ebb_g_add(b, ebb_g_log(b, sum_over(b, e, axes)), shift);
+    ebb_id some = ebb_g_ne(b, m, ebb_g_full_like(b, m, -INFINITY));
+    return ebb_g_select(b, ok, y, ebb_g_select(b, some, m, ebb_g_stop_gradient(b, m)));
+}
+
+/* m * sqrt(sum((x / m)^2)) with m = max |x| as a constant: no square overflows or vanishes. m is kept above the
+ * subnormals, whose reciprocal, part of the derivative, would be inf. Where m is 0 the result is 0 with derivative 0;
+ * where it is inf, inf. NaN takes the formula and stays NaN. */
+static ebb_id expand_norm(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    if (reduced_count(b, x[0], axes) == 0) return of_nothing(b, x[0], axes, 0);
+    ebb_id m = ebb_g_stop_gradient(b, max_over(b, ebb_g_abs(b, x[0]), axes));
+    ebb_id ok =
+        ebb_g_logical_and(b, ebb_g_ne(b, m, ebb_g_full_like(b, m, 0)), ebb_g_ne(b, m, ebb_g_full_like(b, m, INFINITY)));
+    double least = ebb_dtype_at(b->graph, x[0]) == EBB_F32 ? (double)FLT_MIN : DBL_MIN;
+    ebb_id one = ebb_g_full_like(b, m, 1);
+    ebb_id scale = ebb_g_select(b, ok, ebb_g_max(b, m, ebb_g_full_like(b, m, least)), one);
+    ebb_id safe = ebb_g_select(b, over(b, ok, x[0], axes), x[0], ebb_g_full_like(b, x[0], 1));
+    ebb_id ratio = ebb_g_div(b, safe, over(b, scale, x[0], axes));
+    ebb_id y = ebb_g_mul(b, scale, ebb_g_sqrt(b, sum_over(b, ebb_g_square(b, ratio), axes)));
+    return ebb_g_select(b, ok, y, m);
+}
+
+/* x less its maximum along the axis: exp of it never overflows and is 1 somewhere. A row of nothing but -inf, or with
+ * an inf, becomes NaN, and so do its softmax and log-softmax: no number would be right. */
+static ebb_id shifted(ebb_builder *b, ebb_id x, ebb_attr axis) {
+    return ebb_g_sub(b, x, over(b, ebb_g_stop_gradient(b, max_over(b, x, axis)), x, axis));
+}
+
+static ebb_id expand_softmax(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    if (reduced_count(b, x[0], axis) == 0) return x[0];
+    ebb_id e = ebb_g_exp(b, shifted(b, x[0], axis));
+    return ebb_g_div(b, e, over(b, sum_over(b, e, axis), x[0], axis));
+}
+
+/* Not x - logsumexp(x): the shift is taken from x first, so log_softmax(1e4, 0) is (0, -1e4) to the last bit. */
+static ebb_id expand_log_softmax(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    if (reduced_count(b, x[0], axis) == 0) return x[0];
+    ebb_id t = shifted(b, x[0], axis);
+    ebb_id log_sum = ebb_g_log(b, sum_over(b, ebb_g_exp(b, t), axis));
+    return ebb_g_sub(b, t, over(b, log_sum, x[0], axis));
+}
+
+/* -log_softmax(logits)[label] on the last axis. The label's element is picked by comparing an iota with it, so that the
+ * whole loss is one pass over a row, and its adjoint another: a gather would be neither. A label outside [0, classes)
+ * gives a NaN loss, and gradient 0. */
+static ebb_id expand_sparse_softmax_cross_entropy(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    const ebb_shape *shape = ebb_shape_of(b->graph, x[0]);
+    int64_t axis = shape->rank - 1, classes = shape->dim[axis];
+    ebb_attr last = {1, &axis};
+    if (classes == 0) return of_nothing(b, x[0], last, NAN);
+    ebb_id label = classes > INT32_MAX ? ebb_g_cast(b, x[1], EBB_I64) : x[1];
+    ebb_id index = ebb_g_iota(b, classes > INT32_MAX ? EBB_I64 : ebb_dtype_at(b->graph, x[1]), shape, (int)axis);
+    ebb_id t = shifted(b, x[0], last);
+    ebb_id picked = ebb_g_select(b, ebb_g_eq(b, index, over(b, label, x[0], last)), t, ebb_g_full_like(b, t, 0));
+    ebb_id loss = ebb_g_sub(b, ebb_g_log(b, sum_over(b, ebb_g_exp(b, t), last)), sum_over(b, picked, last));
+    ebb_id valid = ebb_g_logical_and(b, ebb_g_ge(b, label, ebb_g_full_like(b, label, 0)),
+                                     ebb_g_lt(b, label, ebb_g_full_like(b, label, (double)classes)));
+    return ebb_g_select(b, valid, loss, ebb_g_full_like(b, loss, NAN));
+}
+
+ebb_id ebb_expand_macro(ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr attr) {
+    if (!ebb_shape_concrete(ebb_shape_of(b->graph, x[0]))) {
+        ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site, "%s: its sizes must be known to expand it",
+                 ebb_op_table[op].name);
+        return EBB_POISON;
+    }
+    switch (op) {
+#define EXPAND_MACRO(name)                                                                                             \
+    case EBB_OP_##name:                                                                                                \
+        return expand_##name(b, x, attr);
+#define EXPAND_LEAF(name)
+#define EXPAND_STEP(name)
+#define EXPAND_LINEAR(name)
+#define EXPAND_BILINEAR(name)
+#define EXPAND_SMOOTH(name)
+#define EXPAND_SELECTION(name)
+#define EXPAND_REGION(name)
+#define OP(name, family, access, arity, rule) EXPAND_##family(name)
+#include "jit/graph/ops.def"
+#undef OP
+    default:
+        return EBB_POISON; /* no macro: the caller has looked */
+    }
+}

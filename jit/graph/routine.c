@@ -1,0 +1,73 @@
+/* routine.c - the numbers that describe a WHOLE operation; one writer for each layout of routine.h. */
+#include "jit/graph/routine.h"
+
+/* Product of the sizes of axes [from, to). */
+static int64_t product(const ebb_shape *s, int from, int to) {
+    int64_t size = 1;
+    for (int i = from; i < to; i++)
+        size *= s->dim[i];
+    return size;
+}
+
+static int describe_dot(const ebb_application *app, const ebb_type *arg, const ebb_type *result, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape, *y = &result->shape;
+    int r = x->rank;
+    desc[EBB_DOT_DTYPE] = result->dtype;
+    desc[EBB_DOT_BATCH] = product(y, 0, r - 2);
+    desc[EBB_DOT_M] = y->dim[r - 2];
+    desc[EBB_DOT_N] = y->dim[r - 1];
+    desc[EBB_DOT_K] = x->dim[app->attr[0] ? r - 2 : r - 1];
+    desc[EBB_DOT_TX] = app->attr[0];
+    desc[EBB_DOT_TY] = app->attr[1];
+    return EBB_DOT_COUNT;
+}
+
+static int describe_gather(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape, *index = &arg[1].shape;
+    int axis = (int)app->attr[0];
+    desc[EBB_GATHER_DTYPE] = arg[0].dtype;
+    desc[EBB_GATHER_INDEX_DTYPE] = arg[1].dtype;
+    desc[EBB_GATHER_OUTER] = product(x, 0, axis);
+    desc[EBB_GATHER_SIZE] = x->dim[axis];
+    desc[EBB_GATHER_INNER] = product(x, axis + 1, x->rank);
+    desc[EBB_GATHER_COUNT_] = product(index, 0, index->rank);
+    return EBB_GATHER_COUNT;
+}
+
+static int describe_argmax(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape;
+    int axis = (int)app->attr[0];
+    desc[EBB_ARGMAX_DTYPE] = arg[0].dtype;
+    desc[EBB_ARGMAX_OUTER] = product(x, 0, axis);
+    desc[EBB_ARGMAX_SIZE] = x->dim[axis];
+    desc[EBB_ARGMAX_INNER] = product(x, axis + 1, x->rank);
+    return EBB_ARGMAX_COUNT;
+}
+
+static int describe_random(const ebb_type *result, int64_t *desc) {
+    desc[EBB_RANDOM_DTYPE] = result->dtype;
+    desc[EBB_RANDOM_SIZE] = product(&result->shape, 0, result->shape.rank);
+    return EBB_RANDOM_COUNT;
+}
+
+static int describe_pad(const ebb_application *app, const ebb_type *arg, const ebb_type *result, int64_t *desc) {
+    int rank = result->shape.rank;
+    desc[EBB_PAD_DTYPE] = result->dtype;
+    desc[EBB_PAD_RANK] = rank;
+    for (int i = 0; i < rank; i++) {
+        const int64_t sizes[] = {arg[0].shape.dim[i], result->shape.dim[i], app->attr[i], app->attr[2 * rank + i]};
+        for (int part = 0; part < 4; part++)
+            desc[EBB_PAD_SIZES + part * rank + i] = sizes[part];
+    }
+    return EBB_PAD_SIZES + 4 * rank;
+}
+
+int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result,
+                 int64_t desc[EBB_DESCRIBE_MAX]) {
+    (void)narg;
+    if (app->op == EBB_OP_dot) return describe_dot(app, arg, result, desc);
+    if (app->op == EBB_OP_gather || app->op == EBB_OP_scatter_add) return describe_gather(app, arg, desc);
+    if (app->op == EBB_OP_argmax) return describe_argmax(app, arg, desc);
+    if (app->op == EBB_OP_random_uniform || app->op == EBB_OP_random_normal) return describe_random(result, desc);
+    return app->op == EBB_OP_pad ? describe_pad(app, arg, result, desc) : 0;
+}

@@ -1,0 +1,27 @@
+/* routine.h - operations that are computed as a whole by a routine of jit/runtime, and the numbers that describe one.
+ *
+ * plan and eval ask ebb_describe for the numbers of an operation with concrete shapes; runtime reads them. One layout
+ * per operation, so both engines run the same routine on the same description. Operands and result are contiguous. */
+#ifndef EBB_ROUTINE_H
+#define EBB_ROUTINE_H
+
+#include "jit/graph/types.h"
+
+#define EBB_DESCRIBE_MAX 40
+
+/* dot: product of [batch, m, k] and [batch, k, n]; tx: x is stored [batch, k, m]; ty: y is stored [batch, n, k] */
+enum { EBB_DOT_DTYPE, EBB_DOT_BATCH, EBB_DOT_M, EBB_DOT_N, EBB_DOT_K, EBB_DOT_TX, EBB_DOT_TY, EBB_DOT_COUNT };
+/* gather, scatter_add: x is [outer, size, inner], the index has `count` elements, updates are [outer, count, inner] */
+enum { EBB_GATHER_DTYPE, EBB_GATHER_INDEX_DTYPE, EBB_GATHER_OUTER, EBB_GATHER_SIZE, EBB_GATHER_INNER, EBB_GATHER_COUNT_, EBB_GATHER_COUNT };
+/* argmax: x is [outer, size, inner], the result i64 [outer, inner] */
+enum { EBB_ARGMAX_DTYPE, EBB_ARGMAX_OUTER, EBB_ARGMAX_SIZE, EBB_ARGMAX_INNER, EBB_ARGMAX_COUNT };
+/* random: count elements of dtype */
+enum { EBB_RANDOM_DTYPE, EBB_RANDOM_SIZE, EBB_RANDOM_COUNT };
+/* pad: dtype, rank, then rank numbers each of: operand size, result size, low, gap */
+enum { EBB_PAD_DTYPE, EBB_PAD_RANK, EBB_PAD_SIZES };
+
+/* Writes the description of a WHOLE operation (random_*, pad, argmax, dot, gather, scatter_add) with concrete types;
+ * returns how many numbers, 0 if op is not WHOLE. */
+int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result, int64_t desc[EBB_DESCRIBE_MAX]);
+
+#endif

@@ -1,0 +1,141 @@
+/* verify.c - checks every invariant that graph.h promises, for tests and for graphs from elsewhere.
+ *
+ * Nothing of the graph is used before it has been checked, so a broken one gives an error, never a crash. Callees are
+ * graphs of their own and verified on their own; here they only lend the types of their parameters and results.
+ * Start reading at ebb_verify. */
+#include "jit/graph/graph.h"
+#include "jit/graph/intern.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static bool broken(const ebb_graph *g, ebb_diag *diag, ebb_id id, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static bool broken(const ebb_graph *g, ebb_diag *diag, ebb_id id, const char *format, ...) {
+    char text[512];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return ebb_fail(diag, EBB_INTERNAL_ERROR, (ebb_site){0}, "%s: %%%d: %s", g->name, id, text);
+}
+
+/* ---- a node by itself ---- */
+
+static bool check_tables(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    const ebb_node *n = &g->node[id];
+    if (n->shape < 0 || n->shape >= g->shapes->entries) return broken(g, diag, id, "shape %d does not exist", n->shape);
+    if (n->attr < 0 || n->attr >= g->attrs->entries) return broken(g, diag, id, "attribute %d does not exist", n->attr);
+    const ebb_shape *s = ebb_shape_of(g, id);
+    if (s->rank < 0 || s->rank > EBB_MAX_RANK) return broken(g, diag, id, "rank %d", s->rank);
+    for (int k = s->rank; k < EBB_MAX_RANK; k++)
+        if (s->dim[k] != 0) return broken(g, diag, id, "size %d behind the rank is not 0", k);
+    return true;
+}
+
+static bool check_operands(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    const ebb_node *n = &g->node[id];
+    if (n->arity < 0) return broken(g, diag, id, "%d operands", n->arity);
+    if (n->arity > 3 && (n->operand[0] < 0 || n->operand[0] > g->more_count - n->arity))
+        return broken(g, diag, id, "its operands lie outside of the table");
+    const ebb_id *x = ebb_operands(g, id);
+    for (int32_t k = 0; k < n->arity; k++) {
+        if (x[k] <= EBB_ABSENT || x[k] >= id)
+            return broken(g, diag, id, "operand %d is %%%d, not an earlier node", k, x[k]);
+        if (ebb_dtype_at(g, x[k]) == EBB_NONE && n->op != EBB_OP_get)
+            return broken(g, diag, id, "operand %d is a tuple", k);
+    }
+    return true;
+}
+
+/* ---- a node among others ---- */
+
+static bool check_input(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    ebb_attr index = ebb_attr_of(g, id);
+    if (index.n != 1 || index.v[0] < 0 || index.v[0] >= g->inputs || g->input[index.v[0]] != id)
+        return broken(g, diag, id, "is not the parameter that it says");
+    return true;
+}
+
+/* The function that a call names, or NULL. */
+static const ebb_graph *callee_of(const ebb_graph *g, ebb_id id) {
+    ebb_attr number = ebb_attr_of(g, id);
+    bool good = ebb_op_of(g, id) == EBB_OP_call && number.n == 1 && number.v[0] >= 0 && number.v[0] < g->callees;
+    return good ? g->callee[number.v[0]] : NULL;
+}
+
+static bool check_call(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    const ebb_graph *callee = callee_of(g, id);
+    const ebb_node *n = &g->node[id];
+    if (!callee) return broken(g, diag, id, "calls a function that does not exist");
+    if (n->dtype != EBB_NONE) return broken(g, diag, id, "a call is a tuple");
+    if (n->arity != callee->inputs)
+        return broken(g, diag, id, "%s takes %d arguments, got %d", callee->name, callee->inputs, n->arity);
+    for (int32_t k = 0; k < n->arity; k++) {
+        ebb_type have = ebb_type_of(g, ebb_operands(g, id)[k]), want = ebb_type_of(callee, callee->input[k]);
+        if (!ebb_type_equal(&have, &want)) return broken(g, diag, id, "argument %d of %s has another type", k, callee->name);
+    }
+    return true;
+}
+
+static bool check_get(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    ebb_attr k = ebb_attr_of(g, id);
+    const ebb_graph *callee = g->node[id].arity == 1 ? callee_of(g, ebb_operands(g, id)[0]) : NULL;
+    if (!callee) return broken(g, diag, id, "get of something that is no tuple");
+    if (k.n != 1 || k.v[0] < 0 || k.v[0] >= callee->outputs || callee->output[k.v[0]] == EBB_ABSENT)
+        return broken(g, diag, id, "%s has no such result", callee->name);
+    ebb_type have = ebb_type_of(g, id), want = ebb_type_of(callee, callee->output[k.v[0]]);
+    return ebb_type_equal(&have, &want) || broken(g, diag, id, "its type is not that of the result of %s", callee->name);
+}
+
+/* The type rule of the operation, asked once more. */
+static bool check_type(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    const ebb_node *n = &g->node[id];
+    ebb_application app = ebb_application_of(g, id);
+    ebb_type operand[3], type;
+    ebb_diag why = {0};
+    if (n->arity > 3) return broken(g, diag, id, "%s has %d operands", ebb_op_table[n->op].name, n->arity);
+    for (int32_t k = 0; k < n->arity; k++)
+        operand[k] = ebb_type_of(g, ebb_operands(g, id)[k]);
+    if (!ebb_infer(&why, &app, n->arity, operand, &type)) return broken(g, diag, id, "%s", why.message);
+    char is[EBB_TYPE_TEXT], should[EBB_TYPE_TEXT];
+    return ebb_type_equal(&app.asked, &type) ||
+           broken(g, diag, id, "its type is %s, but %s gives %s", ebb_type_text(&app.asked, is),
+                  ebb_op_table[n->op].name, ebb_type_text(&type, should));
+}
+
+static bool check_node(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    int op = g->node[id].op;
+    if (op <= EBB_OP_NONE || op >= EBB_OP_COUNT) return broken(g, diag, id, "%d is no operation", op);
+    if (!check_tables(g, diag, id) || !check_operands(g, diag, id)) return false;
+    if (op == EBB_OP_call) return check_call(g, diag, id);
+    if (op == EBB_OP_get) return check_get(g, diag, id);
+    return check_type(g, diag, id) && (op != EBB_OP_input || check_input(g, diag, id));
+}
+
+/* ---- the graph ---- */
+
+static bool check_ends(const ebb_graph *g, ebb_diag *diag) {
+    for (int32_t k = 0; k < g->inputs; k++) {
+        ebb_id id = g->input[k];
+        if (id <= EBB_ABSENT || id >= g->count || ebb_op_of(g, id) != EBB_OP_input)
+            return broken(g, diag, id, "is parameter %d, but no input", k);
+        if (k && id <= g->input[k - 1]) return broken(g, diag, id, "parameter %d is out of order", k);
+    }
+    for (int32_t k = 0; k < g->outputs; k++) {
+        ebb_id id = g->output[k];
+        if (id < EBB_ABSENT || id >= g->count) return broken(g, diag, id, "is result %d, but no node", k);
+        if (id != EBB_ABSENT && ebb_dtype_at(g, id) == EBB_NONE)
+            return broken(g, diag, id, "is result %d, but a tuple", k);
+    }
+    return true;
+}
+
+bool ebb_verify(const ebb_graph *g, ebb_diag *diag) {
+    if (g->count < 1 || g->node[EBB_ABSENT].op != EBB_OP_NONE)
+        return broken(g, diag, EBB_ABSENT, "is not the absent node");
+    if (!check_ends(g, diag)) return false;
+    for (ebb_id id = 1; id < g->count; id++)
+        if (!check_node(g, diag, id)) return false;
+    return true;
+}

@@ -1,0 +1,68 @@
+/* body.c - values on demand: what a region of the kernel needs is marked backwards, then emitted forwards.
+ *
+ * A region is the kernel's beginning, a row, or one vector of elements in one stage. Values are known for as long as
+ * the region's level lasts, so kernel-level values are computed once, row values once per row. Instructions are in
+ * topological order, so both directions are plain loops. */
+#include "jit/lower/nest.h"
+
+#include <string.h>
+
+void ebb_body_forget(ebb_nest *t, int level) {
+    for (int32_t i = 0; i < t->k->count; i++) {
+        t->splat[i] = NULL;
+        if (ebb_nest_level(t, &t->k->inst[i]) >= level) t->value[i] = NULL;
+    }
+}
+
+/* A fold that is known is where the search ends. */
+void ebb_body_close(ebb_nest *t) {
+    for (int32_t i = t->k->count - 1; i >= 0; i--) {
+        if (!t->need[i] || (t->k->inst[i].kind == EBB_FOLD && t->value[i])) continue;
+        for (int j = 0; j < 3; j++)
+            if (t->k->inst[i].operand[j] >= 0) t->need[t->k->inst[i].operand[j]] = true;
+    }
+}
+
+LLVMValueRef ebb_body_operand(ebb_nest *t, int32_t i, int lanes) {
+    const ebb_inst *inst = &t->k->inst[i];
+    if (inst->kind == EBB_CONST) return ebb_emit_bits(t->e, (ebb_dtype)inst->dtype, lanes, inst->bits);
+    if (ebb_nest_lanes(t, ebb_nest_level(t, inst)) == lanes) return t->value[i];
+    if (!t->splat[i]) t->splat[i] = ebb_emit_splat(t->e, t->value[i], lanes);
+    return t->splat[i];
+}
+
+static LLVMValueRef apply(ebb_nest *t, const ebb_inst *inst, int lanes) {
+    ebb_dtype from = (ebb_dtype)t->k->inst[inst->operand[0]].dtype;
+    ebb_apply a = {t->e, lanes, lanes == 1 ? 1 : t->at.active, from, (ebb_dtype)inst->dtype, {NULL}};
+    for (int j = 0; j < 3; j++)
+        if (inst->operand[j] >= 0) a.x[j] = ebb_body_operand(t, inst->operand[j], lanes);
+    return ebb_emit_op((ebb_op)inst->op, &a);
+}
+
+static LLVMValueRef value_of(ebb_nest *t, int32_t i, int lanes) {
+    const ebb_inst *inst = &t->k->inst[i];
+    switch ((ebb_inst_kind)inst->kind) {
+    case EBB_LOAD: return ebb_access_load(t, i, lanes);
+    case EBB_IOTA: return ebb_access_iota(t, i, lanes);
+    case EBB_APPLY: return apply(t, inst, lanes);
+    case EBB_CONST: /* made where it is used */
+    case EBB_FOLD:  /* sums.c */
+    case EBB_STORE: break;
+    }
+    return NULL;
+}
+
+void ebb_body_emit(ebb_nest *t, int level) {
+    int lanes = ebb_nest_lanes(t, level);
+    for (int32_t i = 0; i < t->k->count; i++)
+        if (t->need[i] && !t->value[i] && ebb_nest_level(t, &t->k->inst[i]) == level) t->value[i] = value_of(t, i, lanes);
+}
+
+void ebb_body_store(ebb_nest *t, int level) {
+    int lanes = ebb_nest_lanes(t, level);
+    for (int32_t i = 0; i < t->k->count; i++) {
+        const ebb_inst *inst = &t->k->inst[i];
+        if (!t->need[i] || inst->kind != EBB_STORE || ebb_nest_level(t, inst) != level) continue;
+        ebb_access_store(t, i, ebb_body_operand(t, inst->operand[0], lanes), lanes);
+    }
+}

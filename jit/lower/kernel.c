@@ -1,0 +1,138 @@
+/* kernel.c - one kernel: kernel-level values, the loops over kept axes, in them the stages of a row and its stores.
+ *
+ *     elementwise           for kept... for vectors of the last axis { row }
+ *     column kernel         for kept... for vectors of the last axis { row: per stage, for reduced... { element } }
+ *     row kernel            for kept... { row: per stage, for reduced... for vectors of the last axis { element } }
+ *     straight-line code    row
+ * Full vectors come first, in a loop; what is left follows as straight code, its last vector masked.
+ * Start reading at ebb_emit_kernel. */
+#include "jit/lower/nest.h"
+
+#include <string.h>
+
+/* Walks the vector axis; `unroll` vectors are a chunk. */
+static void each_vector(ebb_nest *t, int unroll, void (*body)(ebb_nest *)) {
+    int64_t n = t->k->extent[t->vector], chunk = (int64_t)unroll * t->lanes, looped = n / chunk * chunk;
+    if (looped > 0) {
+        LLVMValueRef index = ebb_loop_open(t, looped, chunk);
+        for (int u = 0; u < unroll; u++) {
+            t->at = (ebb_at){index, (int64_t)u * t->lanes, t->lanes};
+            body(t);
+        }
+        if (t->vector_reduced) ebb_sums_tick(t, true);
+        ebb_loop_close(t);
+    }
+    for (int64_t j = looped; j < n; j += t->lanes) {
+        t->at = (ebb_at){NULL, j, n - j < t->lanes ? (int)(n - j) : t->lanes};
+        body(t);
+    }
+}
+
+/* ---- a stage of a row ---- */
+
+static void element(ebb_nest *t) {
+    ebb_body_forget(t, EBB_LEVEL_ELEMENT);
+    if (t->vector_reduced) ebb_nest_enter_vector(t);
+    ebb_body_emit(t, EBB_LEVEL_ELEMENT);
+    ebb_body_store(t, EBB_LEVEL_ELEMENT);
+    ebb_sums_add(t);
+    if (t->vector_reduced) ebb_nest_leave_vector(t);
+    ebb_body_forget(t, EBB_LEVEL_ELEMENT);
+}
+
+static void need_stage(ebb_nest *t) {
+    for (int32_t i = 0; i < t->k->count; i++) {
+        const ebb_inst *inst = &t->k->inst[i];
+        bool here = inst->kind == EBB_FOLD || (inst->kind == EBB_STORE && ebb_nest_level(t, inst) == EBB_LEVEL_ELEMENT);
+        t->need[i] = here && inst->stage == t->stage;
+    }
+    ebb_body_close(t);
+}
+
+static bool any_empty(const ebb_nest *t, bool reduced) {
+    for (int a = 0; a < t->k->axes; a++)
+        if (t->k->extent[a] == 0 && t->k->reduced[a] == reduced) return true;
+    return false;
+}
+
+static void walk_reduced(ebb_nest *t) {
+    for (int i = 0; i < t->reductions; i++) ebb_nest_open(t, t->reduced[i]);
+    if (t->vector_reduced) each_vector(t, t->unroll, element);
+    else element(t);
+    ebb_sums_tick(t, false);
+    for (int i = t->reductions - 1; i >= 0; i--) ebb_nest_close(t, t->reduced[i]);
+}
+
+static void stage(ebb_nest *t) {
+    need_stage(t);
+    ebb_body_emit(t, EBB_LEVEL_ROW);
+    ebb_sums_begin(t);
+    if (!any_empty(t, true)) walk_reduced(t);
+    ebb_sums_end(t);
+}
+
+/* ---- a row ---- */
+
+static void need_all(ebb_nest *t) { memset(t->need, true, (size_t)t->k->count * sizeof *t->need); }
+
+static void need_row_stores(ebb_nest *t) {
+    for (int32_t i = 0; i < t->k->count; i++)
+        t->need[i] = t->k->inst[i].kind == EBB_STORE && ebb_nest_level(t, &t->k->inst[i]) == EBB_LEVEL_ROW;
+    ebb_body_close(t);
+}
+
+static void row(ebb_nest *t) {
+    ebb_body_forget(t, EBB_LEVEL_ROW);
+    need_all(t);
+    if (!t->vector_reduced) ebb_nest_enter_vector(t);
+    for (t->stage = 0; t->reducing && t->stage < t->k->stages; t->stage++) stage(t);
+    need_row_stores(t);
+    ebb_body_emit(t, EBB_LEVEL_ROW);
+    ebb_body_store(t, EBB_LEVEL_ROW);
+    if (!t->vector_reduced) ebb_nest_leave_vector(t);
+}
+
+static void walk_kept(ebb_nest *t) {
+    for (int i = 0; i < t->keeps; i++) ebb_nest_open(t, t->kept[i]);
+    if (t->vector >= 0 && !t->vector_reduced) each_vector(t, 1, row);
+    else row(t);
+    for (int i = t->keeps - 1; i >= 0; i--) ebb_nest_close(t, t->kept[i]);
+}
+
+/* ---- the kernel ---- */
+
+static void emit(ebb_nest *t) {
+    ebb_nest_bases(t, LLVMGetParam(t->function, 0), LLVMGetParam(t->function, 1), LLVMGetParam(t->function, 2));
+    need_all(t);
+    ebb_body_emit(t, EBB_LEVEL_KERNEL);
+    if (!any_empty(t, false)) walk_kept(t);
+    need_all(t);
+    ebb_body_forget(t, EBB_LEVEL_ROW);
+    ebb_body_store(t, EBB_LEVEL_KERNEL);
+    LLVMBuildRetVoid(t->e->builder);
+}
+
+/* All arrays of a nest, as one piece of memory. */
+static void *scratch(ebb_nest *t) {
+    size_t n = (size_t)t->k->count, pointers = n * (EBB_DEPTH_MAX + 3), folds = 0;
+    for (int32_t i = 0; i < t->k->count; i++) folds += t->k->inst[i].kind == EBB_FOLD;
+    LLVMValueRef *p = ebb_mem_new(t->e->plan->allocator, pointers * sizeof *p + folds * sizeof(ebb_fold) + n + 1, 1);
+    if (!p) return NULL;
+    t->value = p;
+    t->splat = p + n;
+    for (size_t d = 0; d <= EBB_DEPTH_MAX; d++) t->cursor[d] = p + (2 + d) * n;
+    t->fold = (ebb_fold *)(p + pointers);
+    t->need = (bool *)(t->fold + folds);
+    return p;
+}
+
+bool ebb_emit_kernel(ebb_emit *e, const ebb_kernel *k, LLVMValueRef function) {
+    ebb_nest t = {.e = e, .k = k, .function = function, .unroll = 1};
+    ebb_nest_axes(&t);
+    t.at.active = t.lanes;
+    void *memory = scratch(&t);
+    if (!memory) return ebb_fail_memory(e->diag);
+    emit(&t);
+    ebb_mem_free(e->plan->allocator, memory);
+    return true;
+}

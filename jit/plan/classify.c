@@ -1,0 +1,129 @@
+/* classify.c - what every node of the graph is to the planner: which live, which are views, which must be in memory. */
+#include "jit/plan/planner.h"
+
+/* What computing an element once more costs, in additions. */
+int ebb_op_cost(ebb_op op) {
+    static const uint8_t cost[EBB_OP_COUNT] = {
+        [EBB_OP_neg] = 1,         [EBB_OP_abs] = 1,        [EBB_OP_sign] = 1,        [EBB_OP_square] = 1,
+        [EBB_OP_relu] = 1,        [EBB_OP_add] = 1,        [EBB_OP_sub] = 1,         [EBB_OP_mul] = 1,
+        [EBB_OP_max] = 1,         [EBB_OP_min] = 1,        [EBB_OP_eq] = 1,          [EBB_OP_ne] = 1,
+        [EBB_OP_lt] = 1,          [EBB_OP_le] = 1,         [EBB_OP_gt] = 1,          [EBB_OP_ge] = 1,
+        [EBB_OP_logical_and] = 1, [EBB_OP_logical_or] = 1, [EBB_OP_logical_not] = 1, [EBB_OP_select] = 1,
+        [EBB_OP_cast] = 1,        [EBB_OP_div] = 4,        [EBB_OP_recip] = 4,       [EBB_OP_sqrt] = 4,
+    };
+    return cost[op] ? cost[op] : 16;
+}
+
+static void mark_live(ebb_planner *p) {
+    const ebb_graph *g = p->graph;
+    for (int32_t j = 0; j < g->outputs; j++)
+        p->cell[g->output[j]].role = EBB_ROLE_POINT;
+    for (ebb_id id = g->count - 1; id > 0; id--) {
+        const ebb_id *x = ebb_operands(g, id);
+        for (int32_t i = 0; p->cell[id].role && i < g->node[id].arity; i++)
+            p->cell[x[i]].role = EBB_ROLE_POINT;
+    }
+    p->cell[EBB_ABSENT].role = EBB_ROLE_DEAD;
+}
+
+static bool check_type(const ebb_planner *p, ebb_id id) {
+    ebb_type type = ebb_type_of(p->graph, id);
+    int64_t bytes;
+    char text[EBB_TYPE_TEXT];
+    if (ebb_type_bytes(&type, &bytes)) return true;
+    return ebb_fail(p->diag, EBB_VALUE_ERROR, p->graph->site[id], "%s of type %s has no concrete size to plan for",
+                    ebb_op_table[ebb_op_of(p->graph, id)].name, ebb_type_text(&type, text));
+}
+
+static ebb_role role_of(const ebb_planner *p, ebb_id id) {
+    ebb_op op = ebb_op_of(p->graph, id);
+    if (op == EBB_OP_iota) return EBB_ROLE_IOTA;
+    if (op == EBB_OP_stop_gradient) return EBB_ROLE_VIEW;
+    switch (ebb_op_table[op].access) {
+    case EBB_SOURCE:
+        return EBB_ROLE_GIVEN;
+    case EBB_POINT:
+        return EBB_ROLE_POINT;
+    case EBB_VIEW:
+        return EBB_ROLE_VIEW;
+    case EBB_REDUCE:
+        return ebb_reduced_axes(p, id) ? EBB_ROLE_REDUCE : EBB_ROLE_VIEW;
+    case EBB_WHOLE:
+        return EBB_ROLE_WHOLE;
+    case EBB_NOWHERE:
+        break;
+    }
+    return EBB_ROLE_DEAD;
+}
+
+/* The node in whose buffer the elements of `id` lie in row-major order. */
+static ebb_id base_of(const ebb_planner *p, ebb_id id) {
+    const ebb_cell *c = &p->cell[id];
+    if (c->role == EBB_ROLE_ALIAS) return p->cell[ebb_operands(p->graph, id)[0]].base;
+    if (c->role != EBB_ROLE_VIEW) return id;
+    ebb_shape root = ebb_slim_of(p, c->root), own = ebb_slim_of(p, id);
+    ebb_map m = ebb_map_of(p, id);
+    return ebb_map_is_identity(&m, &root, &own) ? p->cell[c->root].base : id;
+}
+
+/* What a kernel pays to read this value: nothing, if it is one number. */
+static int read_cost(const ebb_planner *p, ebb_id id) { return ebb_slim_of(p, id).rank > 0; }
+
+/* A point value is free if a few additions give it from things that are in memory anyway. */
+static void find_free(ebb_planner *p, ebb_id id) {
+    ebb_cell *c = &p->cell[id];
+    const ebb_id *x = ebb_operands(p->graph, id);
+    c->cost = EBB_NEVER;
+    if (ebb_is_loaded(c)) c->cost = (int16_t)read_cost(p, id);
+    c->free = c->role == EBB_ROLE_IOTA;
+    if (c->free) c->cost = 0;
+    if (c->role != EBB_ROLE_POINT || p->options->no_fusion) return;
+    int cost = ebb_op_cost(ebb_op_of(p->graph, id));
+    for (int32_t i = 0; i < p->graph->node[id].arity; i++)
+        cost += p->cell[p->cell[x[i]].root].cost;
+    c->free = cost <= EBB_CHEAP;
+    if (c->free) c->cost = (int16_t)cost;
+}
+
+static bool classify_node(ebb_planner *p, ebb_id id) {
+    ebb_cell *c = &p->cell[id];
+    c->role = (uint8_t)role_of(p, id);
+    if (c->role == EBB_ROLE_DEAD)
+        return ebb_fail(p->diag, EBB_INTERNAL_ERROR, p->graph->site[id], "%s was not expanded before planning",
+                        ebb_op_table[ebb_op_of(p->graph, id)].name);
+    if (!check_type(p, id)) return false;
+    if (c->role == EBB_ROLE_VIEW) {
+        bool is_view;
+        if (!ebb_view_new(p, id, &is_view)) return false;
+        if (!is_view) c->role = EBB_ROLE_ALIAS;
+    }
+    c->base = base_of(p, id);
+    find_free(p, id);
+    return true;
+}
+
+static void want(ebb_planner *p, ebb_id id) { p->cell[p->cell[id].base].wanted = true; }
+
+static void want_operands(ebb_planner *p, ebb_id id) {
+    const ebb_id *x = ebb_operands(p->graph, id);
+    if (p->cell[id].role != EBB_ROLE_WHOLE && p->cell[id].role != EBB_ROLE_ALIAS) return;
+    for (int32_t i = 0; i < p->graph->node[id].arity; i++)
+        want(p, x[i]);
+}
+
+bool ebb_classify(ebb_planner *p) {
+    const ebb_graph *g = p->graph;
+    mark_live(p);
+    for (ebb_id id = 0; id < g->count; id++) {
+        ebb_cell *c = &p->cell[id];
+        c->root = c->base = id;
+        c->cluster = c->reader = c->buffer = c->inst = -1;
+        if (c->role != EBB_ROLE_DEAD && !classify_node(p, id)) return false;
+    }
+    for (ebb_id id = 0; id < g->count; id++)
+        if (p->cell[id].role != EBB_ROLE_DEAD) want_operands(p, id);
+    for (int32_t j = 0; j < g->outputs; j++)
+        want(p, g->output[j]);
+    p->cell[EBB_ABSENT].wanted = false;
+    return true;
+}

@@ -1,0 +1,238 @@
+/* kernel.c - a cluster as a kernel: its members' values as instructions over one iteration space.
+ *
+ * Everything is expressed by maps into the space: the value of node r under map m is the member's instruction, a
+ * constant, a load with strides, or (cheap values of elsewhere) the operation once more. Instructions know the first
+ * pass that can use them; a dear element value that a later pass needs is spilled. Start reading at ebb_lower_kernel.
+ */
+#include "jit/plan/planner.h"
+
+#include <string.h>
+
+typedef struct ebb_writer { /* the kernel that is being written */
+    ebb_planner *p;
+    const ebb_cluster *c;
+    int32_t cluster;
+    ebb_shape kept;
+} ebb_writer;
+
+static int32_t value_at(ebb_writer *w, ebb_id root, const ebb_map *m);
+
+/* ---- levels and maps ---- */
+
+/* What a member's level is called in the kernel. */
+static int kernel_level(const ebb_writer *w, int member) {
+    if (member == EBB_LEVEL_ELEMENT && w->c->reduced) return EBB_LEVEL_ELEMENT;
+    const ebb_shape *s = member == EBB_LEVEL_ELEMENT ? &w->c->space : &w->kept;
+    return s->rank > 0 ? EBB_LEVEL_ROW : EBB_LEVEL_KERNEL;
+}
+
+static int level_of_strides(const ebb_writer *w, const int64_t stride[EBB_MAX_RANK]) {
+    int level = EBB_LEVEL_KERNEL;
+    for (int32_t a = 0; a < w->c->space.rank; a++) {
+        int l = w->c->reduced >> a & 1 ? EBB_LEVEL_ELEMENT : EBB_LEVEL_ROW;
+        if (stride[a] != 0 && l > level) level = l;
+    }
+    return level;
+}
+
+/* A member's own axes as seen from the kernel's space. */
+static ebb_map member_map(const ebb_writer *w, int member) {
+    if (member == EBB_LEVEL_ELEMENT) return ebb_map_identity(&w->c->space);
+    ebb_map m = {0};
+    for (int32_t a = 0; a < w->c->space.rank; a++)
+        if (!(w->c->reduced >> a & 1)) m.axis[m.rank++] = (ebb_axis){a, 0, 1};
+    return m;
+}
+
+/* ---- instructions ---- */
+
+static ebb_inst new_inst(const ebb_writer *w, ebb_inst_kind kind, ebb_id node) {
+    return (ebb_inst){.kind = (uint8_t)kind,
+                      .dtype = w->p->graph->node[node].dtype,
+                      .operand = {-1, -1, -1},
+                      .buffer = -1,
+                      .node = node};
+}
+
+static int32_t put_constant(ebb_writer *w, ebb_id id) {
+    ebb_inst inst = new_inst(w, EBB_CONST, id);
+    memcpy(&inst.bits, ebb_attr_of(w->p->graph, id).v, ebb_dtype_size((ebb_dtype)inst.dtype));
+    return ebb_put_inst(w->p, &inst, (ebb_fact){.buffer = -1});
+}
+
+/* A value that depends on the index alone: `from` at the start of m, `unit` more for a step on each root axis. */
+static int32_t put_strided(ebb_writer *w, ebb_inst *inst, const ebb_map *m, const int64_t unit[EBB_MAX_RANK]) {
+    for (int32_t i = 0; i < m->rank; i++) {
+        const ebb_axis *a = &m->axis[i];
+        inst->offset += a->start * unit[i];
+        if (a->axis >= 0) inst->stride[a->axis] += a->step * unit[i];
+    }
+    inst->level = (uint8_t)level_of_strides(w, inst->stride);
+    return ebb_put_inst(w->p, inst, (ebb_fact){.stage = inst->stage, .cost = 1, .buffer = -1});
+}
+
+static int32_t put_iota(ebb_writer *w, ebb_id id, const ebb_map *m) {
+    int8_t place[EBB_MAX_RANK];
+    int64_t unit[EBB_MAX_RANK] = {0};
+    ebb_inst inst = new_inst(w, EBB_IOTA, id);
+    ebb_slim(ebb_shape_of(w->p->graph, id), place);
+    int8_t axis = place[ebb_attr_of(w->p->graph, id).v[0]];
+    if (axis >= 0) unit[axis] = 1;
+    return put_strided(w, &inst, m, unit);
+}
+
+static int32_t put_load(ebb_writer *w, ebb_id root, const ebb_map *m) {
+    int64_t unit[EBB_MAX_RANK];
+    ebb_shape s = ebb_slim_of(w->p, root);
+    ebb_inst inst = new_inst(w, EBB_LOAD, root);
+    ebb_row_major(&s, unit);
+    inst.buffer = ebb_buffer_of(w->p, root);
+    return inst.buffer < 0 ? -1 : put_strided(w, &inst, m, unit);
+}
+
+static bool add_store(ebb_writer *w, int32_t value, int32_t buffer, int member) {
+    ebb_room *r = &w->p->room;
+    int64_t unit[EBB_MAX_RANK];
+    ebb_map m = member_map(w, member);
+    ebb_row_major(member == EBB_LEVEL_ELEMENT ? &w->c->space : &w->kept, unit);
+    ebb_inst inst = new_inst(w, EBB_STORE, r->inst[value].node);
+    inst.dtype = r->inst[value].dtype;
+    inst.operand[0] = value;
+    inst.buffer = buffer;
+    inst.level = (uint8_t)kernel_level(w, member);
+    for (int32_t i = 0; i < m.rank; i++)
+        inst.stride[m.axis[i].axis] = unit[i];
+    if (inst.level == EBB_LEVEL_ELEMENT) inst.stage = r->fact[value].stage;
+    if (!ebb_mem_reserve(w->p->allocator, &r->store, &r->store_room, (int64_t)r->stores + 1, sizeof inst))
+        return ebb_fail_memory(w->p->diag);
+    r->store[r->stores++] = inst;
+    if (r->inst[value].level == EBB_LEVEL_ELEMENT) r->fact[value].buffer = buffer;
+    return true;
+}
+
+/* The element value, as later passes see it: loaded from where its own pass stored it. */
+static int32_t spill(ebb_writer *w, int32_t value) {
+    ebb_room *r = &w->p->room;
+    if (r->fact[value].buffer < 0) {
+        ebb_dtype dtype = (ebb_dtype)r->inst[value].dtype;
+        int32_t buffer = ebb_new_buffer(w->p, EBB_IN_ARENA, -1, dtype, ebb_elements(&w->c->space));
+        if (buffer < 0 || !add_store(w, value, buffer, EBB_LEVEL_ELEMENT)) return -1;
+    }
+    int64_t unit[EBB_MAX_RANK];
+    ebb_map m = member_map(w, EBB_LEVEL_ELEMENT);
+    ebb_row_major(&w->c->space, unit);
+    ebb_inst inst = new_inst(w, EBB_LOAD, r->inst[value].node);
+    inst.dtype = r->inst[value].dtype;
+    inst.buffer = r->fact[value].buffer;
+    inst.stage = r->fact[value].stage + 1;
+    return put_strided(w, &inst, &m, unit);
+}
+
+/* Makes `inst` depend on the operands: level, first pass, cost, and spills where passes lie between. */
+static bool depend(ebb_writer *w, ebb_inst *inst, int n, ebb_fact *fact) {
+    ebb_room *r = &w->p->room;
+    for (int i = 0; i < n; i++) {
+        int32_t x = inst->operand[i];
+        if (r->fact[x].stage > fact->stage) fact->stage = r->fact[x].stage;
+        if (r->inst[x].level > inst->level) inst->level = r->inst[x].level;
+    }
+    for (int i = 0; i < n; i++) {
+        int32_t x = inst->operand[i];
+        if (r->inst[x].level < EBB_LEVEL_ELEMENT) continue;
+        if (r->fact[x].stage < fact->stage && r->fact[x].cost > EBB_DEAR) x = inst->operand[i] = spill(w, x);
+        if (x < 0) return false;
+        fact->cost += r->fact[x].cost;
+    }
+    if (fact->cost > EBB_NEVER) fact->cost = EBB_NEVER;
+    return true;
+}
+
+/* ---- values ---- */
+
+/* Finds the instructions of a node's operands; m: the axes of the index they share, as seen from the space. */
+static bool find_operands(ebb_writer *w, ebb_id id, const ebb_map *m, ebb_inst *inst) {
+    const ebb_planner *p = w->p;
+    for (int32_t i = 0; i < p->graph->node[id].arity; i++) {
+        ebb_id x = ebb_operands(p->graph, id)[i];
+        ebb_map own = ebb_map_of(p, x), through = ebb_map_through(&own, m);
+        inst->operand[i] = value_at(w, p->cell[x].root, &through);
+        if (inst->operand[i] < 0) return false;
+    }
+    return true;
+}
+
+static int32_t put_apply(ebb_writer *w, ebb_id id, const ebb_map *m) {
+    ebb_inst inst = new_inst(w, EBB_APPLY, id);
+    ebb_fact fact = {.cost = ebb_op_cost(ebb_op_of(w->p->graph, id)), .buffer = -1};
+    inst.op = (uint8_t)ebb_op_of(w->p->graph, id);
+    if (!find_operands(w, id, m, &inst) || !depend(w, &inst, w->p->graph->node[id].arity, &fact)) return -1;
+    return ebb_put_inst(w->p, &inst, fact);
+}
+
+static int32_t put_fold(ebb_writer *w, ebb_id id) {
+    ebb_inst inst = new_inst(w, EBB_FOLD, id);
+    ebb_fact fact = {.buffer = -1};
+    ebb_map m = member_map(w, EBB_LEVEL_ELEMENT);
+    inst.op = (uint8_t)ebb_op_of(w->p->graph, id);
+    if (!find_operands(w, id, &m, &inst) || !depend(w, &inst, 1, &fact)) return -1;
+    inst.level = (uint8_t)kernel_level(w, EBB_LEVEL_ROW);
+    inst.stage = fact.stage;
+    return ebb_put_inst(w->p, &inst, (ebb_fact){.stage = fact.stage + 1, .buffer = -1});
+}
+
+/* Depth: what is not in memory is cheap, so only a few operations hang together. */
+static int32_t value_at(ebb_writer *w, ebb_id root, const ebb_map *m) {
+    const ebb_cell *c = &w->p->cell[root];
+    bool constant = ebb_op_of(w->p->graph, root) == EBB_OP_constant;
+    if (constant && m->rank == 0) return put_constant(w, root);
+    if (c->role == EBB_ROLE_IOTA) return put_iota(w, root, m);
+    if (!c->free && c->cluster == w->cluster) return c->inst;
+    if (c->free || (c->role == EBB_ROLE_POINT && !c->stored)) return put_apply(w, root, m);
+    return put_load(w, root, m);
+}
+
+static int32_t put_member(ebb_writer *w, ebb_id id) {
+    const ebb_cell *c = &w->p->cell[id];
+    ebb_map m = member_map(w, c->level);
+    if (c->role == EBB_ROLE_REDUCE) return put_fold(w, id);
+    if (c->role == EBB_ROLE_POINT) return put_apply(w, id, &m);
+    ebb_map own = ebb_map_of(w->p, id), through = ebb_map_through(&own, &m);
+    return value_at(w, c->root, &through); /* a view or iota that is wanted in memory */
+}
+
+static bool write_member(ebb_writer *w, ebb_id id) {
+    ebb_cell *c = &w->p->cell[id];
+    c->inst = put_member(w, id);
+    if (c->inst < 0) return false;
+    if (!c->stored) return true;
+    int32_t buffer = ebb_buffer_of(w->p, id);
+    return buffer >= 0 && add_store(w, c->inst, buffer, c->level);
+}
+
+/* ---- the step ---- */
+
+static bool append_kernel(ebb_writer *w) {
+    ebb_room *r = &w->p->room;
+    ebb_step *s = ebb_new_step(w->p, EBB_STEP_KERNEL, r->store[r->stores - 1].node);
+    if (!s) return false;
+    ebb_kernel *k = &s->kernel;
+    k->axes = w->c->space.rank;
+    for (int32_t a = 0; a < k->axes; a++) {
+        k->extent[a] = w->c->space.dim[a];
+        k->reduced[a] = w->c->reduced >> a & 1;
+    }
+    k->inst = ebb_mem_new(w->p->allocator, (size_t)r->count + (size_t)r->stores, sizeof *k->inst);
+    if (!k->inst) return ebb_fail_memory(w->p->diag);
+    memcpy(k->inst, r->inst, (size_t)r->count * sizeof *k->inst);
+    memcpy(k->inst + r->count, r->store, (size_t)r->stores * sizeof *k->inst);
+    k->count = r->count + r->stores;
+    return ebb_tidy(w->p, k);
+}
+
+bool ebb_lower_kernel(ebb_planner *p, int32_t cluster) {
+    ebb_writer w = {p, &p->cluster[cluster], cluster, ebb_kept_shape(&p->cluster[cluster])};
+    ebb_room_start(p);
+    for (int32_t i = 0; i < w.c->count; i++)
+        if (!write_member(&w, p->member[w.c->first + i])) return false;
+    return p->room.stores == 0 || append_kernel(&w);
+}

@@ -1,0 +1,176 @@
+/* view.c - views as index arithmetic: every axis of the root depends on at most one axis of the view.
+ *
+ * A chain of views is one map from the root's axes to the view's; maps compose, so chains of any length cost the same.
+ * A reshape is a view if each axis that matters survives it whole; any other one reads its operand's buffer (ALIAS). */
+#include "jit/plan/planner.h"
+
+ebb_shape ebb_slim(const ebb_shape *s, int8_t place[EBB_MAX_RANK]) {
+    ebb_shape slim = {0};
+    for (int32_t i = 0; i < s->rank; i++) {
+        bool dropped = s->dim[i] == 1;
+        if (place) place[i] = dropped ? -1 : (int8_t)slim.rank;
+        if (!dropped) slim.dim[slim.rank++] = s->dim[i];
+    }
+    return slim;
+}
+
+ebb_shape ebb_slim_of(const ebb_planner *p, ebb_id id) { return ebb_slim(ebb_shape_of(p->graph, id), NULL); }
+
+int64_t ebb_elements(const ebb_shape *s) {
+    int64_t n = 1;
+    for (int32_t i = 0; i < s->rank; i++)
+        n *= s->dim[i]; /* classify.c has checked the size */
+    return n;
+}
+
+void ebb_row_major(const ebb_shape *slim, int64_t stride[EBB_MAX_RANK]) {
+    int64_t step = 1;
+    for (int32_t i = slim->rank; i-- > 0; step *= slim->dim[i])
+        stride[i] = step;
+}
+
+uint32_t ebb_reduced_axes(const ebb_planner *p, ebb_id reduce) {
+    int8_t place[EBB_MAX_RANK];
+    uint32_t bits = 0;
+    ebb_slim(ebb_shape_of(p->graph, ebb_operands(p->graph, reduce)[0]), place);
+    ebb_attr axes = ebb_attr_of(p->graph, reduce);
+    for (int32_t i = 0; i < axes.n; i++)
+        if (place[axes.v[i]] >= 0) bits |= 1u << place[axes.v[i]];
+    return bits;
+}
+
+/* ---- maps ---- */
+
+ebb_map ebb_map_identity(const ebb_shape *slim) {
+    ebb_map m = {.rank = slim->rank};
+    for (int32_t i = 0; i < m.rank; i++)
+        m.axis[i] = (ebb_axis){i, 0, 1};
+    return m;
+}
+
+ebb_map ebb_map_of(const ebb_planner *p, ebb_id id) {
+    const ebb_cell *c = &p->cell[id];
+    ebb_shape root = ebb_slim_of(p, c->root);
+    if (c->role != EBB_ROLE_VIEW) return ebb_map_identity(&root);
+    ebb_map m = {.rank = root.rank};
+    for (int32_t i = 0; i < m.rank; i++)
+        m.axis[i] = p->axis[c->map + i];
+    return m;
+}
+
+ebb_map ebb_map_through(const ebb_map *inner, const ebb_map *outer) {
+    ebb_map m = *inner;
+    for (int32_t i = 0; i < m.rank; i++) {
+        ebb_axis *a = &m.axis[i];
+        if (a->axis < 0) continue;
+        const ebb_axis *o = &outer->axis[a->axis];
+        *a = (ebb_axis){o->axis, a->start + a->step * o->start, a->step * o->step};
+    }
+    return m;
+}
+
+bool ebb_map_is_identity(const ebb_map *m, const ebb_shape *root, const ebb_shape *space) {
+    if (!ebb_shape_equal(root, space)) return false;
+    for (int32_t i = 0; i < m->rank; i++)
+        if (m->axis[i].axis != i || m->axis[i].start != 0 || m->axis[i].step != 1) return false;
+    return true;
+}
+
+/* ---- the view operations: the operand's slim axes as seen from the result ---- */
+
+typedef struct ebb_look { /* one view operation */
+    const ebb_shape *from, *to;
+    int8_t from_place[EBB_MAX_RANK], to_place[EBB_MAX_RANK];
+    ebb_shape from_slim, to_slim;
+    ebb_attr attr;
+} ebb_look;
+
+static ebb_map look_broadcast(const ebb_look *v) {
+    ebb_map m = {.rank = v->from_slim.rank};
+    for (int32_t i = 0; i < v->from->rank; i++)
+        if (v->from_place[i] >= 0) m.axis[v->from_place[i]] = (ebb_axis){v->to_place[v->attr.v[i]], 0, 1};
+    return m;
+}
+
+static ebb_map look_transpose(const ebb_look *v) {
+    ebb_map m = {.rank = v->from_slim.rank};
+    for (int32_t i = 0; i < v->to->rank; i++)
+        if (v->to_place[i] >= 0) m.axis[v->from_place[v->attr.v[i]]] = (ebb_axis){v->to_place[i], 0, 1};
+    return m;
+}
+
+static ebb_map look_slice(const ebb_look *v) {
+    ebb_map m = {.rank = v->from_slim.rank};
+    int32_t rank = v->from->rank;
+    for (int32_t i = 0; i < rank; i++) {
+        if (v->from_place[i] < 0) continue;
+        ebb_axis a = {v->to_place[i], v->attr.v[i], v->attr.v[rank + i]};
+        if (a.axis < 0) a.step = 0;
+        if (v->to->dim[i] == 0) a = (ebb_axis){a.axis, 0, 1}; /* nothing is read; a step may be anything */
+        m.axis[v->from_place[i]] = a;
+    }
+    return m;
+}
+
+/* Axes that survive a reshape whole; the others get axis -2, "torn". */
+static ebb_map look_reshape(const ebb_look *v) {
+    const ebb_shape *x = &v->from_slim, *y = &v->to_slim;
+    ebb_map m = {.rank = x->rank};
+    for (int32_t i = 0; i < m.rank; i++)
+        m.axis[i] = (ebb_axis){-2, 0, 0};
+    if (ebb_shape_equal(x, y)) return ebb_map_identity(x);
+    if (ebb_elements(x) == 0) return m;
+    for (int32_t i = 0, j = 0; i < x->rank && j < y->rank; i++, j++) {
+        if (x->dim[i] == y->dim[j]) {
+            m.axis[i] = (ebb_axis){j, 0, 1};
+            continue;
+        }
+        int64_t a = x->dim[i], b = y->dim[j]; /* a group of axes with the same product on both sides */
+        while (a != b)
+            if (a < b)
+                a *= x->dim[++i];
+            else
+                b *= y->dim[++j];
+    }
+    return m;
+}
+
+static ebb_map look(const ebb_planner *p, ebb_id id) {
+    const ebb_graph *g = p->graph;
+    ebb_look v = {
+        .from = ebb_shape_of(g, ebb_operands(g, id)[0]), .to = ebb_shape_of(g, id), .attr = ebb_attr_of(g, id)};
+    v.from_slim = ebb_slim(v.from, v.from_place);
+    v.to_slim = ebb_slim(v.to, v.to_place);
+    switch (ebb_op_of(g, id)) {
+    case EBB_OP_broadcast:
+        return look_broadcast(&v);
+    case EBB_OP_transpose:
+        return look_transpose(&v);
+    case EBB_OP_slice:
+        return look_slice(&v);
+    default:
+        return look_reshape(&v); /* or what changes at most axes of size 1 */
+    }
+}
+
+/* The root's axes as seen from the new view; false: a torn axis matters. */
+static bool extend(const ebb_map *operand, const ebb_map *step, ebb_map *out) {
+    for (int32_t i = 0; i < operand->rank; i++)
+        if (operand->axis[i].axis >= 0 && step->axis[operand->axis[i].axis].axis == -2) return false;
+    *out = ebb_map_through(operand, step);
+    return true;
+}
+
+bool ebb_view_new(ebb_planner *p, ebb_id id, bool *is_view) {
+    ebb_id x = ebb_operands(p->graph, id)[0];
+    ebb_map operand = ebb_map_of(p, x), step = look(p, id), m;
+    *is_view = extend(&operand, &step, &m);
+    if (!*is_view) return true;
+    if (!ebb_mem_reserve(p->allocator, &p->axis, &p->axis_room, (int64_t)p->axes + m.rank, sizeof *p->axis))
+        return ebb_fail_memory(p->diag);
+    p->cell[id].root = p->cell[x].root;
+    p->cell[id].map = p->axes;
+    for (int32_t i = 0; i < m.rank; i++)
+        p->axis[p->axes++] = m.axis[i];
+    return true;
+}

@@ -1,0 +1,84 @@
+/* dot.c - products of matrices: the serial OpenBLAS for floating point, plain loops for integers.
+ *
+ * Invariant: the result is written whole, whatever stood there before; a sum over k = 0 products is 0. */
+#include "jit/runtime/runtime.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <string.h>
+
+/* One product: y [m,n] = x [m,k] times w [k,n], each operand stored as it is or transposed. */
+typedef struct product {
+    int64_t m, n, k;
+    bool tx, tw;
+} product;
+
+/* Row i of y is the sum over k of x[i,k] times row k of w. Integers are unsigned here, so that they wrap. */
+#define LOOPS(NAME, TYPE)                                                                                              \
+    static void loops_##NAME(const product *p, const TYPE *x, const TYPE *w, TYPE *y) {                                \
+        const int64_t xi = p->tx ? 1 : p->k, xk = p->tx ? p->m : 1, wk = p->tw ? 1 : p->n, wj = p->tw ? p->k : 1;      \
+        for (int64_t i = 0; i < p->m; i++, y += p->n) {                                                                \
+            for (int64_t j = 0; j < p->n; j++)                                                                         \
+                y[j] = 0;                                                                                              \
+            for (int64_t k = 0; k < p->k; k++) {                                                                       \
+                const TYPE factor = x[i * xi + k * xk], *row = w + k * wk;                                             \
+                for (int64_t j = 0; j < p->n; j++)                                                                     \
+                    y[j] += factor * row[j * wj];                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+LOOPS(i32, uint32_t)
+LOOPS(i64, uint64_t)
+LOOPS(f32, float)
+LOOPS(f64, double)
+
+/* A vector lies in memory the same way transposed or not: BLAS is told the layout that was measured to be fastest. */
+static product layout(product p) {
+    if (p.m == 1 || p.k == 1) p.tx = false;
+    if (p.n == 1 || p.k == 1) p.tw = p.k != 1;
+    return p;
+}
+
+#define BLAS(NAME, TYPE, GEMM)                                                                                         \
+    static void blas_##NAME(const product *p, const TYPE *x, const TYPE *w, TYPE *y) {                                 \
+        const int m = (int)p->m, n = (int)p->n, k = (int)p->k;                                                         \
+        GEMM(CblasRowMajor, p->tx ? CblasTrans : CblasNoTrans, p->tw ? CblasTrans : CblasNoTrans, m, n, k, 1, x,       \
+             p->tx ? m : k, w, p->tw ? k : n, 0, y, n);                                                                \
+    }
+BLAS(f32, float, cblas_sgemm)
+BLAS(f64, double, cblas_dgemm)
+
+/* BLAS counts in int; what is larger is left to the loops. */
+static void multiply(ebb_dtype dtype, const product *p, const void *x, const void *w, void *y) {
+    const bool blas = p->m <= INT_MAX && p->n <= INT_MAX && p->k <= INT_MAX;
+    if (dtype == EBB_F32) {
+        (blas ? blas_f32 : loops_f32)(p, x, w, y);
+    } else if (dtype == EBB_F64) {
+        (blas ? blas_f64 : loops_f64)(p, x, w, y);
+    } else if (dtype == EBB_I32) {
+        loops_i32(p, x, w, y);
+    } else {
+        loops_i64(p, x, w, y);
+    }
+}
+
+int ebb_rt_dot(const int64_t *desc, const void *const *in, void *out) {
+    const product p = layout(
+        (product){desc[EBB_DOT_M], desc[EBB_DOT_N], desc[EBB_DOT_K], desc[EBB_DOT_TX] != 0, desc[EBB_DOT_TY] != 0});
+    const ebb_dtype dtype = (ebb_dtype)desc[EBB_DOT_DTYPE];
+    const size_t size = ebb_dtype_size(dtype), y_bytes = (size_t)(p.m * p.n) * size;
+    const unsigned char *x = in[0], *w = in[1];
+    unsigned char *y = out;
+    if (y_bytes == 0 || desc[EBB_DOT_BATCH] == 0) return EBB_OK;
+    if (p.k == 0) {
+        memset(out, 0, (size_t)desc[EBB_DOT_BATCH] * y_bytes);
+        return EBB_OK;
+    }
+    for (int64_t b = 0; b < desc[EBB_DOT_BATCH]; b++) {
+        multiply(dtype, &p, x, w, y);
+        x += (size_t)(p.m * p.k) * size;
+        w += (size_t)(p.k * p.n) * size;
+        y += y_bytes;
+    }
+    return EBB_OK;
+}

@@ -1,0 +1,65 @@
+/* gather.c - rows taken and rows added where an index says.
+ *
+ * Invariant: every index is checked before anything is written. An index outside [0, size) is an error, negative ones
+ * too: nothing counts from the end. Duplicates are added in the order of the index, so results repeat to the bit. */
+#include "jit/runtime/runtime.h"
+
+#include <string.h>
+
+static inline int64_t index_at(const int64_t *desc, const void *index, int64_t i) {
+    return desc[EBB_GATHER_INDEX_DTYPE] == EBB_I32 ? ((const int32_t *)index)[i] : ((const int64_t *)index)[i];
+}
+
+static int check(ebb_op op, const int64_t *desc, const void *index) {
+    const int64_t size = desc[EBB_GATHER_SIZE];
+    for (int64_t i = 0; i < desc[EBB_GATHER_COUNT_]; i++) {
+        int64_t at = index_at(desc, index, i);
+        if (at >= 0 && at < size) continue;
+        *ebb_rt_fault() = (ebb_rt_fault_info){.op = op, .position = i, .index = at, .size = size};
+        return EBB_INDEX_ERROR;
+    }
+    return EBB_OK;
+}
+
+int ebb_rt_gather(const int64_t *desc, const void *const *in, void *out) {
+    const int64_t size = desc[EBB_GATHER_SIZE], count = desc[EBB_GATHER_COUNT_];
+    const size_t row = (size_t)desc[EBB_GATHER_INNER] * ebb_dtype_size((ebb_dtype)desc[EBB_GATHER_DTYPE]);
+    const unsigned char *x = in[0];
+    unsigned char *y = out;
+    int code = check(EBB_OP_gather, desc, in[1]);
+    if (code || row == 0) return code;
+    for (int64_t o = 0; o < desc[EBB_GATHER_OUTER]; o++, x += (size_t)size * row)
+        for (int64_t i = 0; i < count; i++, y += row)
+            memcpy(y, x + (size_t)index_at(desc, in[1], i) * row, row);
+    return EBB_OK;
+}
+
+/* Integers are added as unsigned numbers, so that they wrap. */
+#define ADD_ROW(NAME, TYPE)                                                                                            \
+    static void add_##NAME(void *to, const void *from, int64_t n) {                                                    \
+        TYPE *y = to;                                                                                                  \
+        const TYPE *x = from;                                                                                          \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            y[i] += x[i];                                                                                              \
+    }
+ADD_ROW(i32, uint32_t)
+ADD_ROW(i64, uint64_t)
+ADD_ROW(f32, float)
+ADD_ROW(f64, double)
+
+int ebb_rt_scatter_add(const int64_t *desc, const void *const *in, void *out) {
+    static void (*const add_row[])(void *, const void *, int64_t) = {
+        [EBB_I32] = add_i32, [EBB_I64] = add_i64, [EBB_F32] = add_f32, [EBB_F64] = add_f64};
+    const int64_t size = desc[EBB_GATHER_SIZE], inner = desc[EBB_GATHER_INNER];
+    const ebb_dtype dtype = (ebb_dtype)desc[EBB_GATHER_DTYPE];
+    const size_t row = (size_t)inner * ebb_dtype_size(dtype), slab = (size_t)size * row;
+    const unsigned char *updates = in[2];
+    unsigned char *y = out;
+    int code = check(EBB_OP_scatter_add, desc, in[1]);
+    if (code || slab == 0) return code;
+    if (out != in[0]) memcpy(out, in[0], (size_t)desc[EBB_GATHER_OUTER] * slab);
+    for (int64_t o = 0; o < desc[EBB_GATHER_OUTER]; o++, y += slab)
+        for (int64_t i = 0; i < desc[EBB_GATHER_COUNT_]; i++, updates += row)
+            add_row[dtype](y + (size_t)index_at(desc, in[1], i) * row, updates, inner);
+    return EBB_OK;
+}

@@ -1,0 +1,42 @@
+/* runtime.h - what running code calls: products, random numbers, gathers, and the pairwise tree of long sums.
+ *
+ * Native code and the evaluator call the very same routines, so they agree to the bit. Everything here is re-entrant,
+ * takes no locks and allocates nothing. Start reading at ebb_rt_table. */
+#ifndef EBB_RUNTIME_H
+#define EBB_RUNTIME_H
+
+#include "jit/graph/reduction.h"
+#include "jit/graph/routine.h"
+
+/* A routine: desc as ebb_describe wrote it, contiguous operands, contiguous result. Returns EBB_OK, or a code after
+ * filling ebb_rt_fault. `in` and `out` never overlap, except scatter_add whose out may be in[0]. */
+typedef int ebb_rt_routine(const int64_t *desc, const void *const *in, void *out);
+
+ebb_rt_routine ebb_rt_dot, ebb_rt_gather, ebb_rt_scatter_add, ebb_rt_argmax, ebb_rt_pad, ebb_rt_random_uniform,
+    ebb_rt_random_normal;
+ebb_rt_routine *ebb_rt_routine_of(ebb_op op); /* NULL if op is not WHOLE */
+
+/* What went wrong last on this thread: an index outside its axis. */
+typedef struct ebb_rt_fault_info { ebb_op op; int64_t position, index, size; } ebb_rt_fault_info;
+ebb_rt_fault_info *ebb_rt_fault(void);
+
+/* One block of the pairwise tree (reduction.h): pushes `lanes` numbers as block number `block` on `stack`
+ * (64 * lanes numbers). dtype f32 or f64. */
+void ebb_rt_push_f32(float *stack, int64_t block, const float *value, int64_t lanes);
+void ebb_rt_push_f64(double *stack, int64_t block, const double *value, int64_t lanes);
+/* What is left of `blocks` pushed blocks, added from the newest to the oldest, into `value`. */
+void ebb_rt_pop_f32(const float *stack, int64_t blocks, float *value, int64_t lanes);
+void ebb_rt_pop_f64(const double *stack, int64_t blocks, double *value, int64_t lanes);
+
+/* Philox4x32-10 (Salmon et al. 2011): four words from a counter and a key. */
+void ebb_rt_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* float to integer, saturating, NaN to 0: what cast does, for the evaluator. */
+int32_t ebb_rt_to_i32(double x);
+int64_t ebb_rt_to_i64(double x);
+
+/* Every symbol that native code may call, by name: the engine gives these addresses to the linker. */
+typedef struct ebb_rt_symbol { const char *name; void *address; } ebb_rt_symbol;
+extern const ebb_rt_symbol ebb_rt_table[]; /* ended by a NULL name */
+
+#endif

@@ -1,0 +1,35 @@
+/* table.c - the names under which running code finds the runtime, and where it leaves word of a fault. */
+#include "jit/runtime/runtime.h"
+
+#define SYMBOL(name) {#name, (void *)(uintptr_t)name}
+
+const ebb_rt_symbol ebb_rt_table[] = {
+#define RUN_SOURCE(name)
+#define RUN_POINT(name)
+#define RUN_VIEW(name)
+#define RUN_REDUCE(name)
+#define RUN_NOWHERE(name)
+#define RUN_WHOLE(name) SYMBOL(ebb_rt_##name),
+#define OP(name, family, access, arity, rule) RUN_##access(name)
+#include "jit/graph/ops.def"
+#undef OP
+#undef RUN_WHOLE
+    SYMBOL(ebb_rt_push_f32), SYMBOL(ebb_rt_push_f64), SYMBOL(ebb_rt_pop_f32),
+    SYMBOL(ebb_rt_pop_f64),  SYMBOL(ebb_rt_philox),   SYMBOL(ebb_rt_to_i32),
+    SYMBOL(ebb_rt_to_i64),   SYMBOL(ebb_rt_fault),    {NULL, NULL},
+};
+
+ebb_rt_routine *ebb_rt_routine_of(ebb_op op) {
+    static ebb_rt_routine *const routine[EBB_OP_COUNT] = {
+#define RUN_WHOLE(name) [EBB_OP_##name] = ebb_rt_##name,
+#define OP(name, family, access, arity, rule) RUN_##access(name)
+#include "jit/graph/ops.def"
+#undef OP
+    };
+    return (unsigned)op < EBB_OP_COUNT ? routine[op] : NULL;
+}
+
+ebb_rt_fault_info *ebb_rt_fault(void) {
+    static _Thread_local ebb_rt_fault_info fault;
+    return &fault;
+}

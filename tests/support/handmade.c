@@ -1,0 +1,91 @@
+/* handmade.c - see handmade.h. */
+#include "tests/support/handmade.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+void hand_open(hand *h) {
+    memset(h, 0, sizeof *h);
+    h->plan.allocator = &ebb_malloc_allocator;
+    h->plan.buffer = h->buffer;
+    h->plan.step = h->step;
+}
+
+void hand_close(hand *h) {
+    for (int i = 0; i < h->plan.steps; i++) free(h->step[i].kernel.inst);
+}
+
+static int add_buffer(hand *h, ebb_place place, int index, ebb_dtype dtype, int64_t count) {
+    cr_assert(h->plan.buffers < HAND_MAX);
+    int64_t bytes = count * (int64_t)ebb_dtype_size(dtype);
+    h->buffer[h->plan.buffers] = (ebb_buffer){place, index, 0, bytes, dtype};
+    return h->plan.buffers++;
+}
+
+int hand_input(hand *h, ebb_dtype dtype, int64_t count) {
+    return add_buffer(h, EBB_IN_INPUT, h->inputs++, dtype, count);
+}
+int hand_output(hand *h, ebb_dtype dtype, int64_t count) {
+    return add_buffer(h, EBB_IN_OUTPUT, h->outputs++, dtype, count);
+}
+int hand_arena(hand *h, ebb_dtype dtype, int64_t count) {
+    int buffer = add_buffer(h, EBB_IN_ARENA, 0, dtype, count);
+    h->buffer[buffer].offset = h->plan.arena_bytes;
+    h->plan.arena_bytes += (h->buffer[buffer].bytes + 63) / 64 * 64;
+    return buffer;
+}
+
+ebb_kernel *hand_kernel(hand *h, int axes, const int64_t *extent, unsigned reduced, int stages) {
+    cr_assert(h->plan.steps < HAND_MAX);
+    ebb_step *step = &h->step[h->plan.steps++];
+    step->kind = EBB_STEP_KERNEL;
+    ebb_kernel *k = &step->kernel;
+    k->axes = axes;
+    k->stages = stages;
+    for (int a = 0; a < axes; a++) {
+        k->extent[a] = extent[a];
+        k->reduced[a] = reduced >> a & 1;
+    }
+    return k;
+}
+
+static int add(hand *h, ebb_inst inst, const int64_t *stride) {
+    ebb_kernel *k = &h->step[h->plan.steps - 1].kernel;
+    k->inst = realloc(k->inst, (size_t)(k->count + 1) * sizeof inst);
+    for (int a = 0; a < k->axes && stride; a++) inst.stride[a] = stride[a];
+    k->inst[k->count] = inst;
+    return k->count++;
+}
+
+static ebb_dtype dtype_of(const hand *h, int inst) {
+    return (ebb_dtype)h->step[h->plan.steps - 1].kernel.inst[inst].dtype;
+}
+
+int hand_load(hand *h, int buffer, int level, int64_t offset, const int64_t *stride) {
+    ebb_inst i = {EBB_LOAD, (uint8_t)h->buffer[buffer].dtype, (uint8_t)level, 0, 0, {-1, -1, -1}, buffer, offset, {0}, 0, 0};
+    return add(h, i, stride);
+}
+int hand_const(hand *h, ebb_dtype dtype, uint64_t bits) {
+    return add(h, (ebb_inst){EBB_CONST, (uint8_t)dtype, 0, 0, 0, {-1, -1, -1}, -1, 0, {0}, bits, 0}, NULL);
+}
+int hand_iota(hand *h, ebb_dtype dtype, int level, int64_t offset, const int64_t *stride) {
+    return add(h, (ebb_inst){EBB_IOTA, (uint8_t)dtype, (uint8_t)level, 0, 0, {-1, -1, -1}, -1, offset, {0}, 0, 0}, stride);
+}
+int hand_apply(hand *h, ebb_op op, ebb_dtype dtype, int level, int x, int y, int z) {
+    return add(h, (ebb_inst){EBB_APPLY, (uint8_t)dtype, (uint8_t)level, (uint8_t)op, 0, {x, y, z}, -1, 0, {0}, 0, 0}, NULL);
+}
+int hand_fold(hand *h, ebb_op op, int level, int stage, int x) {
+    return add(h, (ebb_inst){EBB_FOLD, (uint8_t)dtype_of(h, x), (uint8_t)level, (uint8_t)op, stage, {x, -1, -1}, -1, 0, {0}, 0, 0}, NULL);
+}
+void hand_store(hand *h, int buffer, int level, int stage, int64_t offset, const int64_t *stride, int x) {
+    ebb_inst i = {EBB_STORE, (uint8_t)dtype_of(h, x), (uint8_t)level, 0, stage, {x, -1, -1}, buffer, offset, {0}, 0, 0};
+    add(h, i, stride);
+}
+
+ebb_executable *hand_compile(hand *h, const ebb_compile_options *options) {
+    ebb_diag diag = {0};
+    ebb_executable *x = ebb_compile(&h->plan, options, &diag);
+    cr_assert_not_null((void *)x, "compile: %s", diag.message);
+    return x;
+}

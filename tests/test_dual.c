@@ -1,0 +1,430 @@
+/* test_dual.c - every derivative rule, in every direction, against differences of the evaluator's own values.
+ *
+ * A case is one operation on one set of shapes. For each, one program computes the value y, the tangent t = J v, the
+ * cotangents c = J' ct and the second derivatives by three roads: forward over reverse, reverse over forward, reverse
+ * over reverse. Start reading at `cases`, then `derive`. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dual/dual.h"
+#include "support/run_graph.h"
+
+/* ---- the table ---- */
+
+enum { MOST_ELEMENTS = 64, MOST_OPERANDS = 3 };
+
+typedef struct op_case {
+    const char *name;
+    ebb_op op;
+    const char *shape[MOST_OPERANDS]; /* "2,3": float; "i:4": the ints of `index`; "b:2,3": true and false in turn */
+    const char *attr;                 /* "0,2" */
+    const char *asked;                /* a shape */
+    double low[2], high[2];           /* ranges of operand 0, and of the others; 0, 0: from -2 to 2 */
+    const char *index;                /* "2,0,2,1" */
+    ebb_dtype cast;                   /* cast: the dtype asked */
+} op_case;
+
+#define CASE(text, op_name, ...) {.name = text, .op = EBB_OP_##op_name, __VA_ARGS__}
+#define POINT(op_name, from, to)                                                                                       \
+    {                                                                                                                  \
+        .name = #op_name, .op = EBB_OP_##op_name, .shape = {"7"}, .low = {from}, .high = { to }                        \
+    }
+#define PAIR(op_name, from, to, from2, to2)                                                                            \
+    {                                                                                                                  \
+        .name = #op_name, .op = EBB_OP_##op_name, .shape = {"7", "7"}, .low = {from, from2}, .high = { to, to2 }       \
+    }
+#define DOT(text, left, right) {.name = "dot " text, .op = EBB_OP_dot, .shape = {left, right}, .attr = text}
+
+static const op_case cases[] = {
+    POINT(neg, -2, 2),
+    POINT(abs, -2, 2),
+    POINT(exp, -2, 2),
+    POINT(expm1, -2, 2),
+    POINT(log, 0.3, 3),
+    POINT(log1p, -0.7, 2),
+    POINT(sqrt, 0.3, 3),
+    POINT(square, -2, 2),
+    POINT(recip, 0.4, 3),
+    POINT(sin, -4, 4),
+    POINT(cos, -4, 4),
+    POINT(tan, -1.1, 1.1),
+    POINT(asin, -0.9, 0.9),
+    POINT(acos, -0.9, 0.9),
+    POINT(atan, -3, 3),
+    POINT(sinh, -2, 2),
+    POINT(cosh, -2, 2),
+    POINT(tanh, -2, 2),
+    POINT(sigmoid, -4, 4),
+    POINT(softplus, -4, 4),
+    POINT(erf, -2, 2),
+    POINT(relu, -2, 2),
+    PAIR(add, -2, 2, -2, 2),
+    PAIR(sub, -2, 2, -2, 2),
+    PAIR(mul, -2, 2, -2, 2),
+    PAIR(div, -2, 2, 0.5, 3),
+    PAIR(pow, 0.3, 3, -2, 3),
+    PAIR(max, -2, 2, -2, 2),
+    PAIR(min, -2, 2, -2, 2),
+    CASE("scalar mul", mul, .shape = {"", ""}),
+    CASE("rank 8 tanh", tanh, .shape = {"1,2,1,2,1,2,1,2"}),
+    CASE("empty tanh", tanh, .shape = {"0"}),
+    CASE("select", select, .shape = {"b:2,3", "2,3", "2,3"}),
+    CASE("cast to f64", cast, .shape = {"5"}, .cast = EBB_F64),
+    CASE("broadcast new axes", broadcast, .shape = {"3"}, .attr = "1", .asked = "2,3,2"),
+    CASE("broadcast stretched", broadcast, .shape = {"2,1,3"}, .attr = "0,1,2", .asked = "2,4,3"),
+    CASE("broadcast both", broadcast, .shape = {"1,3"}, .attr = "1,2", .asked = "2,5,3"),
+    CASE("broadcast scalar", broadcast, .shape = {""}, .attr = "", .asked = "2,3"),
+    CASE("broadcast to nothing", broadcast, .shape = {"1"}, .attr = "0", .asked = "0"),
+    CASE("reshape", reshape, .shape = {"2,6"}, .asked = "3,4"),
+    CASE("reshape to scalar", reshape, .shape = {"1,1"}, .asked = ""),
+    CASE("transpose", transpose, .shape = {"2,3,4"}, .attr = "2,0,1"),
+    CASE("transpose of a matrix", transpose, .shape = {"2,3"}, .attr = "1,0"),
+    CASE("slice", slice, .shape = {"5,6"}, .attr = "1,2,1,1", .asked = "3,4"),
+    CASE("slice in steps", slice, .shape = {"7,6"}, .attr = "1,0,2,3", .asked = "3,2"),
+    CASE("slice of nothing", slice, .shape = {"4"}, .attr = "4,1", .asked = "0"),
+    CASE("pad", pad, .shape = {"2,3"}, .attr = "1,0,0,2,0,0"),
+    CASE("pad with gaps", pad, .shape = {"3,2"}, .attr = "1,2,0,1,2,1"),
+    CASE("sum all", sum, .shape = {"2,3"}, .attr = "0,1"),
+    CASE("sum outer", sum, .shape = {"2,3,4"}, .attr = "0,2"),
+    CASE("sum inner", sum, .shape = {"2,3,4"}, .attr = "1"),
+    CASE("sum of nothing", sum, .shape = {"0,3"}, .attr = "0"),
+    CASE("reduce_max all", reduce_max, .shape = {"2,3"}, .attr = "0,1"),
+    CASE("reduce_max rows", reduce_max, .shape = {"4,5"}, .attr = "1"),
+    CASE("reduce_max columns", reduce_max, .shape = {"4,5"}, .attr = "0"),
+    DOT("0,0", "2,3", "3,4"),
+    DOT("0,1", "2,3", "4,3"),
+    DOT("1,0", "3,2", "3,4"),
+    DOT("1,1", "3,2", "4,3"),
+    CASE("dot batch 0,0", dot, .shape = {"2,2,3", "2,3,2"}, .attr = "0,0"),
+    CASE("dot batch 0,1", dot, .shape = {"2,2,3", "2,2,3"}, .attr = "0,1"),
+    CASE("dot batch 1,0", dot, .shape = {"2,3,2", "2,3,2"}, .attr = "1,0"),
+    CASE("dot batch 1,1", dot, .shape = {"2,3,2", "2,2,3"}, .attr = "1,1"),
+    CASE("dot two batches", dot, .shape = {"2,2,1,3", "2,2,3,2"}, .attr = "0,0"),
+    CASE("dot over nothing", dot, .shape = {"2,0", "0,3"}, .attr = "0,0"),
+    CASE("gather rows twice", gather, .shape = {"3,2", "i:4"}, .attr = "0", .index = "2,0,2,1"),
+    CASE("gather columns", gather, .shape = {"2,3", "i:2,2"}, .attr = "1", .index = "2,2,0,2"),
+    CASE("gather one", gather, .shape = {"4", "i:"}, .attr = "0", .index = "3"),
+    CASE("scatter_add rows", scatter_add, .shape = {"3,2", "i:4", "4,2"}, .attr = "0", .index = "2,0,2,2"),
+    CASE("scatter_add columns", scatter_add, .shape = {"2,3", "i:2", "2,2"}, .attr = "1", .index = "1,1"),
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* ---- reading a case ---- */
+
+static int parse_list(const char *text, int64_t *list) {
+    int n = 0;
+    for (char *end; text && *text; text = *end == ',' ? end + 1 : end)
+        list[n++] = strtoll(text, &end, 10);
+    return n;
+}
+
+static ebb_shape parse_shape(const char *text) {
+    ebb_shape shape = {0};
+    shape.rank = parse_list(text, shape.dim);
+    return shape;
+}
+
+static ebb_dtype kind_of(const char *shape, ebb_dtype real) {
+    return !strncmp(shape, "i:", 2) ? EBB_I32 : !strncmp(shape, "b:", 2) ? EBB_BOOL : real;
+}
+
+static ebb_type operand_type(const char *text, ebb_dtype real) {
+    ebb_dtype dtype = kind_of(text, real);
+    return (ebb_type){dtype, parse_shape(dtype == real ? text : text + 2)};
+}
+
+static int operands_of(const op_case *c) {
+    int n = 0;
+    while (n < MOST_OPERANDS && c->shape[n])
+        n++;
+    return n;
+}
+
+static void operand_values(const op_case *c, int k, int64_t size, double *value) {
+    int64_t index[MOST_ELEMENTS];
+    bool given = c->low[k > 0] != c->high[k > 0];
+    switch (kind_of(c->shape[k], EBB_F64)) {
+    case EBB_BOOL:
+        for (int64_t e = 0; e < size; e++)
+            value[e] = e % 3 == 0;
+        return;
+    case EBB_I32:
+        parse_list(c->index, index);
+        for (int64_t e = 0; e < size; e++)
+            value[e] = (double)index[e];
+        return;
+    default:
+        fill_uniform(100 + (uint64_t)k, given ? c->low[k > 0] : -2, given ? c->high[k > 0] : 2, size, value);
+        for (int64_t e = 0; e < size; e++)
+            value[e] = (float)value[e]; /* the same number in both dtypes */
+    }
+}
+
+/* ---- the program of a case ---- */
+
+enum {
+    VALUE,
+    TANGENT,
+    COTANGENT,
+    FORWARD_REVERSE = COTANGENT + 3,
+    REVERSE_FORWARD = FORWARD_REVERSE + 3,
+    REVERSE_REVERSE = REVERSE_FORWARD + 3,
+    RESULTS = REVERSE_REVERSE + 3
+};
+static const char *const result_name[RESULTS] = {"value",
+                                                 "jvp",
+                                                 "vjp 0",
+                                                 "vjp 1",
+                                                 "vjp 2",
+                                                 "forward over reverse 0",
+                                                 "forward over reverse 1",
+                                                 "forward over reverse 2",
+                                                 "reverse over forward 0",
+                                                 "reverse over forward 1",
+                                                 "reverse over forward 2",
+                                                 "reverse over reverse 0",
+                                                 "reverse over reverse 1",
+                                                 "reverse over reverse 2"};
+
+typedef struct program {
+    ebb_graph *graph;
+    int n;             /* operands */
+    ebb_id x[3], v[3]; /* them, and their directions (absent: not float) */
+    ebb_id ct;
+    int float_at[3]; /* which operands are float */
+    int floats;
+} program;
+
+static ebb_id zeros_if_absent(ebb_builder *b, ebb_id t, ebb_id like) { return t ? t : ebb_g_full_like(b, like, 0); }
+
+/* sum(s * t), a scalar */
+static ebb_id inner(ebb_builder *b, ebb_id s, ebb_id t) {
+    int64_t all[EBB_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return ebb_g_sum(b, ebb_g_mul(b, s, t), ebb_shape_of(b->graph, s)->rank, all);
+}
+
+static ebb_id apply(ebb_graph *g, const op_case *c, ebb_dtype real, int n, const ebb_id *x) {
+    int64_t attr[3 * EBB_MAX_RANK];
+    ebb_application app = {.op = c->op, .attr = attr, .nattr = parse_list(c->attr, attr)};
+    app.asked.dtype = c->cast ? c->cast : real;
+    app.asked.shape = c->asked ? parse_shape(c->asked) : *ebb_shape_of(g, x[0]);
+    return ebb_record(g, &app, n, x);
+}
+
+/* The inputs: operands, then a direction for each float one, then the cotangent. Returns y. */
+static ebb_id begin(program *p, const op_case *c, ebb_dtype real, ebb_diag *diag) {
+    ebb_site site = {0};
+    ebb_id y;
+    *p = (program){.graph = ebb_graph_new(&ebb_malloc_allocator, diag, c->name), .n = operands_of(c)};
+    for (int k = 0; k < p->n; k++)
+        p->x[k] = ebb_add_input(p->graph, operand_type(c->shape[k], real), site);
+    for (int k = 0; k < p->n; k++) {
+        if (!ebb_is_float(ebb_dtype_at(p->graph, p->x[k]))) continue;
+        p->v[k] = ebb_add_input(p->graph, ebb_type_of(p->graph, p->x[k]), site);
+        p->float_at[p->floats++] = k;
+    }
+    y = apply(p->graph, c, real, p->n, p->x);
+    p->ct = y == EBB_POISON ? y : ebb_add_input(p->graph, ebb_type_of(p->graph, y), site);
+    return y;
+}
+
+/* The second derivatives, three times. */
+static bool derive_twice(program *p, ebb_id t, const ebb_id *c, ebb_id *out) {
+    ebb_graph *g = p->graph;
+    ebb_builder b = {g, {0}};
+    ebb_id one = ebb_g_number(&b, ebb_dtype_at(g, t), 1), pairing = inner(&b, p->ct, t), back = EBB_ABSENT;
+    if (!ebb_jvp_nodes(g, p->n, p->x, p->v, p->n, c, out + FORWARD_REVERSE)) return false;
+    if (!ebb_vjp_nodes(g, 1, &pairing, &one, p->n, p->x, out + REVERSE_FORWARD)) return false;
+    for (int k = 0; k < p->floats; k++) {
+        int at = p->float_at[k];
+        ebb_id term = ebb_g_cast(&b, inner(&b, c[at], p->v[at]), ebb_dtype_at(g, t));
+        back = back ? ebb_g_add(&b, back, term) : term;
+    }
+    return ebb_vjp_nodes(g, 1, &back, &one, p->n, p->x, out + REVERSE_REVERSE);
+}
+
+static bool derive(program *p, const op_case *c, ebb_dtype real, ebb_diag *diag) {
+    ebb_id out[RESULTS] = {0}, y = begin(p, c, real, diag);
+    ebb_graph *g = p->graph;
+    ebb_builder b = {g, {0}};
+    if (y == EBB_POISON) return false;
+    out[VALUE] = y;
+    if (!ebb_jvp_nodes(g, p->n, p->x, p->v, 1, &y, out + TANGENT)) return false;
+    if (!ebb_vjp_nodes(g, 1, &y, &p->ct, p->n, p->x, out + COTANGENT)) return false;
+    out[TANGENT] = zeros_if_absent(&b, out[TANGENT], y);
+    for (int k = 0; k < p->n; k++)
+        if (p->v[k]) out[COTANGENT + k] = zeros_if_absent(&b, out[COTANGENT + k], p->x[k]);
+    if (!derive_twice(p, out[TANGENT], out + COTANGENT, out)) return false;
+    for (int j = FORWARD_REVERSE; j < RESULTS; j++) {
+        int k = (j - FORWARD_REVERSE) % 3;
+        if (k < p->n && p->v[k]) out[j] = zeros_if_absent(&b, out[j], p->x[k]);
+    }
+    for (int j = 0; j < RESULTS; j++)
+        if (!ebb_add_output(g, out[j])) return false;
+    return ebb_verify(g, diag);
+}
+
+/* ---- its numbers ---- */
+
+typedef struct numbers {
+    double at[RESULTS][MOST_ELEMENTS];
+} numbers;
+
+/* All results at x + h v. */
+static bool run_at(const program *p, const op_case *c, double h, numbers *result, ebb_diag *diag) {
+    double in[7][MOST_ELEMENTS], *out[RESULTS];
+    const double *from[7];
+    for (int k = 0; k < p->n; k++)
+        operand_values(c, k, size_of_node(p->graph, p->x[k]), in[k]);
+    for (int k = 0; k < p->floats; k++) {
+        int at = p->float_at[k];
+        int64_t size = size_of_node(p->graph, p->x[at]);
+        fill_uniform(200 + (uint64_t)k, -1, 1, size, in[p->n + k]);
+        for (int64_t e = 0; e < size; e++)
+            in[at][e] += h * in[p->n + k][e];
+    }
+    fill_uniform(300, -1, 1, size_of_node(p->graph, p->ct), in[p->n + p->floats]);
+    for (int k = 0; k < 7; k++)
+        from[k] = in[k];
+    for (int j = 0; j < RESULTS; j++)
+        out[j] = result->at[j];
+    memset(result, 0, sizeof *result);
+    return run_graph(p->graph, from, out, diag);
+}
+
+/* The slope of every result along v: Richardson's central differences. */
+static bool slopes(const program *p, const op_case *c, numbers *slope, ebb_diag *diag) {
+    static numbers at[4];
+    const double h = 1e-3, step[4] = {h, -h, 2 * h, -2 * h};
+    for (int s = 0; s < 4; s++)
+        if (!run_at(p, c, step[s], &at[s], diag)) return false;
+    for (int j = 0; j < RESULTS; j++)
+        for (int e = 0; e < MOST_ELEMENTS; e++)
+            slope->at[j][e] = (8 * (at[0].at[j][e] - at[1].at[j][e]) - (at[2].at[j][e] - at[3].at[j][e])) / (12 * h);
+    return true;
+}
+
+/* ---- comparing ---- */
+
+static char complaint[2048]; /* the last difference found */
+
+static bool near(const op_case *c, const char *what, const double *got, const double *want, double tolerance) {
+    double scale = 1;
+    for (int e = 0; e < MOST_ELEMENTS; e++)
+        scale = fmax(scale, fabs(want[e]));
+    for (int e = 0; e < MOST_ELEMENTS; e++) {
+        if (fabs(got[e] - want[e]) <= tolerance * scale) continue;
+        snprintf(complaint, sizeof complaint, "%s: %s at element %d is %.17g, should be %.17g", c->name, what, e,
+                 got[e], want[e]);
+        return false;
+    }
+    return true;
+}
+
+static double dot_product(const double *s, const double *t, int64_t n) {
+    double sum = 0;
+    for (int64_t k = 0; k < n; k++)
+        sum += s[k] * t[k];
+    return sum;
+}
+
+/* <ct, J v> = <J' ct, v> */
+static bool adjoint(const program *p, const op_case *c, const numbers *r) {
+    double ct[MOST_ELEMENTS], v[MOST_ELEMENTS], left[MOST_ELEMENTS] = {0}, right[MOST_ELEMENTS] = {0};
+    int64_t size = size_of_node(p->graph, p->ct);
+    fill_uniform(300, -1, 1, size, ct);
+    left[0] = dot_product(ct, r->at[TANGENT], size);
+    for (int k = 0; k < p->floats; k++) {
+        int64_t n = size_of_node(p->graph, p->x[p->float_at[k]]);
+        fill_uniform(200 + (uint64_t)k, -1, 1, n, v);
+        right[0] += dot_product(r->at[COTANGENT + p->float_at[k]], v, n);
+    }
+    return near(c, "<ct, J v> against <J' ct, v>", left, right, 1e-12);
+}
+
+static bool agree(const program *p, const op_case *c, const numbers *r, const numbers *slope) {
+    if (!near(c, "jvp against differences", r->at[TANGENT], slope->at[VALUE], 1e-8) || !adjoint(p, c, r)) return false;
+    for (int k = 0; k < 3; k++) {
+        const double *second = r->at[FORWARD_REVERSE + k];
+        if (!near(c, result_name[FORWARD_REVERSE + k], second, slope->at[COTANGENT + k], 1e-8)) return false;
+        if (!near(c, result_name[REVERSE_FORWARD + k], r->at[REVERSE_FORWARD + k], second, 1e-12)) return false;
+        if (!near(c, result_name[REVERSE_REVERSE + k], r->at[REVERSE_REVERSE + k], second, 1e-12)) return false;
+    }
+    return true;
+}
+
+/* f64: everything agrees with differences and among itself. */
+static bool check_f64(const op_case *c, numbers *result) {
+    static numbers slope;
+    ebb_diag diag = {0};
+    program p;
+    bool ran = derive(&p, c, EBB_F64, &diag) && run_at(&p, c, 0, result, &diag) && slopes(&p, c, &slope, &diag);
+    if (!ran) snprintf(complaint, sizeof complaint, "%s: %s", c->name, diag.message);
+    bool ok = ran && agree(&p, c, result, &slope);
+    ebb_graph_release(p.graph);
+    return ok;
+}
+
+/* f32: the same numbers as f64, with fewer digits. */
+static bool check_f32(const op_case *c, const numbers *wide) {
+    static numbers narrow;
+    ebb_diag diag = {0};
+    program p;
+    bool ok = derive(&p, c, EBB_F32, &diag) && run_at(&p, c, 0, &narrow, &diag);
+    if (!ok) snprintf(complaint, sizeof complaint, "%s: %s", c->name, diag.message);
+    for (int j = 0; ok && j < RESULTS; j++)
+        ok = near(c, result_name[j], narrow.at[j], wide->at[j], 1e-5);
+    ebb_graph_release(p.graph);
+    return ok;
+}
+
+static bool check(const op_case *c) {
+    static numbers result;
+    return check_f64(c, &result) && check_f32(c, &result);
+}
+
+/* ---- tests ---- */
+
+Test(dual, every_rule_agrees_with_differences) {
+    for (int k = 0; k < CASES; k++)
+        cr_expect(check(&cases[k]), "%s", complaint);
+    cr_log_info("%d cases x {value, jvp, vjp, 3 second derivatives} x {f64, f32}", CASES);
+}
+
+static bool in_table(ebb_op op) {
+    for (int k = 0; k < CASES; k++)
+        if (cases[k].op == op) return true;
+    return false;
+}
+
+Test(dual, every_operation_with_a_rule_has_a_case) {
+    int count = 0;
+    for (int op = 1; op < EBB_OP_COUNT; op++) {
+        ebb_family family = ebb_op_table[op].family;
+        if (family != EBB_LINEAR && family != EBB_BILINEAR && family != EBB_SMOOTH && family != EBB_SELECTION) continue;
+        count++;
+        cr_expect(in_table((ebb_op)op), "%s has no case", ebb_op_table[op].name);
+    }
+    cr_expect_eq(count, ebb_dual_rules());
+}
+
+static bool any_case_fails(void) {
+    for (int k = 0; k < CASES; k++)
+        if (!check(&cases[k])) return true;
+    return false;
+}
+
+Test(dual, every_mutant_is_caught) {
+    int caught = 0;
+    for (int k = 0; k < ebb_dual_rules(); k++) {
+        ebb_dual_mutate = k;
+        bool found = any_case_fails();
+        ebb_dual_mutate = -1;
+        cr_expect(found, "the wrong sign of rule %d goes unnoticed", k);
+        caught += found;
+    }
+    cr_log_info("%d of %d mutants caught", caught, ebb_dual_rules());
+}

@@ -1,0 +1,703 @@
+/* test_eval.c - the evaluator op by op against one-line formulas, on every dtype, size and kind of view; reductions
+ * against a literal reading of reduction.h, bit for bit. Whole graphs are in test_eval_graph.c. */
+#include <criterion/criterion.h>
+
+#include "jit/eval/eval.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static const ebb_dtype dtypes[] = {EBB_BOOL, EBB_I32, EBB_I64, EBB_F32, EBB_F64};
+
+/* ---- numbers: any element as one of these ---- */
+
+typedef union number {
+    uint8_t b;
+    int32_t i32;
+    int64_t i64;
+    float f32;
+    double f64;
+} number;
+
+static number get(const void *from, ebb_dtype d, int64_t i) {
+    number v = {.i64 = 0};
+    memcpy(&v, (const char *)from + i * (int64_t)ebb_dtype_size(d), ebb_dtype_size(d));
+    return v;
+}
+
+static bool same(ebb_dtype d, number a, number b) {
+    if (d == EBB_F32 && isnan(a.f32) && isnan(b.f32)) return true;
+    if (d == EBB_F64 && isnan(a.f64) && isnan(b.f64)) return true;
+    return memcmp(&a, &b, ebb_dtype_size(d)) == 0;
+}
+
+static double as_double(ebb_dtype d, number v) {
+    return d == EBB_BOOL  ? v.b
+           : d == EBB_I32 ? v.i32
+           : d == EBB_I64 ? (double)v.i64
+           : d == EBB_F32 ? (double)v.f32
+                          : v.f64;
+}
+
+static uint64_t state = 1;
+
+static uint64_t draw(void) { /* splitmix64 */
+    uint64_t z = (state += 0x9E3779B97F4A7C15u);
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static int64_t below(int64_t n) { return (int64_t)(draw() % (uint64_t)n); }
+
+/* Ordinary numbers with every kind of edge among them. */
+static void fill(void *to, ebb_dtype d, int64_t n) {
+    static const double edges[] = {0,    -0.0, 1,   -1,   INFINITY, -INFINITY, NAN,    0.5,  2,    -2,
+                                   88.8, -104, 710, -746, 1e-40,    -1e-310,   5e-324, 1e30, 1e300};
+    static const int64_t whole[] = {0, 1, -1, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MAX, 2, -7};
+    for (int64_t i = 0; i < n; i++) {
+        const bool edge = below(4) == 0;
+        const double x = edge ? edges[below(COUNT(edges))] : (double)(int64_t)draw() * 0x1p-61;
+        const int64_t k = edge ? whole[below(COUNT(whole))] : below(2001) - 1000;
+        if (d == EBB_BOOL) ((uint8_t *)to)[i] = draw() & 1;
+        if (d == EBB_I32) ((int32_t *)to)[i] = (int32_t)k;
+        if (d == EBB_I64) ((int64_t *)to)[i] = k;
+        if (d == EBB_F32) ((float *)to)[i] = (float)x;
+        if (d == EBB_F64) ((double *)to)[i] = x;
+    }
+}
+
+/* ---- the formulas ---- */
+
+#define F32(r)                                                                                                         \
+    (number) { .f32 = r }
+#define F64(r)                                                                                                         \
+    (number) { .f64 = r }
+#define BOTH(f32_formula, f64_formula)                                                                                 \
+    {                                                                                                                  \
+        if (d == EBB_F32) return F32(f32_formula);                                                                     \
+        return F64(f64_formula);                                                                                       \
+    }
+#define LIBM(name)                                                                                                     \
+    case EBB_OP_##name:                                                                                                \
+        BOTH(name##f(x.f32), name(x.f64))
+
+static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
+static float sigmoidf(float x) { return x >= 0 ? 1 / (1 + expf(-x)) : expf(x) / (1 + expf(x)); }
+static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static float softplusf(float x) { return x > 0 ? x + log1pf(expf(-x)) : log1pf(expf(x)); }
+
+static double larger(double x, double y) {
+    if (isnan(x) || isnan(y)) return NAN;
+    if (x == y) return signbit(x) ? y : x;
+    return x > y ? x : y;
+}
+
+static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
+    const double a = as_double(d, x), b = as_double(d, y);
+    switch ((int)op) {
+    LIBM(exp)
+    LIBM(expm1) LIBM(log) LIBM(log1p) LIBM(sqrt) LIBM(sin) LIBM(cos) LIBM(tan) LIBM(asin) LIBM(acos) LIBM(atan)
+        LIBM(sinh) LIBM(cosh) LIBM(tanh) LIBM(erf) LIBM(sigmoid) LIBM(softplus) case EBB_OP_neg:
+        BOTH(-x.f32, -x.f64)
+    case EBB_OP_abs:
+        BOTH(signbit(x.f32) ? -x.f32 : x.f32, signbit(x.f64) ? -x.f64 : x.f64)
+    case EBB_OP_sign:
+        BOTH((float)(a > 0 ? 1 : a < 0 ? -1 : a), a > 0 ? 1 : a < 0 ? -1 : a)
+    case EBB_OP_square:
+        BOTH(x.f32 * x.f32, x.f64 * x.f64)
+    case EBB_OP_recip:
+        BOTH(1 / x.f32, 1 / x.f64)
+    case EBB_OP_relu:
+        BOTH(isnan(a) || a > 0 ? x.f32 : 0, isnan(a) || a > 0 ? a : 0)
+    case EBB_OP_add:
+        BOTH(x.f32 + y.f32, x.f64 + y.f64)
+    case EBB_OP_sub:
+        BOTH(x.f32 - y.f32, x.f64 - y.f64)
+    case EBB_OP_mul:
+        BOTH(x.f32 * y.f32, x.f64 * y.f64)
+    case EBB_OP_div:
+        BOTH(x.f32 / y.f32, x.f64 / y.f64)
+    case EBB_OP_pow:
+        BOTH(powf(x.f32, y.f32), pow(x.f64, y.f64))
+    case EBB_OP_max:
+        BOTH((float)larger(a, b), larger(a, b))
+    case EBB_OP_min:
+        BOTH((float)-larger(-a, -b), -larger(-a, -b))
+        default : cr_assert_fail("no formula for %s", ebb_op_table[op].name);
+    }
+    return x;
+}
+
+static number on_integers(ebb_op op, ebb_dtype d, number x, number y) {
+    const __int128 a = d == EBB_I32 ? x.i32 : x.i64, b = d == EBB_I32 ? y.i32 : y.i64;
+    __int128 r = 0;
+    switch ((int)op) {
+    case EBB_OP_neg:
+        r = -a;
+        break;
+    case EBB_OP_abs:
+        r = a < 0 ? -a : a;
+        break;
+    case EBB_OP_sign:
+        r = a > 0 ? 1 : a < 0 ? -1 : 0;
+        break;
+    case EBB_OP_square:
+        r = a * a;
+        break;
+    case EBB_OP_relu:
+        r = a > 0 ? a : 0;
+        break;
+    case EBB_OP_add:
+        r = a + b;
+        break;
+    case EBB_OP_sub:
+        r = a - b;
+        break;
+    case EBB_OP_mul:
+        r = a * b;
+        break;
+    case EBB_OP_max:
+        r = a > b ? a : b;
+        break;
+    case EBB_OP_min:
+        r = a < b ? a : b;
+        break;
+    default:
+        cr_assert_fail("no formula for %s", ebb_op_table[op].name);
+    }
+    return d == EBB_I32 ? (number){.i32 = (int32_t)(uint32_t)r} : (number){.i64 = (int64_t)(uint64_t)r};
+}
+
+/* -1, 0, 1; 2 if a NaN is among them */
+static int order(ebb_dtype d, number x, number y) {
+    if (d == EBB_I64) return (x.i64 > y.i64) - (x.i64 < y.i64);
+    const double a = as_double(d, x), b = as_double(d, y);
+    return isnan(a) || isnan(b) ? 2 : (a > b) - (a < b);
+}
+
+static bool comparison(ebb_op op, int o) {
+    return op == EBB_OP_eq   ? o == 0
+           : op == EBB_OP_ne ? o != 0
+           : op == EBB_OP_lt ? o == -1
+           : op == EBB_OP_le ? o == -1 || o == 0
+           : op == EBB_OP_gt ? o == 1
+                             : o == 1 || o == 0;
+}
+
+static number cast(ebb_dtype from, ebb_dtype to, number x) {
+    const bool real = ebb_is_float(from);
+    const int64_t whole = from == EBB_BOOL ? x.b : from == EBB_I32 ? x.i32 : x.i64;
+    const double v = as_double(from, x);
+    number y = {.i64 = 0};
+    if (to == EBB_BOOL) y.b = real ? v != 0 : whole != 0;
+    if (to == EBB_I32)
+        y.i32 = !real           ? (int32_t)(uint32_t)whole
+                : isnan(v)      ? 0
+                : v < INT32_MIN ? INT32_MIN
+                : v > INT32_MAX ? INT32_MAX
+                                : (int32_t)v;
+    if (to == EBB_I64)
+        y.i64 = !real ? whole : isnan(v) ? 0 : v < -0x1p63 ? INT64_MIN : v >= 0x1p63 ? INT64_MAX : (int64_t)v;
+    if (to == EBB_F32) y.f32 = real ? (float)v : (float)whole;
+    if (to == EBB_F64) y.f64 = real ? v : (double)whole;
+    return y;
+}
+
+static number expected(ebb_op op, const ebb_type *type, ebb_dtype to, const number *x) {
+    const ebb_dtype d = type[0].dtype;
+    if (op == EBB_OP_select) return x[0].b ? x[1] : x[2];
+    if (op == EBB_OP_cast) return cast(d, to, x[0]);
+    if (op == EBB_OP_stop_gradient) return x[0];
+    if (op >= EBB_OP_eq && op <= EBB_OP_ge) return (number){.b = comparison(op, order(d, x[0], x[1]))};
+    if (op == EBB_OP_logical_and) return (number){.b = x[0].b & x[1].b};
+    if (op == EBB_OP_logical_or) return (number){.b = x[0].b | x[1].b};
+    if (op == EBB_OP_logical_not) return (number){.b = x[0].b ^ 1};
+    return ebb_is_float(d) ? on_floats(op, d, x[0], x[1]) : on_integers(op, d, x[0], x[1]);
+}
+
+/* ---- views: every index of a shape, every kind of stride ---- */
+
+static bool next_index(const ebb_shape *s, int64_t *at) {
+    for (int a = s->rank - 1; a >= 0; a--) {
+        if (++at[a] < s->dim[a]) return true;
+        at[a] = 0;
+    }
+    return false;
+}
+
+static int64_t place(const ebb_shape *s, const ebb_view *v, const int64_t *at) {
+    int64_t offset = 0;
+    for (int a = 0; a < s->rank; a++)
+        offset += v->stride[a] * at[a];
+    return offset;
+}
+
+static int64_t size_of(const ebb_shape *s) {
+    int64_t n = 1;
+    for (int a = 0; a < s->rank; a++)
+        n *= s->dim[a];
+    return n;
+}
+
+enum { ROOM = 1 << 15 }; /* elements of a buffer; views start in its middle */
+
+/* kind 0: contiguous; 1: one element for all; 2: transposed; else any mixture, with negative and zero strides. */
+static ebb_view any_view(void *memory, ebb_dtype d, const ebb_shape *s, int kind) {
+    ebb_view v;
+    ebb_view_contiguous(&v, (char *)memory + ROOM / 2 * ebb_dtype_size(d), s);
+    int64_t step = 1;
+    for (int a = 0; a < s->rank; a++) {
+        if (kind == 1) v.stride[a] = 0;
+        if (kind == 2) v.stride[a] = step;
+        if (kind > 2) v.stride[a] *= below(4) - 1;
+        step *= s->dim[a];
+    }
+    return v;
+}
+
+/* Some op in the dtypes given; what it does not accept is skipped. Returns whether it ran. */
+static bool check_point(ebb_op op, const ebb_type *type, ebb_dtype to, const int *kind, void *const *memory) {
+    const int narg = ebb_op_table[op].arity;
+    const ebb_application app = {.op = op, .asked = {.dtype = to}};
+    ebb_diag diag = {0};
+    ebb_type result;
+    ebb_view arg[3];
+    if (!ebb_infer(&diag, &app, narg, type, &result)) return false;
+    for (int k = 0; k < narg; k++)
+        arg[k] = any_view(memory[k], type[k].dtype, &type[k].shape, kind[k]);
+    const int64_t n = size_of(&result.shape);
+    unsigned char *out = malloc((size_t)n * 8 + 8);
+    memset(out, 0x5a, (size_t)n * 8 + 8);
+    cr_assert(ebb_eval_op(&app, narg, type, arg, &result, out, &ebb_malloc_allocator, &diag), "%s", diag.message);
+    int64_t at[EBB_MAX_RANK] = {0}, i = 0;
+    for (bool more = n > 0; more; more = next_index(&result.shape, at), i++) {
+        number x[3];
+        for (int k = 0; k < narg; k++)
+            x[k] = get(arg[k].data, type[k].dtype, place(&type[k].shape, &arg[k], at));
+        const number want = expected(op, type, to, x), have = get(out, result.dtype, i);
+        char text[EBB_TYPE_TEXT];
+        cr_assert(same(result.dtype, want, have), "%s %s, views %d %d, element %d: of %g, %g: %g, not %g",
+                  ebb_op_table[op].name, ebb_type_text(&type[narg - 1], text), kind[0], kind[1], (int)i,
+                  as_double(type[0].dtype, x[0]), narg > 1 ? as_double(type[1].dtype, x[1]) : 0,
+                  as_double(result.dtype, have), as_double(result.dtype, want));
+    }
+    cr_assert_eq(out[n * (int64_t)ebb_dtype_size(result.dtype)], 0x5a, "%s writes too far", ebb_op_table[op].name);
+    free(out);
+    return true;
+}
+
+static int check_shape(const ebb_shape *shape, const int *kind) {
+    int ran = 0;
+    void *memory[3];
+    for (int k = 0; k < 3; k++)
+        memory[k] = malloc(ROOM * 8);
+    for (int d = 0; d < 5; d++) {
+        for (int k = 0; k < 3; k++)
+            fill(memory[k], dtypes[d], ROOM);
+        ebb_type type[3] = {{dtypes[d], *shape}, {dtypes[d], *shape}, {dtypes[d], *shape}};
+        for (int op = 1; op < EBB_OP_COUNT; op++) {
+            if (ebb_op_table[op].access != EBB_POINT || op == EBB_OP_iota || op == EBB_OP_select) continue;
+            for (int to = op == EBB_OP_cast ? 0 : 4; to < 5; to++)
+                ran += check_point((ebb_op)op, type, dtypes[to], kind, memory);
+        }
+        fill(memory[0], EBB_BOOL, ROOM);
+        type[0].dtype = EBB_BOOL;
+        ran += check_point(EBB_OP_select, type, EBB_NONE, kind, memory);
+    }
+    for (int k = 0; k < 3; k++)
+        free(memory[k]);
+    return ran;
+}
+
+Test(eval, point_operations_at_every_size) {
+    for (int64_t n = 0; n <= 70; n++) {
+        static const int kinds[][3] = {{0, 0, 0}, {0, 1, 1}, {1, 0, 0}, {3, 3, 3}};
+        const int ran = check_shape(&(ebb_shape){1, {n}}, kinds[n % 4]);
+        check_shape(&(ebb_shape){1, {n}}, kinds[0]);
+        /* real; number; eq, ne; lt ...; logic; select; cast; stop_gradient */
+        cr_assert_eq(ran, 20 * 2 + 10 * 4 + 2 * 5 + 4 * 4 + 3 + 5 + 25 + 5, "cases of one size: %d", ran);
+    }
+}
+
+Test(eval, point_operations_on_views) {
+    static const ebb_shape shapes[] = {{0, {0}},       {2, {5, 7}},    {2, {1, 9}},       {2, {9, 1}},
+                                       {3, {2, 3, 4}}, {3, {4, 0, 2}}, {4, {3, 1, 5, 2}}, {8, {2, 1, 2, 1, 2, 2, 1, 3}},
+                                       {2, {33, 17}}};
+    for (int s = 0; s < COUNT(shapes); s++)
+        for (int round = 0; round < 6; round++) {
+            const int kind[3] = {round ? (int)below(8) : 2, (int)below(8), (int)below(8)};
+            check_shape(&shapes[s], kind);
+        }
+}
+
+Test(eval, the_result_may_be_an_operand) {
+    float x[100], y[100], want[100];
+    for (int i = 0; i < 100; i++)
+        x[i] = (float)i, y[i] = 2, want[i] = (float)i * 2;
+    const ebb_type type[2] = {{EBB_F32, {1, {100}}}, {EBB_F32, {1, {100}}}};
+    const ebb_view arg[2] = {{x, {1}}, {y, {1}}};
+    const ebb_application app = {.op = EBB_OP_mul};
+    cr_assert(ebb_eval_op(&app, 2, type, arg, type, x, &ebb_malloc_allocator, NULL));
+    cr_assert_eq(memcmp(x, want, sizeof x), 0);
+}
+
+Test(eval, iota) {
+    static const ebb_shape shapes[] = {{1, {0}},       {1, {1}},       {1, {33}},
+                                       {3, {2, 3, 4}}, {3, {2, 0, 4}}, {4, {1, 5, 1, 2}}};
+    for (int s = 0; s < COUNT(shapes); s++)
+        for (int d = 1; d < 5; d++)
+            for (int64_t axis = 0; axis < shapes[s].rank; axis++) {
+                const ebb_application app = {EBB_OP_iota, 1, &axis, {dtypes[d], shapes[s]}, {0}};
+                double out[64];
+                int64_t at[EBB_MAX_RANK] = {0}, i = 0;
+                cr_assert(ebb_eval_op(&app, 0, NULL, NULL, &app.asked, out, &ebb_malloc_allocator, NULL));
+                for (bool more = size_of(&shapes[s]) > 0; more; more = next_index(&shapes[s], at))
+                    cr_assert_eq(as_double(dtypes[d], get(out, dtypes[d], i++)), (double)at[axis], "shape %d axis %d",
+                                 s, (int)axis);
+            }
+}
+
+/* ---- reductions: what reduction.h says, literally ---- */
+
+typedef struct terms {
+    int64_t n, last;
+    const ebb_view *x;
+    int64_t *offset;
+} terms; /* in row-major order of the reduced indices */
+
+#define REFERENCE(S, T)                                                                                                \
+    static T halved_##S(T *slot, int64_t slots) {                                                                      \
+        for (int64_t h = slots / 2; h >= 1; h /= 2)                                                                    \
+            for (int64_t i = 0; i < h; i++)                                                                            \
+                slot[i] += slot[i + h];                                                                                \
+        return slot[0];                                                                                                \
+    }                                                                                                                  \
+    static T combined_##S(const T *block, int64_t blocks) {                                                            \
+        T stack[64];                                                                                                   \
+        int64_t top = 0;                                                                                               \
+        for (int64_t t = 0; t < blocks; t++) {                                                                         \
+            stack[top++] = block[t];                                                                                   \
+            for (int64_t bits = t; bits & 1; bits >>= 1, top--)                                                        \
+                stack[top - 2] = stack[top - 2] + stack[top - 1];                                                      \
+        }                                                                                                              \
+        for (; top > 1; top--)                                                                                         \
+            stack[top - 2] = stack[top - 2] + stack[top - 1];                                                          \
+        return stack[0];                                                                                               \
+    }                                                                                                                  \
+    static T row_sum_##S(const terms *t) {                                                                             \
+        const int64_t slots = 128 / (int64_t)sizeof(T), c = (t->last + slots - 1) / slots,                             \
+                      per_block = c >= 128 ? 0 : 128 / c;                                                              \
+        T *block = malloc((size_t)(t->n + 1) * sizeof(T)), slot[128];                                                  \
+        int64_t blocks = 0;                                                                                            \
+        bool open = false;                                                                                             \
+        for (int64_t i = 0; i < t->n; i++) {                                                                           \
+            const int64_t row = i / t->last, j = i % t->last;                                                          \
+            const bool starts = per_block ? j == 0 && row % per_block == 0 : j % (128 * slots) == 0;                   \
+            if (starts && open) block[blocks++] = halved_##S(slot, slots);                                             \
+            for (int64_t k = 0; starts && k < slots; k++)                                                              \
+                slot[k] = (T) - 0.0;                                                                                   \
+            slot[j % slots] += ((const T *)t->x->data)[t->offset[i]];                                                  \
+            open = true;                                                                                               \
+        }                                                                                                              \
+        block[blocks++] = halved_##S(slot, slots);                                                                     \
+        const T sum = combined_##S(block, blocks);                                                                     \
+        free(block);                                                                                                   \
+        return sum;                                                                                                    \
+    }                                                                                                                  \
+    static T column_sum_##S(const terms *t) {                                                                          \
+        T *block = malloc((size_t)(t->n + 1) * sizeof(T));                                                             \
+        int64_t blocks = 0;                                                                                            \
+        for (int64_t i = 0; i < t->n; i++) {                                                                           \
+            if (i % 128 == 0) block[blocks++] = (T) - 0.0;                                                             \
+            block[blocks - 1] += ((const T *)t->x->data)[t->offset[i]];                                                \
+        }                                                                                                              \
+        const T sum = combined_##S(block, blocks);                                                                     \
+        free(block);                                                                                                   \
+        return sum;                                                                                                    \
+    }
+REFERENCE(f32, float)
+REFERENCE(f64, double)
+REFERENCE(i32, uint32_t)
+REFERENCE(i64, uint64_t)
+
+static number sum_of(ebb_dtype d, bool row, const terms *t) {
+    if (t->n == 0) return (number){.i64 = 0};
+    if (d == EBB_F32) return F32(row ? row_sum_f32(t) : column_sum_f32(t));
+    if (d == EBB_F64) return F64(row ? row_sum_f64(t) : column_sum_f64(t));
+    if (d == EBB_I32) return (number){.i32 = (int32_t)(row ? row_sum_i32(t) : column_sum_i32(t))};
+    return (number){.i64 = (int64_t)(row ? row_sum_i64(t) : column_sum_i64(t))};
+}
+
+static number max_of(ebb_dtype d, const terms *t) {
+    number m = get(t->x->data, d, t->offset[0]);
+    for (int64_t i = 1; i < t->n; i++) {
+        const number v = get(t->x->data, d, t->offset[i]);
+        m = ebb_is_float(d) ? on_floats(EBB_OP_max, d, m, v) : on_integers(EBB_OP_max, d, m, v);
+    }
+    return m;
+}
+
+/* Splits a shape: the reduced axes keep their sizes in `inner`, the others in `outer`; gone ones have size 1. */
+static void split(const ebb_shape *s, unsigned axes, ebb_shape *outer, ebb_shape *inner, int64_t *last, bool *row) {
+    *outer = *inner = *s;
+    *last = 1;
+    *row = true;
+    for (int a = 0; a < s->rank; a++) {
+        (axes >> a & 1 ? outer : inner)->dim[a] = 1;
+        if (s->dim[a] != 1) *row = axes >> a & 1, *last = *row ? s->dim[a] : 1;
+    }
+}
+
+static void check_reduction(ebb_op op, ebb_dtype d, const ebb_shape *s, unsigned axes, const ebb_view *x) {
+    const ebb_type type = {d, *s};
+    ebb_type result;
+    ebb_shape outer, inner;
+    ebb_diag diag = {0};
+    terms t = {.x = x};
+    bool row;
+    int64_t attr[EBB_MAX_RANK];
+    ebb_application app = {.op = op, .attr = attr};
+    for (int a = 0; a < s->rank; a++)
+        if (axes >> a & 1) attr[app.nattr++] = a;
+    if (!ebb_infer(&diag, &app, 1, &type, &result)) return;
+    split(s, axes, &outer, &inner, &t.last, &row);
+    t.n = size_of(&inner);
+    t.offset = malloc((size_t)t.n * 8 + 8);
+    const int64_t results = size_of(&outer);
+    char *out = malloc((size_t)results * 8 + 8);
+    memset(out, 0x5a, (size_t)results * 8 + 8);
+    cr_assert(ebb_eval_op(&app, 1, &type, x, &result, out, &ebb_malloc_allocator, &diag), "%s", diag.message);
+    int64_t at[EBB_MAX_RANK] = {0}, i = 0;
+    for (bool more = results > 0; more; more = next_index(&outer, at), i++) {
+        int64_t in[EBB_MAX_RANK] = {0}, k = 0;
+        for (bool again = t.n > 0; again; again = next_index(&inner, in))
+            t.offset[k++] = place(s, x, at) + place(s, x, in);
+        const number want = op == EBB_OP_sum ? sum_of(d, row, &t) : max_of(d, &t), have = get(out, d, i);
+        char text[EBB_TYPE_TEXT];
+        cr_assert(same(d, want, have), "%s of %s over axes %x, result %d: %a, not %a", ebb_op_table[op].name,
+                  ebb_type_text(&type, text), axes, (int)i, as_double(d, have), as_double(d, want));
+    }
+    cr_assert_eq(out[results * (int64_t)ebb_dtype_size(d)], 0x5a, "writes too far");
+    free(out);
+    free(t.offset);
+}
+
+/* Every set of axes, every dtype; numbers with NaN and infinities for the maximum, finite ones for sums. */
+static void check_reductions(const ebb_shape *s, int kind) {
+    const int64_t room = 2 * (size_of(s) + 8) > ROOM ? 2 * (size_of(s) + 8) : ROOM;
+    char *memory = malloc((size_t)room * 8);
+    for (int d = 1; d < 5; d++)
+        for (int op = EBB_OP_sum; op <= EBB_OP_reduce_max; op++) {
+            fill(memory, dtypes[d], room);
+            for (int64_t i = 0; op == EBB_OP_sum && i < room; i++) {
+                const double v = (double)(int64_t)draw() * 0x1p-60;
+                if (dtypes[d] == EBB_F32) ((float *)memory)[i] = (float)v;
+                if (dtypes[d] == EBB_F64) ((double *)memory)[i] = v;
+            }
+            ebb_view x = any_view(memory, dtypes[d], s, kind);
+            if (kind == 0) x.data = memory;
+            for (unsigned axes = 0; axes < 1u << s->rank; axes++)
+                check_reduction((ebb_op)op, dtypes[d], s, axes, &x);
+        }
+    free(memory);
+}
+
+Test(eval, reductions_are_the_tree_of_reduction_h) {
+    static const ebb_shape shapes[] = {{0, {0}},
+                                       {1, {0}},
+                                       {1, {1}},
+                                       {2, {0, 3}},
+                                       {2, {3, 0}},
+                                       {2, {1, 1}},
+                                       {3, {3, 1, 1}},
+                                       {3, {1, 5, 1}},
+                                       {2, {5, 7}},
+                                       {3, {2, 3, 4}},
+                                       {4, {3, 1, 2, 5}},
+                                       {5, {2, 2, 1, 3, 2}},
+                                       {8, {2, 1, 2, 1, 2, 2, 1, 3}},
+                                       {2, {300, 3}},
+                                       {2, {3, 300}},
+                                       {2, {130, 33}},
+                                       {2, {200, 129}},
+                                       {3, {40, 10, 12}},
+                                       {3, {3, 140, 2}},
+                                       {2, {4, 2000}},
+                                       {1, {4096}},
+                                       {2, {2, 4097}},
+                                       {1, {20000}},
+                                       {3, {2, 2, 5000}},
+                                       {2, {1000, 17}},
+                                       {2, {129, 128}},
+                                       {3, {129, 2, 31}}};
+    for (int s = 0; s < COUNT(shapes); s++)
+        check_reductions(&shapes[s], 0);
+    for (int64_t n = 0; n <= 70; n++)
+        check_reductions(&(ebb_shape){1, {n}}, 0), check_reductions(&(ebb_shape){2, {3, n}}, 0);
+}
+
+Test(eval, reductions_of_views) {
+    static const ebb_shape shapes[] = {{1, {300}},        {2, {5, 7}},       {2, {130, 33}}, {3, {2, 3, 4}},
+                                       {3, {40, 10, 12}}, {4, {3, 1, 2, 5}}, {2, {3, 2000}}};
+    for (int s = 0; s < COUNT(shapes); s++)
+        for (int kind = 1; kind < 6; kind++)
+            check_reductions(&shapes[s], kind);
+}
+
+static float sum_of_repeats(ebb_shape s, int64_t axis, float value) {
+    const ebb_type type = {EBB_F32, s};
+    const ebb_view x = {&value, {0}};
+    const ebb_application app = {.op = EBB_OP_sum, .nattr = 1, .attr = &axis};
+    float sum[4] = {0};
+    ebb_type result;
+    cr_assert(ebb_infer(NULL, &app, 1, &type, &result));
+    cr_assert(ebb_eval_op(&app, 1, &type, &x, &result, sum, &ebb_malloc_allocator, NULL));
+    return sum[0];
+}
+
+Test(eval, long_sums) {
+    cr_assert_eq(sum_of_repeats((ebb_shape){1, {20000000}}, 0, 1), 2e7f, "2e7 ones in f32");
+    cr_assert_eq(sum_of_repeats((ebb_shape){2, {20000000, 2}}, 0, 1), 2e7f, "2e7 ones down a column");
+    cr_assert(signbit(sum_of_repeats((ebb_shape){1, {3}}, 0, -0.0f)), "a sum of -0 is -0");
+    cr_assert(!signbit(sum_of_repeats((ebb_shape){1, {0}}, 0, -0.0f)), "a sum over nothing is +0");
+}
+
+/* ---- views, whole operations, errors ---- */
+
+static ebb_type typed(ebb_dtype d, int rank, const int64_t *dim) {
+    ebb_type t = {.dtype = d, .shape = {.rank = rank}};
+    for (int a = 0; a < rank; a++)
+        t.shape.dim[a] = dim[a];
+    return t;
+}
+
+#define TYPE(d, ...) typed(d, sizeof((int64_t[]){__VA_ARGS__}) / 8, (int64_t[]){__VA_ARGS__})
+
+/* Result element `at` of a view of an operand whose elements are 0, 1, 2 ... (contiguous) */
+static int64_t source(const ebb_application *app, const ebb_type *x, const ebb_shape *to, const int64_t *at) {
+    int64_t in[EBB_MAX_RANK] = {0}, index = 0;
+    if (app->op == EBB_OP_reshape) {
+        for (int a = 0; a < to->rank; a++)
+            index = index * to->dim[a] + at[a];
+        return index;
+    }
+    for (int a = 0; a < x->shape.rank; a++) {
+        if (app->op == EBB_OP_broadcast) in[a] = x->shape.dim[a] == 1 ? 0 : at[app->attr[a]];
+        if (app->op == EBB_OP_slice) in[a] = app->attr[a] + app->attr[x->shape.rank + a] * at[a];
+        if (app->op == EBB_OP_transpose) in[app->attr[a]] = at[a];
+    }
+    for (int a = 0; a < x->shape.rank; a++)
+        index = index * x->shape.dim[a] + in[a];
+    return index;
+}
+
+Test(eval, views) {
+    const struct {
+        ebb_op op;
+        ebb_type x, y;
+        int nattr;
+        int64_t attr[8];
+    } cases[] = {{EBB_OP_broadcast, TYPE(EBB_F32, 3), TYPE(EBB_F32, 2, 3, 4), 1, {1}},
+                 {EBB_OP_broadcast, TYPE(EBB_F32, 1, 5), TYPE(EBB_F32, 4, 5), 2, {0, 1}},
+                 {EBB_OP_broadcast, {EBB_F32, {0}}, TYPE(EBB_F32, 2, 0), 0, {0}},
+                 {EBB_OP_broadcast, {EBB_F32, {0}}, TYPE(EBB_F32, 7), 0, {0}},
+                 {EBB_OP_transpose, TYPE(EBB_F32, 2, 3, 4), TYPE(EBB_F32, 4, 2, 3), 3, {2, 0, 1}},
+                 {EBB_OP_slice, TYPE(EBB_F32, 7, 9), TYPE(EBB_F32, 3, 4), 4, {1, 2, 2, 2}},
+                 {EBB_OP_slice, TYPE(EBB_F32, 7, 9), TYPE(EBB_F32, 0, 4), 4, {7, 2, 2, 2}},
+                 {EBB_OP_reshape, TYPE(EBB_F32, 6, 4), TYPE(EBB_F32, 2, 3, 1, 2, 2), 0, {0}},
+                 {EBB_OP_reshape, TYPE(EBB_F32, 2, 3, 4), TYPE(EBB_F32, 24), 0, {0}},
+                 {EBB_OP_reshape, TYPE(EBB_F32, 1, 1), {EBB_F32, {0}}, 0, {0}},
+                 {EBB_OP_reshape, TYPE(EBB_F32, 0, 3), TYPE(EBB_F32, 5, 0), 0, {0}}};
+    float x[64], y[64];
+    for (int i = 0; i < 64; i++)
+        x[i] = (float)i;
+    for (int c = 0; c < COUNT(cases); c++) {
+        const ebb_application app = {cases[c].op, cases[c].nattr, cases[c].attr, cases[c].y, {0}};
+        const ebb_shape *to = &cases[c].y.shape;
+        ebb_view from, view;
+        int64_t at[EBB_MAX_RANK] = {0}, i = 0;
+        ebb_view_contiguous(&from, x, &cases[c].x.shape);
+        cr_assert(ebb_eval_view(&app, &cases[c].x, &from, &cases[c].y, &view), "case %d is a view", c);
+        cr_assert(ebb_eval_op(&app, 1, &cases[c].x, &from, &cases[c].y, y, &ebb_malloc_allocator, NULL));
+        for (bool more = size_of(to) > 0; more; more = next_index(to, at), i++) {
+            const float want = x[source(&app, &cases[c].x, to, at)];
+            cr_assert_eq(((const float *)view.data)[place(to, &view, at)], want, "case %d, view, element %d", c,
+                         (int)i);
+            cr_assert_eq(y[i], want, "case %d, copy, element %d", c, (int)i);
+        }
+    }
+}
+
+/* A reshape of any strided operand: right as a view where it can be one, right as a copy always. */
+Test(eval, reshape_of_views) {
+    static const ebb_shape shapes[] = {{1, {24}},         {2, {6, 4}},       {2, {4, 6}},         {3, {2, 3, 4}},
+                                       {4, {2, 1, 3, 4}}, {4, {3, 2, 2, 2}}, {5, {1, 2, 2, 3, 2}}};
+    float *memory = malloc(ROOM * 4), y[24];
+    int views = 0, copies = 0;
+    for (int i = 0; i < ROOM; i++)
+        memory[i] = (float)i;
+    for (int round = 0; round < 2000; round++) {
+        const ebb_type from = {EBB_F32, shapes[below(COUNT(shapes))]}, to = {EBB_F32, shapes[below(COUNT(shapes))]};
+        const ebb_application app = {.op = EBB_OP_reshape, .asked = to};
+        const ebb_view x = any_view(memory, EBB_F32, &from.shape, (int)below(6));
+        ebb_view view;
+        const bool is_view = ebb_eval_view(&app, &from, &x, &to, &view);
+        int64_t in[EBB_MAX_RANK] = {0}, at[EBB_MAX_RANK] = {0};
+        cr_assert(ebb_eval_op(&app, 1, &from, &x, &to, y, &ebb_malloc_allocator, NULL));
+        for (int i = 0; i < 24; i++, next_index(&from.shape, in), next_index(&to.shape, at)) {
+            const float want = ((const float *)x.data)[place(&from.shape, &x, in)];
+            cr_assert_eq(y[i], want, "copy, round %d", round);
+            if (is_view)
+                cr_assert_eq(((const float *)view.data)[place(&to.shape, &view, at)], want, "view, round %d", round);
+        }
+        *(is_view ? &views : &copies) += 1;
+    }
+    cr_assert(views > 500 && copies > 100, "%d views, %d copies", views, copies);
+    free(memory);
+}
+
+Test(eval, whole_operations_take_views) {
+    const float x[6] = {1, 2, 3, 4, 5, 6};
+    const ebb_type type[2] = {TYPE(EBB_F32, 3, 2), TYPE(EBB_F32, 2, 3)};
+    const ebb_view arg[2] = {{x, {1, 3}}, {x, {3, 1}}}; /* transposed, and as it is */
+    const ebb_application app = {.op = EBB_OP_dot, .nattr = 2, .attr = (int64_t[]){0, 0}};
+    ebb_type result;
+    float y[9];
+    cr_assert(ebb_infer(NULL, &app, 2, type, &result));
+    cr_assert(ebb_eval_op(&app, 2, type, arg, &result, y, &ebb_malloc_allocator, NULL));
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            cr_assert_eq(y[3 * i + j], x[i] * x[j] + x[3 + i] * x[3 + j]);
+}
+
+Test(eval, faults_are_messages) {
+    const float x[10] = {0};
+    const int32_t index[5] = {1, 2, 3, 12, 4};
+    const ebb_type type[2] = {TYPE(EBB_F32, 10), TYPE(EBB_I32, 5)};
+    const ebb_view arg[2] = {{x, {1}}, {index, {1}}};
+    const ebb_application app = {EBB_OP_gather, 1, (int64_t[]){0}, {0}, {"model.c", 17}};
+    ebb_diag diag = {0};
+    ebb_type result;
+    float y[5];
+    cr_assert(ebb_infer(&diag, &app, 2, type, &result));
+    cr_assert_not(ebb_eval_op(&app, 2, type, arg, &result, y, &ebb_malloc_allocator, &diag));
+    cr_assert_str_eq(diag.message, "gather: index 12 at position 3 is outside [0, 10)");
+    cr_assert(diag.code == EBB_INDEX_ERROR && diag.site.line == 17);
+}
+
+Test(eval, what_cannot_run_says_so) {
+    static const ebb_op ops[] = {EBB_OP_input, EBB_OP_call, EBB_OP_get, EBB_OP_softmax, EBB_OP_mean};
+    for (int i = 0; i < COUNT(ops); i++) {
+        const ebb_application app = {.op = ops[i]};
+        const ebb_type type = {EBB_F32, {0}};
+        float x = 0, y;
+        const ebb_view arg = {&x, {0}};
+        ebb_diag diag = {0};
+        cr_assert_not(ebb_eval_op(&app, 1, &type, &arg, &type, &y, &ebb_malloc_allocator, &diag));
+        cr_assert_not_null(strstr(diag.message, "expanded"), "%s", diag.message);
+    }
+}

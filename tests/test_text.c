@@ -1,0 +1,642 @@
+/* test_text.c - the text form: golden texts, the fixed point of printing and parsing, errors with line and column, text
+ * cut anywhere, memory that runs out, and graphs that ebb_verify must refuse. */
+#include "jit/graph/build.h"
+#include "jit/graph/intern.h"
+#include "jit/graph/text.h"
+
+#include <criterion/criterion.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* ---- memory that is counted, and can run out ---- */
+
+typedef struct meter {
+    long live, left;
+} meter; /* left: allocations until they fail; < 0: never */
+
+static void *meter_resize(void *self, void *memory, size_t bytes) {
+    meter *m = self;
+    if (m->left == 0) return NULL;
+    if (m->left > 0) m->left--;
+    if (!memory) m->live++;
+    return realloc(memory, bytes);
+}
+
+static void meter_release(void *self, void *memory) {
+    meter *m = self;
+    if (memory) m->live--;
+    free(memory);
+}
+
+/* ---- golden texts ---- */
+
+static const ebb_type f64_scalar = {EBB_F64, {0}};
+
+static ebb_type vector(ebb_dtype d, int64_t n) { return (ebb_type){d, {1, {n}}}; }
+
+static ebb_type matrix(ebb_dtype d, int64_t m, int64_t n) { return (ebb_type){d, {2, {m, n}}}; }
+
+static ebb_id input(ebb_graph *g, ebb_type type) { return ebb_add_input(g, type, (ebb_site){0}); }
+
+/* Records one operation with up to three operands and the attributes given. */
+static ebb_id rec(ebb_graph *g, ebb_op op, ebb_type asked, int nattr, const int64_t *attr, int narg, const ebb_id *x) {
+    return ebb_record(g, &(ebb_application){op, nattr, attr, asked, {0}}, narg, x);
+}
+
+static ebb_id rec1(ebb_graph *g, ebb_op op, ebb_id x) { return rec(g, op, (ebb_type){0}, 0, NULL, 1, &x); }
+
+static ebb_id rec2(ebb_graph *g, ebb_op op, ebb_id x, ebb_id y) {
+    return rec(g, op, (ebb_type){0}, 0, NULL, 2, (ebb_id[]){x, y});
+}
+
+static void golden_loss(ebb_graph *g) {
+    ebb_id x = input(g, vector(EBB_F64, 1000));
+    input(g, f64_scalar);
+    ebb_application tanh = {.op = EBB_OP_tanh, .site = {"loss.c", 12}};
+    ebb_id t = ebb_record(g, &tanh, 1, &x);
+    ebb_add_output(g, rec(g, EBB_OP_sum, (ebb_type){0}, 1, (int64_t[]){0}, 1, &t));
+}
+
+static void golden_formula(ebb_graph *g) {
+    ebb_id x = input(g, f64_scalar), y = input(g, f64_scalar);
+    ebb_id e = rec1(g, EBB_OP_exp, rec2(g, EBB_OP_mul, rec1(g, EBB_OP_sin, x), y));
+    ebb_add_output(g, rec2(g, EBB_OP_add, e, rec1(g, EBB_OP_log1p, rec1(g, EBB_OP_square, x))));
+}
+
+static void golden_recorded_twice(ebb_graph *g) { /* the recording door shares nothing */
+    ebb_id x = input(g, f64_scalar), a = rec1(g, EBB_OP_square, x), b = rec1(g, EBB_OP_square, x);
+    ebb_add_output(g, rec2(g, EBB_OP_mul, a, b));
+}
+
+static void golden_late_input(ebb_graph *g) { /* parameters may come after other nodes */
+    ebb_id a = rec1(g, EBB_OP_neg, input(g, vector(EBB_F32, 3)));
+    ebb_add_output(g, rec2(g, EBB_OP_max, a, input(g, vector(EBB_F32, 3))));
+}
+
+static void golden_views(ebb_graph *g) {
+    ebb_id x = input(g, matrix(EBB_F32, 2, 3));
+    ebb_id t = rec(g, EBB_OP_transpose, (ebb_type){0}, 2, (int64_t[]){1, 0}, 1, &x);
+    ebb_id s = rec(g, EBB_OP_slice, matrix(EBB_F32, 2, 1), 4, (int64_t[]){0, 1, 2, 1}, 1, &t);
+    ebb_id p = rec(g, EBB_OP_pad, (ebb_type){0}, 6, (int64_t[]){1, 0, 0, 2, 3, 0}, 1, &s);
+    ebb_id r = rec(g, EBB_OP_reshape, vector(EBB_F32, 18), 0, NULL, 1, &p);
+    ebb_add_output(g, rec(g, EBB_OP_broadcast, matrix(EBB_F32, 4, 18), 1, (int64_t[]){1}, 1, &r));
+}
+
+static void golden_dense(ebb_graph *g) {
+    ebb_id x[2] = {input(g, matrix(EBB_F32, 64, 784)), input(g, matrix(EBB_F32, 10, 784))};
+    ebb_id y = rec(g, EBB_OP_dot, (ebb_type){0}, 2, (int64_t[]){0, 1}, 2, x);
+    ebb_add_output(g, rec(g, EBB_OP_softmax, (ebb_type){0}, 1, (int64_t[]){1}, 1, &y));
+}
+
+static void golden_constants(ebb_graph *g) {
+    float f[3] = {1.5f, -0.0f, 0.1f};
+    int64_t payload[2] = {0}, truth = 0x000100, big = INT64_MIN;
+    memcpy(payload, f, sizeof f);
+    ebb_add_output(g, rec(g, EBB_OP_constant, vector(EBB_F32, 3), 2, payload, 0, NULL));
+    ebb_add_output(g, rec(g, EBB_OP_constant, vector(EBB_BOOL, 3), 1, &truth, 0, NULL));
+    ebb_add_output(g, rec(g, EBB_OP_constant, (ebb_type){EBB_I64, {0}}, 1, &big, 0, NULL));
+    ebb_add_output(g, rec(g, EBB_OP_constant, vector(EBB_F64, 0), 0, NULL, 0, NULL));
+}
+
+static void golden_sources(ebb_graph *g) {
+    ebb_id key = input(g, vector(EBB_I64, 2));
+    ebb_add_output(g, rec(g, EBB_OP_random_normal, vector(EBB_F32, 5), 0, NULL, 1, &key));
+    ebb_add_output(g, rec(g, EBB_OP_iota, matrix(EBB_I32, 2, 5), 1, (int64_t[]){1}, 0, NULL));
+}
+
+static void golden_gather(ebb_graph *g) {
+    ebb_id x[3] = {input(g, matrix(EBB_F64, 5, 2)), input(g, vector(EBB_I32, 3))};
+    x[2] = rec(g, EBB_OP_gather, (ebb_type){0}, 1, (int64_t[]){0}, 2, x);
+    ebb_add_output(g, rec(g, EBB_OP_scatter_add, (ebb_type){0}, 1, (int64_t[]){0}, 3, x));
+    ebb_add_output(g, rec(g, EBB_OP_argmax, (ebb_type){0}, 1, (int64_t[]){1}, 1, x));
+}
+
+static void golden_select(ebb_graph *g) {
+    ebb_id x = input(g, f64_scalar), y = input(g, f64_scalar);
+    ebb_id c = rec2(g, EBB_OP_gt, x, y);
+    ebb_id s = rec(g, EBB_OP_select, (ebb_type){0}, 0, NULL, 3, (ebb_id[]){c, x, y});
+    ebb_add_output(g, rec(g, EBB_OP_cast, (ebb_type){EBB_I32, {0}}, 0, NULL, 1, &s));
+    ebb_add_output(g, EBB_ABSENT);
+}
+
+static void golden_symbols(ebb_graph *g) {
+    ebb_id x = input(g, matrix(EBB_F32, EBB_SYMBOL(0), 3));
+    ebb_add_output(g, rec(g, EBB_OP_reduce_max, (ebb_type){0}, 1, (int64_t[]){1}, 1, &x));
+}
+
+static void golden_call(ebb_graph *g) {
+    ebb_graph *callee = ebb_graph_new(g->allocator, g->diag, "both ways");
+    ebb_id v = input(callee, f64_scalar);
+    ebb_add_output(callee, rec1(callee, EBB_OP_sinh, v));
+    ebb_add_output(callee, EBB_ABSENT);
+    ebb_add_output(callee, v);
+    ebb_id x = input(g, f64_scalar);
+    ebb_id t = ebb_record_call(g, callee, 1, &x, (ebb_site){"dir name/a\"b.c", 7});
+    ebb_add_output(g, ebb_record_get(g, t, 2, (ebb_site){0}));
+    ebb_graph_release(callee);
+}
+
+static void golden_nothing(ebb_graph *g) { (void)g; }
+
+static const struct {
+    const char *name;
+    void (*build)(ebb_graph *g);
+    const char *text;
+} goldens[] = {
+    {"loss", golden_loss,
+     "func loss(%1: f64[1000], %2: f64[]) {\n"
+     "  %3 f64[1000] = tanh %1                  ; loss.c:12\n"
+     "  %4 f64[] = sum %3 {axes=[0]}\n"
+     "  return %4\n}\n"},
+    {"formula", golden_formula,
+     "func formula(%1: f64[], %2: f64[]) {\n"
+     "  %3 f64[] = sin %1\n  %4 f64[] = mul %3, %2\n  %5 f64[] = exp %4\n"
+     "  %6 f64[] = square %1\n  %7 f64[] = log1p %6\n  %8 f64[] = add %5, %7\n  return %8\n}\n"},
+    {"twice", golden_recorded_twice,
+     "func twice(%1: f64[]) {\n"
+     "  %2 f64[] = square %1\n  %3 f64[] = square %1\n  %4 f64[] = mul %2, %3\n  return %4\n}\n"},
+    {"late", golden_late_input,
+     "func late(%1: f32[3], %3: f32[3]) {\n  %2 f32[3] = neg %1\n  %4 f32[3] = max %2, %3\n  return %4\n}\n"},
+    {"views", golden_views,
+     "func views(%1: f32[2,3]) {\n"
+     "  %2 f32[3,2] = transpose %1 {perm=[1,0]}\n"
+     "  %3 f32[2,1] = slice %2 {start=[0,1], step=[2,1]}\n"
+     "  %4 f32[6,3] = pad %3 {low=[1,0], high=[0,2], gap=[3,0]}\n"
+     "  %5 f32[18] = reshape %4\n"
+     "  %6 f32[4,18] = broadcast %5 {axes=[1]}\n"
+     "  return %6\n}\n"},
+    {"dense", golden_dense,
+     "func dense(%1: f32[64,784], %2: f32[10,784]) {\n"
+     "  %3 f32[64,10] = dot %1, %2 {tx=0, ty=1}\n  %4 f32[64,10] = softmax %3 {axis=1}\n  return %4\n}\n"},
+    {"constants", golden_constants,
+     "func constants() {\n"
+     "  %1 f32[3] = constant [1.5, -0, 0.1]\n"
+     "  %2 bool[3] = constant [false, true, false]\n"
+     "  %3 i64[] = constant -9223372036854775808\n"
+     "  %4 f64[0] = constant []\n"
+     "  return %1, %2, %3, %4\n}\n"},
+    {"sources", golden_sources,
+     "func sources(%1: i64[2]) {\n"
+     "  %2 f32[5] = random_normal %1\n  %3 i32[2,5] = iota {axis=1}\n  return %2, %3\n}\n"},
+    {"gather", golden_gather,
+     "func gather(%1: f64[5,2], %2: i32[3]) {\n"
+     "  %3 f64[3,2] = gather %1, %2 {axis=0}\n"
+     "  %4 f64[5,2] = scatter_add %1, %2, %3 {axis=0}\n"
+     "  %5 i64[5] = argmax %1 {axis=1}\n  return %4, %5\n}\n"},
+    {"select", golden_select,
+     "func select(%1: f64[], %2: f64[]) {\n"
+     "  %3 bool[] = gt %1, %2\n  %4 f64[] = select %3, %1, %2\n  %5 i32[] = cast %4\n  return %5, absent\n}\n"},
+    {"symbols", golden_symbols,
+     "func symbols(%1: f32[n0,3]) {\n  %2 f32[n0] = reduce_max %1 {axes=[1]}\n  return %2\n}\n"},
+    {"caller", golden_call,
+     "func \"both ways\"(%1: f64[]) {\n  %2 f64[] = sinh %1\n  return %2, absent, %1\n}\n\n"
+     "func caller(%1: f64[]) {\n"
+     "  %2 (f64[], absent, f64[]) = call @\"both ways\" %1 ; dir name/a\\\"b.c:7\n"
+     "  %3 f64[] = get %2 {k=2}\n  return %3\n}\n"},
+    {"nothing", golden_nothing, "func nothing() {\n  return\n}\n"},
+};
+
+/* The text of the last function after parsing; NULL with an error in diag. To be freed with free(). */
+static char *reprint(const ebb_allocator *a, const char *text, size_t length, ebb_diag *diag) {
+    ebb_module *m = ebb_module_parse(a, text, length, diag);
+    if (!m) return NULL;
+    ebb_graph *last = m->function[m->functions - 1];
+    char *again = ebb_verify(last, diag) ? ebb_graph_print(last, diag) : NULL;
+    char *copy = again ? strdup(again) : NULL;
+    ebb_mem_free(a, again);
+    ebb_module_free(m);
+    return copy;
+}
+
+Test(text, goldens) {
+    for (int i = 0; i < COUNT(goldens); i++) {
+        ebb_diag diag = {0};
+        ebb_graph *g = ebb_graph_new(&ebb_malloc_allocator, &diag, goldens[i].name);
+        goldens[i].build(g);
+        cr_expect_eq(diag.code, EBB_OK, "%s: %s", goldens[i].name, diag.message);
+        cr_expect(ebb_verify(g, &diag), "%s: %s", goldens[i].name, diag.message);
+        char *text = ebb_graph_print(g, &diag);
+        cr_assert_not_null(text, "%s: %s", goldens[i].name, diag.message);
+        cr_expect_str_eq(text, goldens[i].text, "%s prints as\n%s", goldens[i].name, text);
+        ebb_mem_free(g->allocator, text);
+        ebb_graph_release(g);
+    }
+}
+
+/* ---- print, parse, print ---- */
+
+/* Values that decimals like to lose; each stands in a constant of that type and must come back as written. */
+static const struct {
+    const char *type, *value;
+} values[] = {
+    {"f32[]", "0"},
+    {"f32[]", "-0"},
+    {"f32[]", "inf"},
+    {"f32[]", "-inf"},
+    {"f32[]", "nan(0x7fc00000)"},
+    {"f32[]", "nan(0xffc12345)"},
+    {"f32[]", "nan(0x7f800001)"},
+    {"f32[]", "1e-45"},
+    {"f32[]", "1.1754944e-38"},
+    {"f32[]", "3.4028235e+38"},
+    {"f32[]", "0.1"},
+    {"f32[]", "16777217.5e0"},
+    {"f32[]", "1e+07"},
+    {"f32[]", "9999999"},
+    {"f64[]", "0.1"},
+    {"f64[]", "0.30000000000000004"},
+    {"f64[]", "5e-324"},
+    {"f64[]", "2.2250738585072014e-308"},
+    {"f64[]", "1.7976931348623157e+308"},
+    {"f64[]", "nan(0x7ff8000000000000)"},
+    {"f64[]", "nan(0xfff0000000000001)"},
+    {"f64[]", "-0"},
+    {"f64[]", "-123.25"},
+    {"f64[]", "9007199254740993e0"},
+    {"i32[]", "-2147483648"},
+    {"i32[]", "2147483647"},
+    {"i64[]", "9223372036854775807"},
+    {"bool[]", "true"},
+    {"bool[]", "false"},
+};
+
+Test(text, values_keep_their_bits) {
+    for (int i = 0; i < COUNT(values); i++) {
+        char text[200], *again, *third = NULL;
+        ebb_diag diag = {0};
+        snprintf(text, sizeof text, "func f() {\n  %%1 %s = constant %s\n  return %%1\n}\n", values[i].type,
+                 values[i].value);
+        again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
+        cr_assert_not_null(again, "%s %s: %s", values[i].type, values[i].value, diag.message);
+        bool rounded = strstr(values[i].value, "e0"); /* more digits than the type has */
+        cr_expect(rounded || !strcmp(again, text), "%s %s came back as\n%s", values[i].type, values[i].value, again);
+        third = reprint(&ebb_malloc_allocator, again, strlen(again), &diag);
+        cr_expect(third && !strcmp(again, third), "%s %s is no fixed point", values[i].type, values[i].value);
+        free(again);
+        free(third);
+    }
+}
+
+static const char *const fixed_points[] = {
+    /* a call of a call, without parameters and without results */
+    "func a() {\n  return\n}\n\nfunc b() {\n  %1 () = call @a\n  return\n}\n\n"
+    "func c(%1: f32[]) {\n  %2 () = call @b\n  %3 f32[] = neg %1\n  return %3\n}\n",
+    /* five operands: more than a node holds */
+    "func f(%1: f64[], %2: f64[], %3: i32[2], %4: bool[], %5: f64[]) {\n  return %5, %1, %3\n}\n\n"
+    "func g(%1: f64[], %2: i32[2], %3: bool[]) {\n"
+    "  %4 (f64[], f64[], i32[2]) = call @f %1, %1, %2, %3, %1 ; x.c:1\n"
+    "  %5 i32[2] = get %4 {k=2}                ; x.c:-3\n  return %5\n}\n",
+    /* rank 8, sizes 0 and 1, and no axes at all */
+    "func f(%1: f32[1,2,3,0,5,6,7,8]) {\n  %2 f32[1,2,3,0,5,6,7,8] = sum %1 {axes=[]}\n"
+    "  %3 f32[] = sum %1 {axes=[0,1,2,3,4,5,6,7]}\n  %4 f32[2,2] = broadcast %3 {axes=[]}\n  return %4\n}\n",
+    /* names and files that need care */
+    "func \"grad(\\\"f\\\\x\\x0a)\"(%1: f64[]) {\n  %2 f64[] = exp %1                       ; a\\\\b: c.c:3\n"
+    "  %3 f64[] = log %2                       ; \\x09tab.c:2147483647\n  return %3\n}\n",
+    "func f.grad_2(%1: f64[]) {\n  return %1, %1\n}\n",
+};
+
+Test(text, print_of_parse_is_the_text) {
+    for (int i = 0; i < COUNT(fixed_points) + COUNT(goldens); i++) {
+        const char *text = i < COUNT(fixed_points) ? fixed_points[i] : goldens[i - COUNT(fixed_points)].text;
+        ebb_diag diag = {0};
+        char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
+        cr_expect(again && !strcmp(again, text), "%s\n--- came back as\n%s%s", text, again ? again : "", diag.message);
+        free(again);
+    }
+}
+
+Test(text, layout_and_comments_do_not_matter) {
+    const char *text = "; a file\n\nfunc f ( %1 : f64 [ 2 , n3 ] ) { ; head\r\n"
+                       "%2 f64[2,n3]=tanh %1;a.c:7  \n; not a source line: b.c:9\n%3 f64[2,n3] = \n neg %2 ; "
+                       "words\nreturn\n%3 } ; end";
+    const char *want = "func f(%1: f64[2,n3]) {\n  %2 f64[2,n3] = tanh %1                  ; a.c:7\n"
+                       "  %3 f64[2,n3] = neg %2\n  return %3\n}\n";
+    ebb_diag diag = {0};
+    char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
+    cr_expect(again && !strcmp(again, want), "%s%s", again ? again : "", diag.message);
+    free(again);
+}
+
+Test(text, functions_of_one_name_are_told_apart) {
+    ebb_diag diag = {0};
+    ebb_graph *g = ebb_graph_new(&ebb_malloc_allocator, &diag, "f");
+    for (int k = 0; k < 3; k++) {
+        ebb_graph *callee = ebb_graph_new(&ebb_malloc_allocator, &diag, k == 1 ? "f_2" : "f");
+        ebb_record_call(g, callee, 0, NULL, (ebb_site){0});
+        ebb_graph_release(callee);
+    }
+    char *text = ebb_graph_print(g, &diag);
+    const char *want = "func f() {\n  return\n}\n\nfunc f_2() {\n  return\n}\n\nfunc f_3() {\n  return\n}\n\n"
+                       "func f_4() {\n  %1 () = call @f\n  %2 () = call @f_2\n  %3 () = call @f_3\n  return\n}\n";
+    cr_expect_str_eq(text, want, "%s", text);
+    char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
+    cr_expect(again && !strcmp(again, want), "%s", diag.message);
+    free(again);
+    ebb_mem_free(g->allocator, text);
+    ebb_graph_release(g);
+}
+
+Test(text, locale_does_not_matter) {
+    const char *text = "func f() {\n  %1 f64[] = constant 1.5\n  return %1\n}\n";
+    const char *comma[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8"};
+    bool found = false;
+    for (int i = 0; i < COUNT(comma) && !found; i++)
+        found = setlocale(LC_ALL, comma[i]);
+    if (!found) cr_skip("no locale with a decimal comma is installed");
+    ebb_diag diag = {0};
+    char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
+    cr_expect(again && !strcmp(again, text), "%s%s", again ? again : "", diag.message);
+    cr_expect_eq(*localeconv()->decimal_point, ',', "the program's own locale is left as it was");
+    free(again);
+}
+
+/* ---- errors ---- */
+
+#define HEAD "func f(%1: f64[3]) {\n"
+
+static const struct {
+    const char *text, *message;
+} errors[] = {
+    {"", "1:1: expected \"func\", found the end"},
+    {"  \n ; only a comment", "2:18: expected \"func\", found the end"},
+    {"func 3()", "1:6: expected a name, found \"3\""},
+    {"func f(%1 f64[])", "1:11: expected \":\", found \"f64\""},
+    {"func f(%1: f16[])", "1:12: expected a type such as f64[3], found \"f16\""},
+    {"func f(%1: f64[-1])", "1:16: a size is not negative"},
+    {"func f(%1: f64[1,1,1,1,1,1,1,1,1])", "1:32: the rank is at most 8"},
+    {"func f(%1: f64[9223372036854775808])", "1:16: \"9223372036854775808\" is no i64"},
+    {"func f(%1: f64[9223372036854775807,2]) {", "1:8: input: f64[9223372036854775807,2] is too large"},
+    {"func f(%2: f64[]) {\n  return }", "1:8: no place for parameter %2: the next id is %1"},
+    {HEAD "  return\n}\nfunc f() {\n return }", "4:6: a second function @f"},
+    {HEAD "  %2 f64[3] = tanh ]", "2:20: tanh: expected an operand such as %1, found \"]\""},
+    {HEAD "  %2 f64[3] = tanh %2", "2:20: tanh: %2 is not defined here"},
+    {HEAD "  %2 f64[3] = tanh %0", "2:20: tanh: %0 is not defined here"},
+    {HEAD "  %2 f64[3] = tanh %99999999999999999999", "2:20: tanh: this id is too large"},
+    {HEAD "  %2 f64[3] = tahn %1", "2:15: unknown operation \"tahn\""},
+    {HEAD "  %2 f64[3] = input %1", "2:15: parameters stand in the function's head"},
+    {HEAD "  %3 f64[3] = tanh %1", "2:3: the next id is %2, not %3"},
+    {HEAD "  %1 f64[3] = tanh %1", "2:3: the next id is %2, not %1"},
+    {HEAD "  %2 f64[4] = tanh %1\n return}", "2:6: tanh: its type is f64[3], not f64[4]"},
+    {HEAD "  %2 f32[3] = tanh %1\n return}", "2:6: tanh: its type is f64[3], not f32[3]"},
+    {HEAD "  %2 () = tanh %1\n return}", "2:6: tanh: its type is f64[3], not a tuple"},
+    {HEAD "  %2 f64[3] = add %1\n  return %2\n}", "3:3: add: expected \",\", found \"return\""},
+    {HEAD "  %2 f64[3] = tanh %1, %1", "2:22: expected an id such as %1, or \"return\", found \",\""},
+    {HEAD "  %2 f64[3] = tanh %1 {axis=1}", "2:23: tanh: it has no attributes"},
+    {HEAD "  %2 f64[] = sum %1\n return %2\n}", "3:2: sum: expected \"{\", found \"return\""},
+    {HEAD "  %2 f64[] = sum %1 {axis=0}", "2:22: sum: expected the attribute \"axes\", found \"axis\""},
+    {HEAD "  %2 f64[] = sum %1 {axes=0}", "2:27: sum: expected \"[\", found \"0\""},
+    {HEAD "  %2 f64[] = sum %1 {axes=[0,1,2,3,4,5,6,7,8]}", "2:44: sum: a list has at most 8 numbers"},
+    {HEAD "  %2 f64[] = sum %1 {axes=[1.5]}", "2:28: sum: \"1.5\" is no i64"},
+    {HEAD "  %2 f64[] = sum %1 {axes=[1]} return }", "2:14: sum: axis 1 is out of range for [3]"},
+    {HEAD "  %2 f64[3] = slice %1 {start=[0], step=[1,1]}", "2:24: slice: its lists differ in length"},
+    {HEAD "  %2 f32[] = constant 1,5", "2:24: expected an id such as %1, or \"return\", found \",\""},
+    {HEAD "  %2 f32[2] = constant [1]", "2:26: constant: expected \",\", found \"]\""},
+    {HEAD "  %2 i32[] = constant 2147483648", "2:23: constant: \"2147483648\" is no i32"},
+    {HEAD "  %2 i32[] = constant 1.5", "2:23: constant: \"1.5\" is no i32"},
+    {HEAD "  %2 f32[] = constant 1e39", "2:23: constant: \"1e39\" is no f32"},
+    {HEAD "  %2 f32[] = constant nan", "2:23: constant: \"nan\" is no f32"},
+    {HEAD "  %2 f32[] = constant nan(0x7f800000)", "2:23: constant: \"nan(0x7f800000)\" is no f32"},
+    {HEAD "  %2 f32[65] = constant [1]", "2:6: constant: it has at most 64 elements"},
+    {HEAD "  %2 (f64[]) = call @g %1", "2:22: call: no function @g before this one"},
+    {HEAD "  %2 (f64[]) = call @f %1", "2:22: call: no function @f before this one"},
+    {HEAD "  %2 f64[] = get %1 {k=0}\n return}", "2:14: get: operand is no tuple"},
+    {HEAD "  return %2\n}", "2:10: %2 is not defined here"},
+    {HEAD "  return %1", "2:12: expected \"}\", found the end"},
+    {HEAD "  return \x01", "2:10: expected a result such as %1, found \"?\""},
+    {"func g(%1: f64[]) {\n  return %1\n}\nfunc f(%1: f64[]) {\n  %2 (f32[]) = call @g %1\n return}",
+     "5:6: call: its result 0 is f64[], not f32[]"},
+    {"func g(%1: f64[]) {\n  return %1\n}\nfunc f(%1: f64[]) {\n  %2 () = call @g %1\n return}",
+     "5:6: call: it has 1 results, not 0"},
+    {"func g(%1: f64[]) {\n  return %1\n}\nfunc f(%1: f64[]) {\n  %2 (f64[]) = call @g %1, %1\n return}",
+     "5:16: call: g takes 1 arguments, got 2"},
+    {"func g(%1: f64[]) {\n  return %1\n}\nfunc f(%1: f64[]) {\n  %2 (f64[]) = call @g %1\n return %2}",
+     "6:9: a tuple is no result: take its parts with get"},
+    {"func \"f", "1:6: expected a name, found \"\"\""},
+    {"func \"\\x00\"()", "1:6: this name is longer than 4096 bytes or has a wrong escape"},
+};
+
+Test(text, errors_say_where) {
+    for (int i = 0; i < COUNT(errors); i++) {
+        ebb_diag diag = {0};
+        ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, errors[i].text, strlen(errors[i].text), &diag);
+        cr_expect_null(m, "%s\nis accepted", errors[i].text);
+        cr_expect_eq(diag.code, EBB_DATA_ERROR, "%s\ngives code %d", errors[i].text, diag.code);
+        cr_expect_str_eq(diag.message, errors[i].message, "%s\ngives   %s\nand not %s", errors[i].text, diag.message,
+                         errors[i].message);
+        ebb_module_free(m);
+    }
+}
+
+/* Everything that the notation has, in one text. */
+static const char everything[] =
+    "func pair(%1: f32[2], %2: f32[2]) {\n  %3 f32[2] = add %1, %2                  ; p.c:1\n  return %3, absent\n}\n\n"
+    "func \"the rest\"(%1: f32[2], %3: i32[]) {\n"
+    "  %2 (f32[2], absent) = call @pair %1, %1 ; a\\\\b.c:12\n"
+    "  %4 f32[2] = get %2 {k=0}\n  %5 f32[2] = constant [-1.5e-10, nan(0x7fc00001)]\n"
+    "  %6 f32[4] = pad %5 {low=[1], high=[1], gap=[0]}\n  %7 f32[2] = slice %6 {start=[0], step=[2]}\n"
+    "  %8 f32[3,2] = broadcast %7 {axes=[1]}\n  %9 bool[] = constant true\n  return %8, %4\n}\n";
+
+/* A part of a text is a shorter module, if it ends between two functions, or an error; never a crash, never a leak. */
+Test(text, cut_at_every_byte) {
+    meter m = {0, -1};
+    ebb_allocator a = {meter_resize, meter_release, &m};
+    int shorter = 0;
+    for (size_t n = 0; n < sizeof everything - 1; n++) {
+        char *part = malloc(n ? n : 1); /* of its own, so that a sanitizer sees a read past its end */
+        memcpy(part, everything, n);
+        ebb_diag diag = {0};
+        ebb_module *module = ebb_module_parse(&a, part, n, &diag);
+        int line, column;
+        shorter += module != NULL;
+        if (!module) {
+            cr_expect_eq(diag.code, EBB_DATA_ERROR, "%zu bytes: code %d, %s", n, diag.code, diag.message);
+            cr_expect_eq(sscanf(diag.message, "%d:%d: ", &line, &column), 2, "%zu bytes: %s", n, diag.message);
+        }
+        ebb_module_free(module);
+        free(part);
+        cr_assert_eq(m.live, 0, "%zu bytes: %ld blocks leak", n, m.live);
+    }
+    /* Cut behind the first function, its newline, the empty line, and before the last newline. */
+    cr_expect_eq(shorter, 4, "%d parts are modules", shorter);
+}
+
+/* Any byte of a text may be any other: an error or another program, never a crash. */
+Test(text, any_byte_wrong) {
+    meter m = {0, -1};
+    ebb_allocator a = {meter_resize, meter_release, &m};
+    const char wrong[] = {0, ' ', '%', '9', '[', '"', ';', 'n', '-', '\n', '\\', (char)0x80};
+    for (size_t i = 0; i < sizeof everything - 1; i++)
+        for (size_t k = 0; k < sizeof wrong; k++) {
+            char *text = strdup(everything);
+            text[i] = wrong[k];
+            ebb_diag diag = {0};
+            char *again = reprint(&a, text, sizeof everything - 1, &diag);
+            cr_expect(again || diag.code != EBB_OK, "byte %zu as %d: no error", i, wrong[k]);
+            free(again);
+            free(text);
+            cr_assert_eq(m.live, 0, "byte %zu as %d: leak", i, wrong[k]);
+        }
+}
+
+Test(text, any_allocation_may_fail) {
+    for (long k = 0;; k++) {
+        meter m = {0, k};
+        ebb_allocator a = {meter_resize, meter_release, &m};
+        ebb_diag diag = {0};
+        char *again = reprint(&a, everything, sizeof everything - 1, &diag);
+        cr_assert_eq(m.live, 0, "allocation %ld: %ld blocks leak", k, m.live);
+        if (again) {
+            cr_expect_str_eq(again, everything, "%s", again);
+            cr_expect_gt(k, 20, "only %ld allocations were tried", k);
+            free(again);
+            return;
+        }
+        cr_assert_eq(diag.code, EBB_NO_MEMORY, "allocation %ld: code %d, %s", k, diag.code, diag.message);
+    }
+}
+
+/* The name of a source file lives as long as a graph that names it, also one made from the graph that was parsed. */
+Test(text, files_outlive_the_text) {
+    const char *text = "func f(%1: f64[]) {\n  %2 f64[] = tanh %1                      ; gone.c:5\n  return %2\n}\n";
+    ebb_diag diag = {0};
+    char *copy = strdup(text);
+    ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, copy, strlen(copy), &diag);
+    free(copy);
+    ebb_graph *g[3] = {ebb_graph_retain(m->function[0]), ebb_graph_clone(m->function[0], &diag),
+                       ebb_expand(m->function[0], false, NULL, &diag)};
+    ebb_module_free(m);
+    for (int k = 2; k >= 0; k--) {
+        for (int j = 0; j < k; j++)
+            cr_assert_not_null(g[j], "%s", diag.message);
+        char *again = ebb_graph_print(g[k], &diag);
+        cr_expect_str_eq(again, text, "graph %d: %s", k, again);
+        ebb_mem_free(&ebb_malloc_allocator, again);
+    }
+    for (int k = 0; k < 3; k++)
+        ebb_graph_release(g[k]);
+}
+
+/* Many functions in a chain of calls: printing must not use the stack for them. */
+Test(text, deep_calls) {
+    enum { DEPTH = 3000 };
+    ebb_diag diag = {0};
+    ebb_graph *g = NULL;
+    for (int k = 0; k < DEPTH; k++) {
+        char name[20];
+        snprintf(name, sizeof name, "f%d", k);
+        ebb_graph *caller = ebb_graph_new(&ebb_malloc_allocator, &diag, name);
+        ebb_id x = input(caller, f64_scalar);
+        if (g) x = ebb_record_get(caller, ebb_record_call(caller, g, 1, &x, (ebb_site){0}), 0, (ebb_site){0});
+        ebb_add_output(caller, rec1(caller, EBB_OP_neg, x));
+        ebb_graph_release(g);
+        g = caller;
+    }
+    char *text = ebb_graph_print(g, &diag),
+         *again = text ? reprint(&ebb_malloc_allocator, text, strlen(text), &diag) : NULL;
+    cr_expect(again && !strcmp(text, again), "%s", diag.message);
+    ebb_graph *flat = ebb_expand(g, false, NULL, &diag);
+    cr_assert_not_null(flat, "%s", diag.message);
+    cr_expect_eq(flat->count, 2, "neg of neg is nothing: %d nodes", flat->count);
+    free(again);
+    ebb_mem_free(&ebb_malloc_allocator, text);
+    ebb_graph_release(flat);
+    ebb_graph_release(g);
+}
+
+/* ---- the verifier ---- */
+
+#define SOUND                                                                                                          \
+    "func g(%1: f64[2], %2: f64[2]) {\n  %3 f64[2] = mul %1, %2\n  return %3, absent\n}\n"                             \
+    "func f(%1: f64[2], %2: f64[2]) {\n  %3 f64[2] = add %1, %2\n  %4 (f64[2], absent) = call @g %3, %2\n"             \
+    "  %5 f64[2] = get %4 {k=0}\n  %6 f64[] = sum %5 {axes=[0]}\n  %7 f64[2] = constant [1, 2]\n"                      \
+    "  %8 bool[2] = lt %7, %5\n  return %6, %8\n}\n"
+
+static void swap_inputs(ebb_graph *g) {
+    ebb_id first = g->input[0];
+    g->input[0] = g->input[1];
+    g->input[1] = first;
+}
+
+static int64_t new_attr; /* what the corruption puts in */
+static int32_t attr_of(ebb_graph *g, int64_t value) {
+    new_attr = value;
+    return ebb_intern_put(g->attrs, &new_attr, sizeof new_attr);
+}
+
+static int32_t shape_of(ebb_graph *g, ebb_shape shape) { return ebb_intern_put(g->shapes, &shape, sizeof shape); }
+
+#define CORRUPTION(name, change)                                                                                       \
+    static void name(ebb_graph *g) { change; }
+CORRUPTION(absent_is_a_node, g->node[0].op = EBB_OP_add)
+CORRUPTION(no_operation, g->node[3].op = EBB_OP_COUNT)
+CORRUPTION(operation_none, g->node[3].op = EBB_OP_NONE)
+CORRUPTION(wrong_dtype, g->node[3].dtype = EBB_F32)
+CORRUPTION(dtype_of_nowhere, g->node[3].dtype = 77)
+CORRUPTION(wrong_shape, g->node[3].shape = 0)
+CORRUPTION(shape_of_nowhere, g->node[3].shape = 99)
+CORRUPTION(shape_negative, g->node[3].shape = -1)
+CORRUPTION(attr_of_nowhere, g->node[6].attr = 99)
+CORRUPTION(attr_missing, g->node[7].attr = 0)
+CORRUPTION(axis_out_of_range, g->node[6].attr = attr_of(g, 5))
+CORRUPTION(operand_later, g->node[3].operand[1] = 5)
+CORRUPTION(operand_itself, g->node[3].operand[0] = 3)
+CORRUPTION(operand_absent, g->node[3].operand[0] = 0)
+CORRUPTION(operand_negative, g->node[3].operand[0] = -7)
+CORRUPTION(operand_tuple, g->node[6].operand[0] = 4)
+CORRUPTION(arity_too_small, g->node[3].arity = 1)
+CORRUPTION(arity_negative, g->node[3].arity = -1)
+CORRUPTION(arity_outside, g->node[3].arity = 4)
+CORRUPTION(rank_too_large, g->node[3].shape = shape_of(g, (ebb_shape){.rank = 9}))
+CORRUPTION(size_behind_rank, g->node[3].shape = shape_of(g, (ebb_shape){1, {2, 7}}))
+CORRUPTION(inputs_out_of_order, swap_inputs(g); int32_t a = g->node[1].attr; g->node[1].attr = g->node[2].attr;
+           g->node[2].attr = a)
+CORRUPTION(input_elsewhere, g->input[1] = 3)
+CORRUPTION(input_outside, g->input[1] = 100)
+CORRUPTION(input_forgotten, g->inputs = 1)
+CORRUPTION(output_outside, g->output[0] = 9)
+CORRUPTION(output_poison, g->output[0] = EBB_POISON)
+CORRUPTION(output_tuple, g->output[0] = 4)
+CORRUPTION(callee_outside, g->node[4].attr = attr_of(g, 1))
+CORRUPTION(callee_negative, g->node[4].attr = attr_of(g, -1))
+CORRUPTION(call_is_no_tuple, g->node[4].dtype = EBB_F64)
+CORRUPTION(call_arity, g->node[4].arity = 1)
+CORRUPTION(call_type, g->callee[0]->input[0] = EBB_ABSENT)
+CORRUPTION(get_absent, g->node[5].attr = attr_of(g, 1))
+CORRUPTION(get_outside, g->node[5].attr = attr_of(g, 2))
+CORRUPTION(get_of_tensor, g->node[5].operand[0] = 3)
+CORRUPTION(get_type, g->node[5].dtype = EBB_F32)
+
+static const struct {
+    const char *name;
+    void (*corrupt)(ebb_graph *g);
+} corruptions[] = {
+#define ROW(name) {#name, name}
+    ROW(absent_is_a_node), ROW(no_operation),    ROW(operation_none),      ROW(wrong_dtype),
+    ROW(dtype_of_nowhere), ROW(wrong_shape),     ROW(shape_of_nowhere),    ROW(shape_negative),
+    ROW(attr_of_nowhere),  ROW(attr_missing),    ROW(axis_out_of_range),   ROW(operand_later),
+    ROW(operand_itself),   ROW(operand_absent),  ROW(operand_negative),    ROW(operand_tuple),
+    ROW(arity_too_small),  ROW(arity_negative),  ROW(arity_outside),       ROW(rank_too_large),
+    ROW(size_behind_rank), ROW(swap_inputs),     ROW(inputs_out_of_order), ROW(input_elsewhere),
+    ROW(input_outside),    ROW(input_forgotten), ROW(output_outside),      ROW(output_poison),
+    ROW(output_tuple),     ROW(callee_outside),  ROW(callee_negative),     ROW(call_is_no_tuple),
+    ROW(call_arity),       ROW(call_type),       ROW(get_absent),          ROW(get_outside),
+    ROW(get_of_tensor),    ROW(get_type),
+};
+
+Test(text, verifier_finds_what_is_broken) {
+    for (int i = -1; i < COUNT(corruptions); i++) {
+        ebb_diag diag = {0};
+        ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, SOUND, strlen(SOUND), &diag);
+        cr_assert_not_null(m, "%s", diag.message);
+        ebb_graph *g = ebb_module_find(m, "f");
+        if (i >= 0) corruptions[i].corrupt(g);
+        bool sound = ebb_verify(g, &diag);
+        cr_expect_eq(sound, i < 0, "%s: %s", i < 0 ? "the sound graph" : corruptions[i].name, diag.message);
+        cr_expect(i < 0 || diag.code == EBB_INTERNAL_ERROR, "%s: code %d", corruptions[i < 0 ? 0 : i].name, diag.code);
+        ebb_module_free(m);
+    }
+}
