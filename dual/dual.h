@@ -7,7 +7,9 @@
  * each call has its own table of tangents, nothing is stored in nodes. EBB_ABSENT is the symbolic zero everywhere.
  *
  * Each operation gives one derivative and no more, by family (jit/graph/ops.def): partial_<name> (smooth.c),
- * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). Start reading at rules.h, then forward.c. */
+ * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). What a select has let through stays guarded by
+ * its condition, so a NaN or infinity of the branch not taken stays out of every derivative (guard.c).
+ * Start reading at rules.h, then forward.c. */
 #ifndef EBB_DUAL_H
 #define EBB_DUAL_H
 

@@ -25,10 +25,20 @@ bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u) {
     return true;
 }
 
+static bool is(const ebb_graph *g, ebb_id c, ebb_op op, ebb_id of) {
+    if (c <= EBB_ABSENT || ebb_op_of(g, c) != op) return false;
+    const ebb_id *x = ebb_operands(g, c);
+    return x[0] == of || (op == EBB_OP_logical_and && x[1] == of);
+}
+
+static bool implies(const ebb_graph *g, ebb_id c, ebb_id d) { return c == d || is(g, c, EBB_OP_logical_and, d); }
+
 ebb_id ebb_guarded(ebb_builder *b, ebb_id c, ebb_id t) {
     ebb_id inner, u;
     if (!ebb_split_guard(b, t, &inner, &u)) return ebb_g_select(b, c, t, ebb_g_full_like(b, t, 0));
-    return ebb_g_select(b, ebb_g_logical_and(b, c, inner), u, ebb_g_full_like(b, u, 0));
+    if (implies(b->graph, inner, c)) return t;
+    if (!implies(b->graph, c, inner)) c = ebb_g_logical_and(b, c, inner);
+    return ebb_g_select(b, c, u, ebb_g_full_like(b, u, 0));
 }
 
 ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t) {
@@ -42,17 +52,16 @@ ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d) {
     return ebb_split_guard(b, t, &c, &u) ? ebb_guarded(b, c, ebb_g_mul(b, u, d)) : ebb_g_mul(b, t, d);
 }
 
-static bool is_not(const ebb_graph *g, ebb_id c, ebb_id d) {
-    return c > EBB_ABSENT && ebb_op_of(g, c) == EBB_OP_logical_not && ebb_operands(g, c)[0] == d;
-}
-
-/* A sum is there where one of its terms is. */
+/* A sum is there where one of its terms is: under the wider guard, or under either. */
 ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t) {
+    const ebb_graph *g = b->graph;
     ebb_id c, d, u, v;
     if (s == EBB_ABSENT) return t;
     if (t == EBB_ABSENT) return s;
     if (!ebb_split_guard(b, s, &c, &u) || !ebb_split_guard(b, t, &d, &v)) return ebb_g_add(b, s, t);
     if (c == d) return ebb_guarded(b, c, ebb_g_add(b, u, v));
-    if (is_not(b->graph, c, d) || is_not(b->graph, d, c)) return ebb_g_select(b, c, u, v);
+    if (implies(g, d, c)) return ebb_guarded(b, c, ebb_g_add(b, u, t));
+    if (implies(g, c, d)) return ebb_guarded(b, d, ebb_g_add(b, s, v));
+    if (is(g, c, EBB_OP_logical_not, d) || is(g, d, EBB_OP_logical_not, c)) return ebb_g_select(b, c, u, v);
     return ebb_guarded(b, ebb_g_logical_or(b, c, d), ebb_g_add(b, s, t));
 }

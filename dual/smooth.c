@@ -20,7 +20,8 @@
         return formula;                                                                                                \
     }
 
-/* (1 - x)(1 + x) keeps the digits near 1 that 1 - x*x loses; at 1 its root's reciprocal is infinite, not NaN. */
+/* (1 - x)(1 + x) keeps the digits near 1 that 1 - x*x loses; at 1 its root's reciprocal is infinite, not NaN,
+ * and so is the second derivative by a forward outer pass (a reverse one meets inf * 0 there). */
 static ebb_id circle_slope(ebb_builder *b, const ebb_primal *p) {
     ebb_id x = p->x[0];
     return RECIP(ebb_g_sqrt(b, MUL(SUB(NUMBER(1), x), ADD(NUMBER(1), x))));

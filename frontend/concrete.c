@@ -19,11 +19,13 @@ ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key) {
     c->function = f;
     c->arguments = arguments;
     c->parameter = ebb_mem_new(a, (size_t)arguments + 1, sizeof *c->parameter);
-    c->key.word = ebb_mem_copy(a, key->word, (size_t)(key->count + 1) * sizeof *key->word);
-    c->key.count = key->count;
-    if (c->parameter && c->key.word) return c;
-    ebb_concrete_free(c);
-    return NULL;
+    c->key.word = ebb_mem_new(a, (size_t)key->count + 1, sizeof *key->word);
+    if (!c->parameter || !c->key.word) {
+        ebb_concrete_free(c);
+        return NULL;
+    }
+    for (; c->key.count < key->count; c->key.count++) c->key.word[c->key.count] = key->word[c->key.count];
+    return c;
 }
 
 void ebb_concrete_free(ebb_concrete *c) {
@@ -37,10 +39,12 @@ void ebb_concrete_free(ebb_concrete *c) {
 }
 
 bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count) {
-    c->binding = ebb_mem_copy(&c->function->context->allocator, binding, (size_t)(count + 1) * sizeof *binding);
+    c->binding = ebb_mem_new(&c->function->context->allocator, (size_t)count + 1, sizeof *binding);
     if (!c->binding) return false;
-    c->bindings = count;
-    for (int32_t i = 0; i < count; i++) ebb_handle_retain(c->binding[i].tensor);
+    for (; c->bindings < count; c->bindings++) {
+        c->binding[c->bindings] = binding[c->bindings];
+        ebb_handle_retain(binding[c->bindings].tensor);
+    }
     return true;
 }
 

@@ -53,9 +53,7 @@ ebb_context *ebb_current(void) {
     return closed_then == __atomic_load_n(&closed_contexts, __ATOMIC_RELAXED) ? last_used : NULL;
 }
 
-ebb_tensor *ebb_poison_of(ebb_context *ebb) {
-    return ebb ? &ebb->poison : &poison_of_nobody;
-}
+ebb_tensor *ebb_poison_of(ebb_context *ebb) { return ebb ? &ebb->poison : &poison_of_nobody; }
 
 /* ---- life ---- */
 
@@ -95,7 +93,8 @@ void ebb_close(ebb_context *ebb) {
     ebb_optimizers_close(ebb);
     ebb_functions_close(ebb);
     ebb_scopes_free(ebb);
-    while (ebb->variables) ebb_release(ebb->variables);
+    while (ebb->variables)
+        ebb_release(ebb->variables);
     ebb_handle_release(ebb->generator);
     ebb_expansions_free(ebb);
     ebb_handles_free(ebb);
@@ -109,17 +108,11 @@ void ebb_close(ebb_context *ebb) {
 
 /* ---- errors ---- */
 
-bool ebb_ok(const ebb_context *ebb) {
-    return ebb && ebb->diag.code == EBB_OK;
-}
+bool ebb_ok(const ebb_context *ebb) { return ebb && ebb->diag.code == EBB_OK; }
 
-ebb_code ebb_error_code(const ebb_context *ebb) {
-    return ebb ? ebb->diag.code : EBB_TYPE_ERROR;
-}
+ebb_code ebb_error_code(const ebb_context *ebb) { return ebb ? ebb->diag.code : EBB_TYPE_ERROR; }
 
-const char *ebb_error(const ebb_context *ebb) {
-    return ebb ? ebb->error_text : "the context is NULL";
-}
+const char *ebb_error(const ebb_context *ebb) { return ebb ? ebb->error_text : "the context is NULL"; }
 
 void ebb_clear_error(ebb_context *ebb) {
     if (!ebb) return;
@@ -144,11 +137,16 @@ ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const ch
 /* What the user wrote, where it is not the operation's own name. */
 const char *ebb_op_public(ebb_op op) {
     switch (op) {
-    case EBB_OP_dot: return "matmul";
-    case EBB_OP_broadcast: return "broadcast_to";
-    case EBB_OP_reduce_max: return "max_over";
-    case EBB_OP_iota: return "range";
-    default: return (unsigned)op < EBB_OP_COUNT ? ebb_op_table[op].name : "unknown";
+    case EBB_OP_dot:
+        return "matmul";
+    case EBB_OP_broadcast:
+        return "broadcast_to";
+    case EBB_OP_reduce_max:
+        return "max_over";
+    case EBB_OP_iota:
+        return "range";
+    default:
+        return (unsigned)op < EBB_OP_COUNT ? ebb_op_table[op].name : "unknown";
     }
 }
 

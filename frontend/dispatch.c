@@ -9,9 +9,7 @@
 
 enum { MOST_OPERANDS = 3 };
 
-bool ebb_observed(const ebb_context *ebb) {
-    return ebb->trace || (ebb->tapes && ebb_tapes_listening(ebb));
-}
+bool ebb_observed(const ebb_context *ebb) { return ebb->trace || (ebb->tapes && ebb_tapes_listening(ebb)); }
 
 /* An error leaves the rooms below as a diag; only its code must be set before. */
 #define NO_ERROR(diag) ((diag).code = EBB_OK, (diag).message[0] = 0)
@@ -22,7 +20,8 @@ static ebb_tensor *no_room(ebb_context *ebb, const ebb_application *app, const e
                        ebb_type_text(type, text));
 }
 
-ebb_tensor *ebb_run(ebb_context *ebb, const ebb_application *app, int narg, const ebb_type *type, const ebb_view *view) {
+ebb_tensor *ebb_run(ebb_context *ebb, const ebb_application *app, int narg, const ebb_type *type,
+                    const ebb_view *view) {
     ebb_diag diag;
     ebb_type result;
     int64_t bytes = 0;
@@ -81,12 +80,14 @@ static bool read_operands(int narg, ebb_tensor *const *arg, ebb_tensor **value) 
 
 ebb_tensor *ebb_dispatch(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg) {
     ebb_tensor *value[MOST_OPERANDS];
-    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, app->site, "ebb_%s: the context is NULL", ebb_op_public(app->op));
+    if (!ebb)
+        return ebb_fail_at(NULL, EBB_TYPE_ERROR, app->site, "ebb_%s: the context is NULL", ebb_op_public(app->op));
     ebb_enter(ebb);
     if (narg > MOST_OPERANDS) return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, app->site, "dispatch: %d operands", narg);
     if (!operands_ready(ebb, app, narg, arg) || !read_operands(narg, arg, value)) return ebb_poison_of(ebb);
     if (!ebb->trace && ebb_op_table[app->op].family == EBB_MACRO) return ebb_run_macro(ebb, app, narg, value);
-    ebb_tensor *result = ebb->trace ? ebb_trace_record(ebb->trace, app, narg, value) : run_values(ebb, app, narg, value);
+    ebb_tensor *result =
+        ebb->trace ? ebb_trace_record(ebb->trace, app, narg, value) : run_values(ebb, app, narg, value);
     if (ebb->tapes && result->kind != EBB_KIND_POISON) ebb_tapes_record(ebb, app, narg, value, result);
     return result;
 }

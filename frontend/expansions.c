@@ -16,7 +16,10 @@ typedef struct expansion {
     ebb_type type[MOST_OPERANDS];
 } expansion;
 
-struct ebb_expansions { expansion row[REMEMBERED]; unsigned next; };
+struct ebb_expansions {
+    expansion row[REMEMBERED];
+    unsigned next;
+};
 
 static bool is_type(const ebb_type *a, const ebb_type *b) {
     return a->dtype == b->dtype && ebb_shape_equal(&a->shape, &b->shape);
@@ -44,8 +47,10 @@ static void remember(ebb_context *ebb, const ebb_application *app, int narg, con
     expansion *e = &ebb->expansions->row[ebb->expansions->next++ % REMEMBERED];
     ebb_graph_release(e->graph);
     *e = (expansion){ebb_graph_retain(g), app->op, app->nattr, narg, {0}, {{0}}};
-    for (int i = 0; i < app->nattr; i++) e->attr[i] = app->attr[i];
-    for (int k = 0; k < narg; k++) e->type[k] = type[k];
+    for (int i = 0; i < app->nattr; i++)
+        e->attr[i] = app->attr[i];
+    for (int k = 0; k < narg; k++)
+        e->type[k] = type[k];
 }
 
 /* The macro alone between inputs and an output; expanded. */
@@ -53,7 +58,8 @@ static ebb_graph *expand(ebb_context *ebb, const ebb_application *app, int narg,
     ebb_id id[MOST_OPERANDS];
     ebb_graph *g = ebb_graph_new(&ebb->allocator, diag, ebb_op_table[app->op].name), *expanded = NULL;
     if (!g) return ebb_fail_memory(diag), NULL;
-    for (int k = 0; k < narg; k++) id[k] = ebb_add_input(g, type[k], app->site);
+    for (int k = 0; k < narg; k++)
+        id[k] = ebb_add_input(g, type[k], app->site);
     if (ebb_add_output(g, ebb_record(g, app, narg, id))) expanded = ebb_expand(g, false, NULL, diag);
     ebb_graph_release(g);
     if (expanded) expanded->diag = NULL; /* `diag` lives shorter than the graph */
@@ -63,7 +69,8 @@ static ebb_graph *expand(ebb_context *ebb, const ebb_application *app, int narg,
 static ebb_tensor *replay(ebb_context *ebb, const ebb_graph *g, int narg, ebb_tensor *const *arg, ebb_site site) {
     ebb_tensor **value = ebb_mem_new(&ebb->allocator, (size_t)g->count, sizeof *value), *result = NULL;
     if (!value) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "out of memory");
-    for (int k = 0; k < narg; k++) value[g->input[k]] = arg[k];
+    for (int k = 0; k < narg; k++)
+        value[g->input[k]] = arg[k];
     bool good = ebb_replay(ebb, g, value, &result, site);
     ebb_mem_free(&ebb->allocator, value);
     return good ? result : ebb_poison_of(ebb);
@@ -73,7 +80,8 @@ ebb_tensor *ebb_run_macro(ebb_context *ebb, const ebb_application *app, int narg
     ebb_type type[MOST_OPERANDS], result;
     ebb_diag diag = {0};
     if (narg > MOST_OPERANDS) return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, app->site, "dispatch: %d operands", narg);
-    for (int k = 0; k < narg; k++) type[k] = arg[k]->type;
+    for (int k = 0; k < narg; k++)
+        type[k] = arg[k]->type;
     if (!ebb_infer(&diag, app, narg, type, &result)) return ebb_fail_diag(ebb, &diag, app->site);
     ebb_graph *g = find(ebb, app, narg, type);
     if (!g && (g = expand(ebb, app, narg, type, &diag))) remember(ebb, app, narg, type, g);
@@ -84,7 +92,8 @@ ebb_tensor *ebb_run_macro(ebb_context *ebb, const ebb_application *app, int narg
 }
 
 void ebb_expansions_free(ebb_context *ebb) {
-    for (int i = 0; ebb->expansions && i < REMEMBERED; i++) ebb_graph_release(ebb->expansions->row[i].graph);
+    for (int i = 0; ebb->expansions && i < REMEMBERED; i++)
+        ebb_graph_release(ebb->expansions->row[i].graph);
     ebb_mem_free(&ebb->allocator, ebb->expansions);
     ebb->expansions = NULL;
 }

@@ -13,11 +13,11 @@ enum { KIND_BOOL = 1, KIND_INTEGER = 2, KIND_LONG = 4, KIND_REAL = 8 };
 typedef struct literal {
     ebb_context *ebb;
     const char *text, *at;
-    int rank;                       /* -1 until the first element or empty list shows it */
-    int64_t dim[EBB_MAX_RANK];      /* -1 until the first list of this depth ends */
+    int rank;                  /* -1 until the first element or empty list shows it */
+    int64_t dim[EBB_MAX_RANK]; /* -1 until the first list of this depth ends */
     unsigned kinds;
-    ebb_dtype dtype;                /* second time: */
-    char *out;                      /* where the next element goes; NULL the first time */
+    ebb_dtype dtype; /* second time: */
+    char *out;       /* where the next element goes; NULL the first time */
 } literal;
 
 static bool refuse(const literal *l, ebb_code code, const char *format, ...) {
@@ -31,7 +31,8 @@ static bool refuse(const literal *l, ebb_code code, const char *format, ...) {
 }
 
 static void skip_space(literal *l) {
-    while (*l->at == ' ' || *l->at == '\t' || *l->at == '\n' || *l->at == '\r') l->at++;
+    while (*l->at == ' ' || *l->at == '\t' || *l->at == '\n' || *l->at == '\r')
+        l->at++;
 }
 
 /* ---- elements ---- */
@@ -44,7 +45,9 @@ static bool parse_integer(const char *at, size_t length, int64_t *value) {
     for (*value = 0; i < length; i++) {
         if (at[i] < '0' || at[i] > '9') return false;
         int digit = at[i] - '0';
-        if (__builtin_mul_overflow(*value, 10, value) || __builtin_add_overflow(*value, negative ? -digit : digit, value)) return false;
+        if (__builtin_mul_overflow(*value, 10, value) ||
+            __builtin_add_overflow(*value, negative ? -digit : digit, value))
+            return false;
     }
     return true;
 }
@@ -79,7 +82,9 @@ static bool read_element(literal *l, int depth) {
     ebb_operand number;
     size_t length = strcspn(l->at, ",[] \t\r\n");
     unsigned kind = parse_element(l->at, length, &number);
-    if (!kind) return refuse(l, EBB_VALUE_ERROR, length ? "'%.*s' is no number" : "a number is missing", length > 40 ? 40 : (int)length, l->at);
+    if (!kind)
+        return refuse(l, EBB_VALUE_ERROR, length ? "'%.*s' is no number" : "a number is missing",
+                      length > 40 ? 40 : (int)length, l->at);
     if (kind == KIND_REAL && only_digits(l->at, length) && !ebb_is_float(l->dtype))
         return refuse(l, EBB_VALUE_ERROR, "'%.*s' is out of range for i64", length > 40 ? 40 : (int)length, l->at);
     if (l->rank >= 0 && l->rank != depth) return refuse(l, EBB_VALUE_ERROR, "a number where a list is expected");
@@ -101,7 +106,8 @@ static bool read_item(literal *l, int depth);
 static bool end_list(literal *l, int depth, int64_t length) {
     if (l->rank < 0) l->rank = depth + 1;
     if (l->dim[depth] >= 0 && l->dim[depth] != length)
-        return refuse(l, EBB_VALUE_ERROR, "a list of %lld where the others have %lld", (long long)length, (long long)l->dim[depth]);
+        return refuse(l, EBB_VALUE_ERROR, "a list of %lld where the others have %lld", (long long)length,
+                      (long long)l->dim[depth]);
     l->dim[depth] = length;
     l->at++;
     return true;
@@ -139,11 +145,11 @@ static bool read_all(literal *l) {
 static bool choose_dtype(literal *l, ebb_dtype asked) {
     bool mixed = l->kinds & KIND_BOOL && l->kinds != KIND_BOOL;
     if (mixed) return refuse(l, EBB_VALUE_ERROR, "booleans and numbers do not mix");
-    l->dtype = asked != EBB_NONE ? asked
+    l->dtype = asked != EBB_NONE                       ? asked
                : l->kinds == 0 || l->kinds & KIND_REAL ? EBB_F32
-               : l->kinds & KIND_LONG ? EBB_I64
-               : l->kinds & KIND_INTEGER ? EBB_I32
-                                         : EBB_BOOL;
+               : l->kinds & KIND_LONG                  ? EBB_I64
+               : l->kinds & KIND_INTEGER               ? EBB_I32
+                                                       : EBB_BOOL;
     return true;
 }
 
@@ -153,7 +159,8 @@ ebb_tensor *ebb_literal(ebb_context *ebb, const char *text, ebb_dtype dtype) {
     if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, nowhere, "ebb_literal: the context is NULL");
     ebb_enter(ebb);
     if (!text) return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "ebb_literal: the text is NULL");
-    if (dtype != EBB_NONE && !ebb_dtype_size(dtype)) return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "ebb_literal: no such dtype: %d", (int)dtype);
+    if (dtype != EBB_NONE && !ebb_dtype_size(dtype))
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "ebb_literal: no such dtype: %d", (int)dtype);
     memset(l.dim, -1, sizeof l.dim);
     if (!read_all(&l) || !choose_dtype(&l, dtype)) return ebb_poison_of(ebb);
     ebb_type type = {.dtype = l.dtype, .shape = {.rank = l.rank}};

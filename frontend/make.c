@@ -4,11 +4,13 @@
 #include <string.h>
 
 /* The checks that every maker begins with. */
-static bool is_asked_well(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims, ebb_type *type) {
+static bool is_asked_well(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims,
+                          ebb_type *type) {
     ebb_site nowhere = {0};
     if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, nowhere, "%s: the context is NULL", function), false;
     ebb_enter(ebb);
-    if (!ebb_dtype_size(dtype)) return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: no such dtype: %d", function, (int)dtype), false;
+    if (!ebb_dtype_size(dtype))
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: no such dtype: %d", function, (int)dtype), false;
     type->dtype = dtype;
     return ebb_shape_given(ebb, function, rank, dims, &type->shape, nowhere);
 }
@@ -18,7 +20,8 @@ ebb_tensor *ebb_scalar_at(ebb_context *ebb, ebb_dtype dtype, ebb_operand number)
     int64_t bits = 0;
     if (dtype == EBB_NONE) dtype = number.dtype;
     if (!is_asked_well(ebb, "ebb_scalar", dtype, EBB_SCALAR, &type)) return ebb_poison_of(ebb);
-    if (number.tensor) return ebb_fail_at(ebb, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_scalar: takes a number, not a tensor");
+    if (number.tensor)
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_scalar: takes a number, not a tensor");
     if (!ebb_number_fits(ebb, "ebb_scalar", number, dtype, (ebb_site){0})) return ebb_poison_of(ebb);
     ebb_number_bits(number, dtype, &bits);
     return ebb_tensor_value(ebb, &type, &bits, (ebb_site){0});
@@ -27,7 +30,8 @@ ebb_tensor *ebb_scalar_at(ebb_context *ebb, ebb_dtype dtype, ebb_operand number)
 /* C code may write any byte as a bool; the library's are 0 and 1. */
 static void normalise_bools(ebb_tensor *x) {
     unsigned char *b = x->storage->data;
-    for (int64_t i = 0, n = ebb_size(x); i < n; i++) b[i] = b[i] != 0;
+    for (int64_t i = 0, n = ebb_size(x); i < n; i++)
+        b[i] = b[i] != 0;
 }
 
 ebb_tensor *ebb_constant(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, const void *data) {
@@ -45,10 +49,12 @@ ebb_tensor *ebb_constant(ebb_context *ebb, ebb_dtype dtype, int rank, const int6
 static void fill(char *data, size_t bytes, const void *element, size_t size) {
     if (!bytes) return;
     memcpy(data, element, size);
-    for (size_t done = size; done < bytes; done *= 2) memcpy(data + done, data, done < bytes - done ? done : bytes - done);
+    for (size_t done = size; done < bytes; done *= 2)
+        memcpy(data + done, data, done < bytes - done ? done : bytes - done);
 }
 
-static ebb_tensor *full(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims, double value) {
+static ebb_tensor *full(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims,
+                        double value) {
     ebb_type type;
     int64_t bits = 0, bytes = 0;
     ebb_operand number = ebb_operand_double(value);
@@ -56,7 +62,8 @@ static ebb_tensor *full(ebb_context *ebb, const char *function, ebb_dtype dtype,
     if (!ebb_number_fits(ebb, function, number, dtype, (ebb_site){0})) return ebb_poison_of(ebb);
     ebb_number_bits(number, dtype, &bits);
     ebb_tensor *x = ebb_tensor_value(ebb, &type, NULL, (ebb_site){0});
-    if (x->kind == EBB_KIND_VALUE && ebb_type_bytes(&type, &bytes)) fill(x->storage->data, (size_t)bytes, &bits, ebb_dtype_size(dtype));
+    if (x->kind == EBB_KIND_VALUE && ebb_type_bytes(&type, &bytes))
+        fill(x->storage->data, (size_t)bytes, &bits, ebb_dtype_size(dtype));
     return x;
 }
 
@@ -77,6 +84,7 @@ ebb_tensor *ebb_range(ebb_context *ebb, ebb_dtype dtype, int64_t n) {
     ebb_application app = {.op = EBB_OP_iota, .nattr = 1, .attr = &axis};
     if (!is_asked_well(ebb, "ebb_range", dtype, 1, &n, &app.asked)) return ebb_poison_of(ebb);
     if (dtype == EBB_I32 && n > (int64_t)INT32_MAX + 1)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "ebb_range: %lld numbers are out of range for i32", (long long)n);
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "ebb_range: %lld numbers are out of range for i32",
+                           (long long)n);
     return ebb_run(ebb, &app, 0, NULL, NULL);
 }

@@ -20,7 +20,8 @@ bool ebb_number_fits(ebb_context *ebb, const char *function, ebb_operand n, ebb_
     ebb_number_text(real ? EBB_F64 : EBB_I64, &n.number, text);
     const char *name = ebb_dtype_short(dtype);
     if (real && !(n.number.real == trunc(n.number.real) && isfinite(n.number.real)))
-        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: the number %s is not whole, the tensor is %s", function, text, name);
+        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: the number %s is not whole, the tensor is %s", function, text,
+                    name);
     else if (!in_range(n, dtype))
         ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: the number %s is out of range for %s", function, text, name);
     else
@@ -32,12 +33,23 @@ void ebb_number_bits(ebb_operand n, ebb_dtype dtype, void *out) {
     bool real = ebb_is_float(n.dtype);
     int64_t integer = !real ? n.number.integer : ebb_is_float(dtype) ? 0 : (int64_t)n.number.real;
     switch (dtype) {
-    case EBB_BOOL: *(bool *)out = integer != 0; break;
-    case EBB_I32: *(int32_t *)out = (int32_t)integer; break;
-    case EBB_I64: *(int64_t *)out = integer; break;
-    case EBB_F32: *(float *)out = real ? (float)n.number.real : (float)integer; break;
-    case EBB_F64: *(double *)out = real ? n.number.real : (double)integer; break;
-    case EBB_NONE: break;
+    case EBB_BOOL:
+        *(bool *)out = integer != 0;
+        break;
+    case EBB_I32:
+        *(int32_t *)out = (int32_t)integer;
+        break;
+    case EBB_I64:
+        *(int64_t *)out = integer;
+        break;
+    case EBB_F32:
+        *(float *)out = real ? (float)n.number.real : (float)integer;
+        break;
+    case EBB_F64:
+        *(double *)out = real ? n.number.real : (double)integer;
+        break;
+    case EBB_NONE:
+        break;
     }
 }
 

@@ -11,18 +11,17 @@ typedef struct point_call {
     const char *function;
     ebb_context *ebb;
     ebb_application app;
-    int n, first;         /* operands; the first one of the common dtype: select's condition is not */
+    int n, first; /* operands; the first one of the common dtype: select's condition is not */
     const ebb_operand *x;
-    ebb_type type;        /* the common dtype and shape */
+    ebb_type type; /* the common dtype and shape */
 } point_call;
 
-static bool is_number(const ebb_operand *x) {
-    return !x->tensor && x->dtype != EBB_NONE;
-}
+static bool is_number(const ebb_operand *x) { return !x->tensor && x->dtype != EBB_NONE; }
 
 static bool usable(const point_call *c) {
     for (int k = 0; k < c->n; k++)
-        if (!is_number(&c->x[k]) && !ebb_operand_usable(c->ebb, c->function, k + 1, c->x[k].tensor, c->app.site)) return false;
+        if (!is_number(&c->x[k]) && !ebb_operand_usable(c->ebb, c->function, k + 1, c->x[k].tensor, c->app.site))
+            return false;
     return true;
 }
 
@@ -52,7 +51,8 @@ static bool common_dtype(point_call *c) {
 
 static bool numbers_fit(const point_call *c) {
     for (int k = c->first; k < c->n; k++)
-        if (is_number(&c->x[k]) && !ebb_number_fits(c->ebb, c->function, c->x[k], c->type.dtype, c->app.site)) return false;
+        if (is_number(&c->x[k]) && !ebb_number_fits(c->ebb, c->function, c->x[k], c->type.dtype, c->app.site))
+            return false;
     return true;
 }
 
@@ -73,10 +73,11 @@ static bool common_shape(point_call *c) {
 /* Somebody looks on: numbers become tensors, stretching becomes operations. */
 static ebb_tensor *point_explicit(const point_call *c) {
     ebb_tensor *y = ebb_poison_of(c->ebb), *arg[MOST_OPERANDS];
-    EBB_SCOPE(c->ebb) {
+    EBB_SCOPE (c->ebb) {
         for (int k = 0; k < c->n; k++) {
             arg[k] = c->x[k].tensor;
-            if (is_number(&c->x[k])) arg[k] = ebb_number_tensor(c->ebb, c->function, c->x[k], c->type.dtype, c->app.site);
+            if (is_number(&c->x[k]))
+                arg[k] = ebb_number_tensor(c->ebb, c->function, c->x[k], c->type.dtype, c->app.site);
             arg[k] = ebb_stretch(c->ebb, arg[k], &c->type.shape, c->app.site);
         }
         y = ebb_keep(ebb_dispatch(c->ebb, &c->app, c->n, arg));
@@ -104,8 +105,10 @@ static ebb_tensor *point_now(const point_call *c) {
     for (int k = 0; k < c->n; k++) {
         const ebb_tensor *x = c->x[k].tensor;
         type[k] = c->type;
-        if (x) type[k].dtype = x->type.dtype;
-        else ebb_number_bits(c->x[k], c->type.dtype, &bits[k]);
+        if (x)
+            type[k].dtype = x->type.dtype;
+        else
+            ebb_number_bits(c->x[k], c->type.dtype, &bits[k]);
         stretched_view(x ? x->storage->data : &bits[k], x ? &x->type.shape : &scalar, &c->type.shape, &view[k]);
     }
     return ebb_run(c->ebb, &c->app, c->n, type, view);
@@ -113,8 +116,10 @@ static ebb_tensor *point_now(const point_call *c) {
 
 static ebb_tensor *point(const char *function, ebb_op op, int n, const ebb_operand *x, ebb_site site) {
     ebb_tensor *tensor[MOST_OPERANDS];
-    for (int k = 0; k < n; k++) tensor[k] = x[k].tensor;
-    point_call c = {.function = function, .app = {.op = op, .site = site}, .n = n, .first = op == EBB_OP_select, .x = x};
+    for (int k = 0; k < n; k++)
+        tensor[k] = x[k].tensor;
+    point_call c = {
+        .function = function, .app = {.op = op, .site = site}, .n = n, .first = op == EBB_OP_select, .x = x};
     c.ebb = ebb_context_of(n, tensor);
     if (!usable(&c) || !common_dtype(&c) || !numbers_fit(&c) || !common_shape(&c)) return ebb_poison_of(c.ebb);
     ebb_enter(c.ebb);
@@ -127,20 +132,21 @@ static ebb_tensor *unary(ebb_op op, ebb_tensor *x, ebb_site site) {
     return ebb_dispatch(ebb_context_of(1, &x), &(ebb_application){.op = op, .site = site}, 1, &x);
 }
 
-#define DEFINE_UNARY(op) \
-    ebb_tensor *ebb_##op##_at(ebb_tensor *x, const char *file, int line) { \
-        return unary(EBB_OP_##op, x, ebb_site_at(file, line)); \
+#define DEFINE_UNARY(op)                                                                                               \
+    ebb_tensor *ebb_##op##_at(ebb_tensor *x, const char *file, int line) {                                             \
+        return unary(EBB_OP_##op, x, ebb_site_at(file, line));                                                         \
     }
 EBB_UNARY_LIST(DEFINE_UNARY)
 
-#define DEFINE_BINARY(op) \
-    ebb_tensor *ebb_##op##_at(ebb_operand x, ebb_operand y, const char *file, int line) { \
-        return point("ebb_" #op, EBB_OP_##op, 2, (const ebb_operand[]){x, y}, ebb_site_at(file, line)); \
+#define DEFINE_BINARY(op)                                                                                              \
+    ebb_tensor *ebb_##op##_at(ebb_operand x, ebb_operand y, const char *file, int line) {                              \
+        return point("ebb_" #op, EBB_OP_##op, 2, (const ebb_operand[]){x, y}, ebb_site_at(file, line));                \
     }
 EBB_BINARY_LIST(DEFINE_BINARY)
 
 ebb_tensor *ebb_select_at(ebb_tensor *c, ebb_operand x, ebb_operand y, const char *file, int line) {
-    return point("ebb_select", EBB_OP_select, 3, (const ebb_operand[]){ebb_operand_tensor(c), x, y}, ebb_site_at(file, line));
+    return point("ebb_select", EBB_OP_select, 3, (const ebb_operand[]){ebb_operand_tensor(c), x, y},
+                 ebb_site_at(file, line));
 }
 
 ebb_tensor *ebb_cast_at(ebb_tensor *x, ebb_dtype dtype, const char *file, int line) {

@@ -1,5 +1,5 @@
-/* print.c - tensors as text, as NumPy lays them out: one width for all elements, rows under each other, lines of at most
- * 75 characters, and no more than three elements at each end of an axis once there are over a thousand.
+/* print.c - tensors as text, as NumPy lays them out: one width for all elements, rows under each other, lines of at
+ * most 75 characters, and no more than three elements at each end of an axis once there are over a thousand.
  *
  * Text goes into a sink that only counts what does not fit, so one road serves files and buffers of any size.
  * Start reading at write_rows. */
@@ -13,10 +13,10 @@ enum { LINE = 75, SUMMARY_ABOVE = 1000, EDGE = 3, CELL = 64 };
 /* ---- the sink ---- */
 
 typedef struct sink {
-    FILE *file;  /* or */
-    char *text;  /* `size` bytes; may be NULL */
+    FILE *file; /* or */
+    char *text; /* `size` bytes; may be NULL */
     size_t size, length;
-    bool lines;  /* a newline went by */
+    bool lines; /* a newline went by */
 } sink;
 
 static void put_bytes(sink *s, const char *text, size_t n) {
@@ -28,9 +28,7 @@ static void put_bytes(sink *s, const char *text, size_t n) {
     }
 }
 
-static void put(sink *s, const char *text) {
-    put_bytes(s, text, strlen(text));
-}
+static void put(sink *s, const char *text) { put_bytes(s, text, strlen(text)); }
 
 static size_t finish(const sink *s) {
     if (s->text && s->size) s->text[s->length < s->size ? s->length : s->size - 1] = 0;
@@ -154,16 +152,20 @@ static void write_cell(const printing *p, const char *element, char cell[2 * CEL
 /* ---- rows ---- */
 
 static void put_spaces(const printing *p, int n) {
-    while (n-- > 0) put(p->out, " ");
+    while (n-- > 0)
+        put(p->out, " ");
 }
 
 static void newline(const printing *p, int lines, int indent) {
-    while (lines-- > 0) put(p->out, "\n");
+    while (lines-- > 0)
+        put(p->out, "\n");
     put_spaces(p, indent);
 }
 
 /* A line being written; spaces at its end wait, as they go away when it is wrapped. */
-typedef struct line { int column, spaces; } line;
+typedef struct line {
+    int column, spaces;
+} line;
 
 /* A word, on a new line if this one has no room for it. */
 static void put_word(const printing *p, const char *word, bool first, int limit, line *l) {
@@ -175,7 +177,8 @@ static void put_word(const printing *p, const char *word, bool first, int limit,
         put_spaces(p, l->spaces + !first);
         l->column += !first;
     }
-    while (filled && word[filled - 1] == ' ') filled--;
+    while (filled && word[filled - 1] == ' ')
+        filled--;
     put_bytes(p->out, word, (size_t)filled);
     l->spaces = n - filled;
     l->column += n;
@@ -183,17 +186,17 @@ static void put_word(const printing *p, const char *word, bool first, int limit,
 
 /* The last axis: elements side by side. A line keeps room for the brackets that close after it. */
 static void write_line(const printing *p, const char *at) {
-    int axis = p->type->shape.rank - 1, limit = LINE - axis;
+    int axis = p->type->shape.rank - 1, limit = LINE - axis - 1;
     int64_t n = p->type->shape.dim[axis], edge = edge_of(p, axis);
     char cell[2 * CELL];
     line l = {axis + 1, 0};
     for (int64_t i = 0; i < n; i++) {
         if (edge && i == edge) {
-            put_word(p, "...", false, limit - 1, &l);
+            put_word(p, "...", false, limit, &l);
             i = n - edge;
         }
         write_cell(p, at + i * p->stride[axis], cell);
-        put_word(p, cell, i == 0, i == n - 1 ? limit : limit - 1, &l);
+        put_word(p, cell, i == 0, limit, &l);
     }
     put_spaces(p, l.spaces);
 }
@@ -232,7 +235,8 @@ static void write_array(sink *out, const ebb_type *type, const void *data) {
     }
     printing p = {.out = out, .type = type, .data = data, .summary = size > SUMMARY_ABOVE};
     int64_t stride = (int64_t)ebb_dtype_size(type->dtype);
-    for (int i = type->shape.rank; i-- > 0; stride *= type->shape.dim[i]) p.stride[i] = stride;
+    for (int i = type->shape.rank; i-- > 0; stride *= type->shape.dim[i])
+        p.stride[i] = stride;
     measure(&p);
     write_rows(&p, 0, data);
 }
@@ -241,14 +245,21 @@ static void write_value(sink *out, const ebb_tensor *x) {
     char text[32];
     switch (x->kind) {
     case EBB_KIND_VALUE:
-    case EBB_KIND_VARIABLE: write_array(out, &x->type, x->storage->data); break;
+    case EBB_KIND_VARIABLE:
+        write_array(out, &x->type, x->storage->data);
+        break;
     case EBB_KIND_TRACED:
         snprintf(text, sizeof text, "traced %%%ld", (long)x->id);
         put(out, text);
         break;
-    case EBB_KIND_ABSENT: put(out, "None"); break;
-    case EBB_KIND_POISON: put(out, "poison"); break;
-    case EBB_KIND_DEAD: break;
+    case EBB_KIND_ABSENT:
+        put(out, "None");
+        break;
+    case EBB_KIND_POISON:
+        put(out, "poison");
+        break;
+    case EBB_KIND_DEAD:
+        break;
     }
 }
 
@@ -295,10 +306,14 @@ static void write_variable(sink *out, const ebb_tensor *v) {
 }
 
 static void write_any(sink *out, const ebb_tensor *x) {
-    if (x->kind == EBB_KIND_VARIABLE) write_variable(out, x);
-    else if (x->kind == EBB_KIND_ABSENT) put(out, "None");
-    else if (x->kind == EBB_KIND_POISON) put(out, "ebb.Tensor(poison)");
-    else write_tensor(out, x);
+    if (x->kind == EBB_KIND_VARIABLE)
+        write_variable(out, x);
+    else if (x->kind == EBB_KIND_ABSENT)
+        put(out, "None");
+    else if (x->kind == EBB_KIND_POISON)
+        put(out, "ebb.Tensor(poison)");
+    else
+        write_tensor(out, x);
 }
 
 /* ---- the public functions ---- */

@@ -10,8 +10,8 @@ typedef struct matmul_call {
     ebb_context *ebb;
     ebb_tensor *arg[2];
     bool transposed[2];
-    ebb_shape matrix[2];  /* the operands' shapes, vectors as matrices */
-    ebb_shape batch;      /* the common batch axes */
+    ebb_shape matrix[2]; /* the operands' shapes, vectors as matrices */
+    ebb_shape batch;     /* the common batch axes */
     ebb_site site;
 } matmul_call;
 
@@ -25,7 +25,8 @@ static bool refuse(const matmul_call *c, ebb_code code, const char *why) {
 static bool refuse_inner(const matmul_call *c, int64_t a, int64_t b) {
     char x[EBB_TYPE_TEXT], y[EBB_TYPE_TEXT];
     ebb_fail_at(c->ebb, EBB_VALUE_ERROR, c->site, "ebb_matmul: %s x %s: inner sizes %lld and %lld differ",
-                ebb_shape_text(&c->arg[0]->type.shape, x), ebb_shape_text(&c->arg[1]->type.shape, y), (long long)a, (long long)b);
+                ebb_shape_text(&c->arg[0]->type.shape, x), ebb_shape_text(&c->arg[1]->type.shape, y), (long long)a,
+                (long long)b);
     return false;
 }
 
@@ -80,7 +81,7 @@ static ebb_tensor *product(const matmul_call *c) {
     int64_t attr[2] = {c->transposed[0], c->transposed[1]};
     ebb_application app = {.op = EBB_OP_dot, .nattr = 2, .attr = attr, .site = c->site};
     ebb_tensor *y = ebb_poison_of(c->ebb);
-    EBB_SCOPE(c->ebb) {
+    EBB_SCOPE (c->ebb) {
         ebb_tensor *arg[2] = {batched(c, 0), batched(c, 1)};
         y = ebb_keep(without_vector_axes(c, ebb_dispatch(c->ebb, &app, 2, arg)));
     }
@@ -109,7 +110,8 @@ ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char
     return indexed("ebb_gather", EBB_OP_gather, 2, arg, axis, ebb_site_at(file, line));
 }
 
-ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis, const char *file, int line) {
+ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis, const char *file,
+                               int line) {
     ebb_tensor *arg[3] = {x, index, updates};
     return indexed("ebb_scatter_add", EBB_OP_scatter_add, 3, arg, axis, ebb_site_at(file, line));
 }

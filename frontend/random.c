@@ -21,7 +21,7 @@ void ebb_set_seed(ebb_context *ebb, uint64_t seed) {
         return;
     }
     ebb_enter(ebb);
-    EBB_SCOPE(ebb) {
+    EBB_SCOPE (ebb) {
         ebb_tensor *v = generator(ebb), *value = ebb_tensor_value(ebb, &key_type, key, (ebb_site){0});
         if (v->kind != EBB_KIND_POISON && value->kind != EBB_KIND_POISON) ebb_variable_set(v, value, (ebb_site){0});
     }
@@ -42,12 +42,15 @@ static ebb_tensor *draw(ebb_context *ebb, ebb_op op, const ebb_type *type) {
     return advance(ebb, v)->kind == EBB_KIND_POISON ? ebb_poison_of(ebb) : numbers;
 }
 
-static bool is_asked_well(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims, ebb_type *type) {
+static bool is_asked_well(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims,
+                          ebb_type *type) {
     ebb_site nowhere = {0};
     if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, nowhere, "%s: the context is NULL", function), false;
     ebb_enter(ebb);
     if (!ebb_is_float(dtype))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: random numbers are f32 or f64, not %s", function, ebb_dtype_short(dtype)), false;
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: random numbers are f32 or f64, not %s", function,
+                           ebb_dtype_short(dtype)),
+               false;
     type->dtype = dtype;
     return ebb_shape_given(ebb, function, rank, dims, &type->shape, nowhere);
 }
@@ -58,9 +61,7 @@ static ebb_tensor *affine(double a, ebb_tensor *x, double b) {
     return ebb_add_at(ebb_operand_tensor(y), ebb_operand_double(b), NULL, 0);
 }
 
-static double rounded(ebb_dtype dtype, double x) {
-    return dtype == EBB_F32 ? (double)(float)x : x;
-}
+static double rounded(ebb_dtype dtype, double x) { return dtype == EBB_F32 ? (double)(float)x : x; }
 
 static double largest_below(ebb_dtype dtype, double x) {
     return dtype == EBB_F32 ? (double)nextafterf((float)x, -INFINITY) : nextafter(x, -INFINITY);
@@ -72,15 +73,17 @@ static ebb_tensor *spread(ebb_tensor *u, ebb_dtype dtype, double low, double hig
     return ebb_min_at(ebb_operand_tensor(affine(high - low, u, low)), end, NULL, 0);
 }
 
-ebb_tensor *ebb_random_uniform(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double low, double high) {
+ebb_tensor *ebb_random_uniform(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double low,
+                               double high) {
     ebb_type type;
     if (!is_asked_well(ebb, "ebb_random_uniform", dtype, rank, dims, &type)) return ebb_poison_of(ebb);
     low = rounded(dtype, low);
     high = rounded(dtype, high);
     if (!(low < high) || !isfinite(rounded(dtype, high - low)))
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "ebb_random_uniform: low must be less than high, and both finite");
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0},
+                           "ebb_random_uniform: low must be less than high, and both finite");
     ebb_tensor *y = ebb_poison_of(ebb);
-    EBB_SCOPE(ebb) {
+    EBB_SCOPE (ebb) {
         y = draw(ebb, EBB_OP_random_uniform, &type);
         if (low != 0 || high != 1) y = spread(y, dtype, low, high);
         ebb_keep(y);
@@ -88,13 +91,15 @@ ebb_tensor *ebb_random_uniform(ebb_context *ebb, ebb_dtype dtype, int rank, cons
     return y;
 }
 
-ebb_tensor *ebb_random_normal(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean, double deviation) {
+ebb_tensor *ebb_random_normal(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,
+                              double deviation) {
     ebb_type type;
     if (!is_asked_well(ebb, "ebb_random_normal", dtype, rank, dims, &type)) return ebb_poison_of(ebb);
     if (!isfinite(rounded(dtype, mean)) || !isfinite(rounded(dtype, deviation)) || deviation < 0)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "ebb_random_normal: mean and deviation must be finite, and deviation not negative");
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0},
+                           "ebb_random_normal: mean and deviation must be finite, and deviation not negative");
     ebb_tensor *y = ebb_poison_of(ebb);
-    EBB_SCOPE(ebb) {
+    EBB_SCOPE (ebb) {
         y = draw(ebb, EBB_OP_random_normal, &type);
         if (mean != 0 || deviation != 1) y = affine(deviation, y, mean);
         ebb_keep(y);

@@ -11,7 +11,8 @@ static int axes_of(ebb_context *ebb, const char *function, const ebb_tensor *x, 
     for (int i = 0; i < naxes; i++) {
         int axis = ebb_axis_of(ebb, function, x, axes[i], site);
         if (axis < 0) return -1;
-        if (chosen[axis]) return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: axis %d is given twice", function, axis), -1;
+        if (chosen[axis])
+            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: axis %d is given twice", function, axis), -1;
         chosen[axis] = true;
     }
     for (int axis = 0; axis < x->type.shape.rank; axis++)
@@ -20,13 +21,16 @@ static int axes_of(ebb_context *ebb, const char *function, const ebb_tensor *x, 
 }
 
 /* The reduced axes come back with size 1. */
-static ebb_tensor *restore_axes(ebb_context *ebb, ebb_tensor *y, const ebb_shape *x, int n, const int64_t *axis, ebb_site site) {
+static ebb_tensor *restore_axes(ebb_context *ebb, ebb_tensor *y, const ebb_shape *x, int n, const int64_t *axis,
+                                ebb_site site) {
     ebb_shape kept = *x;
-    for (int i = 0; i < n; i++) kept.dim[axis[i]] = 1;
+    for (int i = 0; i < n; i++)
+        kept.dim[axis[i]] = 1;
     return ebb_reshaped(ebb, y, &kept, site);
 }
 
-static ebb_tensor *reduce(const char *function, ebb_op op, ebb_tensor *x, int naxes, const int *axes, bool keep, ebb_site site) {
+static ebb_tensor *reduce(const char *function, ebb_op op, ebb_tensor *x, int naxes, const int *axes, bool keep,
+                          ebb_site site) {
     ebb_context *ebb = ebb_context_of(1, &x);
     int64_t axis[EBB_MAX_RANK];
     if (!ebb_operands_usable(ebb, function, 1, &x, site)) return ebb_poison_of(ebb);
@@ -35,7 +39,8 @@ static ebb_tensor *reduce(const char *function, ebb_op op, ebb_tensor *x, int na
     ebb_application app = {.op = op, .nattr = n, .attr = axis, .site = site};
     if (!keep) return ebb_dispatch(ebb, &app, 1, &x);
     ebb_tensor *y = ebb_poison_of(ebb);
-    EBB_SCOPE(ebb) y = ebb_keep(restore_axes(ebb, ebb_dispatch(ebb, &app, 1, &x), &x->type.shape, n, axis, site));
+    EBB_SCOPE (ebb)
+        y = ebb_keep(restore_axes(ebb, ebb_dispatch(ebb, &app, 1, &x), &x->type.shape, n, axis, site));
     return y;
 }
 

@@ -19,7 +19,8 @@ int ebb_scope_open(ebb_context *ebb) {
 }
 
 static void release_from(ebb_context *ebb, int32_t first) {
-    while (ebb->temporaries.count > first) ebb_handle_release(ebb->temporaries.item[--ebb->temporaries.count]);
+    while (ebb->temporaries.count > first)
+        ebb_handle_release(ebb->temporaries.item[--ebb->temporaries.count]);
 }
 
 void ebb_scope_close(ebb_context *ebb, int depth) {
@@ -53,7 +54,8 @@ ebb_tensor *ebb_scope_hold(ebb_context *ebb, ebb_tensor *x) {
 /* Where x was held last, not below `from`; -1 if it is not there. */
 static int32_t find_held(const ebb_context *ebb, const ebb_tensor *x, int32_t from) {
     int32_t i = ebb->temporaries.count - 1;
-    while (i >= from && ebb->temporaries.item[i] != x) i--;
+    while (i >= from && ebb->temporaries.item[i] != x)
+        i--;
     return i >= from ? i : -1;
 }
 

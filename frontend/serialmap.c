@@ -4,7 +4,8 @@
 static uint32_t slot_of(const ebb_serial_map *m, uint64_t key) {
     uint32_t mask = (uint32_t)m->capacity - 1;
     uint32_t i = (uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & mask;
-    while (m->entry[i].key && m->entry[i].key != key) i = (i + 1) & mask;
+    while (m->entry[i].key && m->entry[i].key != key)
+        i = (i + 1) & mask;
     return i;
 }
 

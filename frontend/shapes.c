@@ -8,14 +8,18 @@
 
 /* ---- shapes and axes ---- */
 
-bool ebb_shape_given(ebb_context *ebb, const char *function, int rank, const int64_t *dims, ebb_shape *s, ebb_site site) {
+bool ebb_shape_given(ebb_context *ebb, const char *function, int rank, const int64_t *dims, ebb_shape *s,
+                     ebb_site site) {
     *s = (ebb_shape){0};
     if (rank < 0 || rank > EBB_MAX_RANK)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: rank %d; it is 0 to %d", function, rank, EBB_MAX_RANK), false;
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: rank %d; it is 0 to %d", function, rank, EBB_MAX_RANK),
+               false;
     if (rank && !dims) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: the sizes are NULL", function), false;
     for (int i = 0; i < rank; i++) {
         if (dims[i] < 0)
-            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: size %lld of axis %d is negative", function, (long long)dims[i], i), false;
+            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: size %lld of axis %d is negative", function,
+                               (long long)dims[i], i),
+                   false;
         s->dim[s->rank++] = dims[i];
     }
     return true;
@@ -25,7 +29,8 @@ int ebb_axis_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int
     char text[EBB_TYPE_TEXT];
     int rank = x->type.shape.rank;
     if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
-    ebb_fail_at(ebb, EBB_INDEX_ERROR, site, "%s: axis %d is out of range for %s", function, axis, ebb_shape_text(&x->type.shape, text));
+    ebb_fail_at(ebb, EBB_INDEX_ERROR, site, "%s: axis %d is out of range for %s", function, axis,
+                ebb_shape_text(&x->type.shape, text));
     return -1;
 }
 
@@ -43,7 +48,8 @@ bool ebb_shape_broadcast(const ebb_shape *a, const ebb_shape *b, ebb_shape *both
 static ebb_tensor *broadcast(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site) {
     int64_t axis[EBB_MAX_RANK];
     int rank = x->type.shape.rank;
-    for (int i = 0; i < rank; i++) axis[i] = to->rank - rank + i;
+    for (int i = 0; i < rank; i++)
+        axis[i] = to->rank - rank + i;
     ebb_application app = {EBB_OP_broadcast, rank, axis, {x->type.dtype, *to}, site};
     return ebb_dispatch(ebb, &app, 1, &x);
 }
@@ -69,7 +75,8 @@ ebb_tensor *ebb_broadcast_to_at(ebb_tensor *x, int rank, const int64_t *dims, co
     ebb_shape to, both;
     if (!ebb_operands_usable(ebb, "ebb_broadcast_to", 1, &x, site)) return ebb_poison_of(ebb);
     if (!ebb_shape_given(ebb, "ebb_broadcast_to", rank, dims, &to, site)) return ebb_poison_of(ebb);
-    if (ebb_shape_broadcast(&x->type.shape, &to, &both) && ebb_shape_equal(&both, &to)) return broadcast(ebb, x, &to, site);
+    if (ebb_shape_broadcast(&x->type.shape, &to, &both) && ebb_shape_equal(&both, &to))
+        return broadcast(ebb, x, &to, site);
     char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
     return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_broadcast_to: %s does not broadcast to %s",
                        ebb_shape_text(&x->type.shape, have), ebb_shape_text(&to, want));
@@ -110,10 +117,12 @@ ebb_tensor *ebb_transpose_at(ebb_tensor *x, int naxes, const int *perm, const ch
     if (!ebb_operands_usable(ebb, "ebb_transpose", 1, &x, site)) return ebb_poison_of(ebb);
     int rank = x->type.shape.rank;
     if (naxes != rank || (rank && !perm))
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_transpose: %d axes given, the tensor has %d", perm ? naxes : 0, rank);
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_transpose: %d axes given, the tensor has %d",
+                           perm ? naxes : 0, rank);
     for (int i = 0; i < rank; i++)
         if ((axis[i] = ebb_axis_of(ebb, "ebb_transpose", x, perm[i], site)) < 0) return ebb_poison_of(ebb);
-    return ebb_dispatch(ebb, &(ebb_application){.op = EBB_OP_transpose, .nattr = rank, .attr = axis, .site = site}, 1, &x);
+    return ebb_dispatch(ebb, &(ebb_application){.op = EBB_OP_transpose, .nattr = rank, .attr = axis, .site = site}, 1,
+                        &x);
 }
 
 /* ---- slice, pad ---- */
@@ -124,7 +133,8 @@ static int64_t clamp(int64_t at, int64_t size) {
     return at < 0 ? 0 : at > size ? size : at;
 }
 
-ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step, const char *file, int line) {
+ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step,
+                         const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = ebb_context_of(1, &x);
     int64_t attr[2 * EBB_MAX_RANK];
@@ -134,7 +144,9 @@ ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *sto
     if (s->rank && (!start || !stop)) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_slice: start or stop is NULL");
     for (int i = 0; i < s->rank; i++) {
         int64_t by = step ? step[i] : 1, from = clamp(start[i], s->dim[i]), until = clamp(stop[i], s->dim[i]);
-        if (by < 1) return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_slice: step %lld of axis %d is not positive", (long long)by, i);
+        if (by < 1)
+            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_slice: step %lld of axis %d is not positive",
+                               (long long)by, i);
         attr[i] = from;
         attr[s->rank + i] = by;
         to.shape.dim[i] = until > from ? (until - from - 1) / by + 1 : 0;
@@ -152,5 +164,6 @@ ebb_tensor *ebb_pad_at(ebb_tensor *x, const int64_t *low, const int64_t *high, c
     if (rank && (!low || !high)) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_pad: low or high is NULL");
     if (rank) memcpy(attr, low, (size_t)rank * sizeof *low);
     if (rank) memcpy(attr + rank, high, (size_t)rank * sizeof *high);
-    return ebb_dispatch(ebb, &(ebb_application){.op = EBB_OP_pad, .nattr = 3 * rank, .attr = attr, .site = site}, 1, &x);
+    return ebb_dispatch(ebb, &(ebb_application){.op = EBB_OP_pad, .nattr = 3 * rank, .attr = attr, .site = site}, 1,
+                        &x);
 }

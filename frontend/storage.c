@@ -11,7 +11,8 @@ static const size_t KEPT_BYTES = (size_t)256 << 20; /* more free memory than thi
  * has no class (CLASSES) and exactly its own size. */
 static int class_of(size_t bytes, size_t *room) {
     int k = 0;
-    for (*room = SMALLEST; k < CLASSES && *room < bytes; k++) *room += k % 2 ? *room / 3 : *room / 2;
+    for (*room = SMALLEST; k < CLASSES && *room < bytes; k++)
+        *room += k % 2 ? *room / 3 : *room / 2;
     if (k == CLASSES) *room = bytes;
     return k;
 }

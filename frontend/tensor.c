@@ -23,13 +23,12 @@ static ebb_tensor *take_handle(ebb_context *ebb) {
 ebb_tensor *ebb_handle_new(ebb_context *ebb, ebb_kind kind, const ebb_type *type, ebb_site site) {
     ebb_tensor *x = take_handle(ebb);
     if (!x) return NULL;
-    *x = (ebb_tensor){.context = ebb, .kind = kind, .references = 1, .serial = ++ebb->next_serial, .type = *type, .site = site};
+    *x = (ebb_tensor){
+        .context = ebb, .kind = kind, .references = 1, .serial = ++ebb->next_serial, .type = *type, .site = site};
     return x;
 }
 
-static bool is_shared(const ebb_tensor *x) {
-    return x->kind == EBB_KIND_POISON || x->kind == EBB_KIND_ABSENT;
-}
+static bool is_shared(const ebb_tensor *x) { return x->kind == EBB_KIND_POISON || x->kind == EBB_KIND_ABSENT; }
 
 ebb_tensor *ebb_handle_retain(ebb_tensor *x) {
     if (x && !is_shared(x)) x->references++;
@@ -75,8 +74,10 @@ void ebb_handles_free(ebb_context *ebb) {
 
 ebb_tensor *ebb_tensor_of_storage(ebb_context *ebb, const ebb_type *type, ebb_storage *s, ebb_site site) {
     ebb_tensor *x = ebb_handle_new(ebb, EBB_KIND_VALUE, type, site);
-    if (x) x->storage = s;
-    else ebb_storage_release(ebb, s);
+    if (x)
+        x->storage = s;
+    else
+        ebb_storage_release(ebb, s);
     return ebb_scope_hold(ebb, x);
 }
 
@@ -99,7 +100,8 @@ static bool is_running(const ebb_context *ebb, const ebb_tensor *x) {
     return false;
 }
 
-static bool refuse(ebb_context *ebb, const ebb_tensor *x, ebb_code code, const char *what, const char *why, ebb_site site) {
+static bool refuse(ebb_context *ebb, const ebb_tensor *x, ebb_code code, const char *what, const char *why,
+                   ebb_site site) {
     char made[256] = "";
     if (x && x->site.file) snprintf(made, sizeof made, "; made at %s:%d", x->site.file, x->site.line);
     ebb_fail_at(ebb, code, site, "%s %s%s", what, why, made);
@@ -109,12 +111,15 @@ static bool refuse(ebb_context *ebb, const ebb_tensor *x, ebb_code code, const c
 bool ebb_usable(ebb_context *ebb, const ebb_tensor *x, const char *what, ebb_site site) {
     if (!x) return refuse(ebb, NULL, EBB_TYPE_ERROR, what, "is NULL", site);
     if (x->kind == EBB_KIND_POISON && x->context) return false;
-    if (x->kind == EBB_KIND_POISON) return refuse(ebb, NULL, EBB_TYPE_ERROR, what, "is the result of a call without a context", site);
+    if (x->kind == EBB_KIND_POISON)
+        return refuse(ebb, NULL, EBB_TYPE_ERROR, what, "is the result of a call without a context", site);
     if (x->kind == EBB_KIND_ABSENT) return refuse(ebb, NULL, EBB_TYPE_ERROR, what, "is absent (no gradient)", site);
-    if (x->kind == EBB_KIND_DEAD) return refuse(ebb, x, EBB_RUNTIME_ERROR, what, "is used after its scope closed", site);
+    if (x->kind == EBB_KIND_DEAD)
+        return refuse(ebb, x, EBB_RUNTIME_ERROR, what, "is used after its scope closed", site);
     if (x->context != ebb) return refuse(ebb, NULL, EBB_VALUE_ERROR, what, "belongs to another context", site);
     if (x->kind != EBB_KIND_TRACED || is_running(ebb, x)) return true;
-    return refuse(ebb, x, EBB_TYPE_ERROR, what, "is a traced tensor outside of its function, where it has no value", site);
+    return refuse(ebb, x, EBB_TYPE_ERROR, what, "is a traced tensor outside of its function, where it has no value",
+                  site);
 }
 
 ebb_context *ebb_context_of(int n, ebb_tensor *const *x) {
@@ -151,17 +156,11 @@ static bool readable(const ebb_tensor *x, const char *function) {
     return ebb_usable(ebb, x, what, (ebb_site){0});
 }
 
-static bool has_type(const ebb_tensor *x, const char *function) {
-    return readable(x, function) && !is_shared(x);
-}
+static bool has_type(const ebb_tensor *x, const char *function) { return readable(x, function) && !is_shared(x); }
 
-ebb_dtype ebb_dtype_of(const ebb_tensor *x) {
-    return has_type(x, "ebb_dtype_of") ? x->type.dtype : EBB_NONE;
-}
+ebb_dtype ebb_dtype_of(const ebb_tensor *x) { return has_type(x, "ebb_dtype_of") ? x->type.dtype : EBB_NONE; }
 
-int ebb_rank(const ebb_tensor *x) {
-    return has_type(x, "ebb_rank") ? x->type.shape.rank : 0;
-}
+int ebb_rank(const ebb_tensor *x) { return has_type(x, "ebb_rank") ? x->type.shape.rank : 0; }
 
 int64_t ebb_dim(const ebb_tensor *x, int axis) {
     bool there = has_type(x, "ebb_dim") && axis >= -x->type.shape.rank && axis < x->type.shape.rank;
@@ -173,19 +172,23 @@ int64_t ebb_size(const ebb_tensor *x) {
     return has_type(x, "ebb_size") && ebb_shape_size(&x->type.shape, &size) ? size : 0;
 }
 
-const void *ebb_data(const ebb_tensor *x) {
-    return readable(x, "ebb_data") && x->storage ? x->storage->data : NULL;
-}
+const void *ebb_data(const ebb_tensor *x) { return readable(x, "ebb_data") && x->storage ? x->storage->data : NULL; }
 
 static double element(const ebb_tensor *x, int64_t index) {
     const void *data = x->storage->data;
     switch (x->type.dtype) {
-    case EBB_BOOL: return ((const bool *)data)[index];
-    case EBB_I32: return ((const int32_t *)data)[index];
-    case EBB_I64: return (double)((const int64_t *)data)[index];
-    case EBB_F32: return (double)((const float *)data)[index];
-    case EBB_F64: return ((const double *)data)[index];
-    case EBB_NONE: break;
+    case EBB_BOOL:
+        return ((const bool *)data)[index];
+    case EBB_I32:
+        return ((const int32_t *)data)[index];
+    case EBB_I64:
+        return (double)((const int64_t *)data)[index];
+    case EBB_F32:
+        return (double)((const float *)data)[index];
+    case EBB_F64:
+        return ((const double *)data)[index];
+    case EBB_NONE:
+        break;
     }
     return NAN;
 }
@@ -199,27 +202,19 @@ double ebb_item(const ebb_tensor *x, int64_t index) {
         return NAN;
     }
     if (index >= 0 && index < ebb_size(x)) return element(x, index);
-    ebb_fail_at(x->context, EBB_INDEX_ERROR, (ebb_site){0}, "ebb_item: %s has no element %lld", ebb_type_text(&x->type, text),
-                (long long)index);
+    ebb_fail_at(x->context, EBB_INDEX_ERROR, (ebb_site){0}, "ebb_item: %s has no element %lld",
+                ebb_type_text(&x->type, text), (long long)index);
     return NAN;
 }
 
-bool ebb_is_variable(const ebb_tensor *x) {
-    return readable(x, "ebb_is_variable") && x->kind == EBB_KIND_VARIABLE;
-}
+bool ebb_is_variable(const ebb_tensor *x) { return readable(x, "ebb_is_variable") && x->kind == EBB_KIND_VARIABLE; }
 
 bool ebb_is_tensor(const ebb_tensor *x) {
     return readable(x, "ebb_is_tensor") && (x->kind == EBB_KIND_VALUE || x->kind == EBB_KIND_TRACED);
 }
 
-bool ebb_is_absent(const ebb_tensor *x) {
-    return readable(x, "ebb_is_absent") && x->kind == EBB_KIND_ABSENT;
-}
+bool ebb_is_absent(const ebb_tensor *x) { return readable(x, "ebb_is_absent") && x->kind == EBB_KIND_ABSENT; }
 
-bool ebb_is_poison(const ebb_tensor *x) {
-    return readable(x, "ebb_is_poison") && x->kind == EBB_KIND_POISON;
-}
+bool ebb_is_poison(const ebb_tensor *x) { return readable(x, "ebb_is_poison") && x->kind == EBB_KIND_POISON; }
 
-bool ebb_is_traced(const ebb_tensor *x) {
-    return readable(x, "ebb_is_traced") && x->kind == EBB_KIND_TRACED;
-}
+bool ebb_is_traced(const ebb_tensor *x) { return readable(x, "ebb_is_traced") && x->kind == EBB_KIND_TRACED; }

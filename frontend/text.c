@@ -36,21 +36,22 @@ bool ebb_decimal_rounded(ebb_dtype dtype, const void *element, int digits, ebb_d
 
 void ebb_decimal_of(ebb_dtype dtype, const void *element, ebb_decimal *d) {
     int digits = 1;
-    while (!ebb_decimal_rounded(dtype, element, digits, d) && digits < 17) digits++;
+    while (!ebb_decimal_rounded(dtype, element, digits, d) && digits < 17)
+        digits++;
 }
 
 /* Digit i, counted from the first one; zeros before and after. */
-static char digit_at(const ebb_decimal *d, int i) {
-    return i >= 0 && i < d->count ? d->digit[i] : '0';
-}
+static char digit_at(const ebb_decimal *d, int i) { return i >= 0 && i < d->count ? d->digit[i] : '0'; }
 
 int ebb_decimal_plain(const ebb_decimal *d, char text[64]) {
     char *at = text;
     if (d->negative) *at++ = '-';
     if (d->exponent < 0) *at++ = '0';
-    for (int i = 0; i <= d->exponent; i++) *at++ = digit_at(d, i);
+    for (int i = 0; i <= d->exponent; i++)
+        *at++ = digit_at(d, i);
     *at++ = '.';
-    for (int i = d->exponent + 1; i < d->count; i++) *at++ = digit_at(d, i);
+    for (int i = d->exponent + 1; i < d->count; i++)
+        *at++ = digit_at(d, i);
     *at = 0;
     return (int)(at - text);
 }
@@ -60,7 +61,8 @@ int ebb_decimal_scientific(const ebb_decimal *d, int precision, int exponent_dig
     if (d->negative) *at++ = '-';
     *at++ = d->digit[0];
     *at++ = '.';
-    for (int i = 1; i <= precision; i++) *at++ = digit_at(d, i);
+    for (int i = 1; i <= precision; i++)
+        *at++ = digit_at(d, i);
     at += snprintf(at, 16, "e%c%0*d", d->exponent < 0 ? '-' : '+', exponent_digits, abs(d->exponent));
     return (int)(at - text);
 }
@@ -87,15 +89,19 @@ int ebb_number_text(ebb_dtype dtype, const void *element, char text[32]) {
     char wide[64] = "";
     ebb_decimal d;
     switch (dtype) {
-    case EBB_BOOL: return snprintf(text, 32, "%s", *(const bool *)element ? "True" : "False");
-    case EBB_I32: return snprintf(text, 32, "%ld", (long)*(const int32_t *)element);
-    case EBB_I64: return snprintf(text, 32, "%lld", (long long)*(const int64_t *)element);
+    case EBB_BOOL:
+        return snprintf(text, 32, "%s", *(const bool *)element ? "True" : "False");
+    case EBB_I32:
+        return snprintf(text, 32, "%ld", (long)*(const int32_t *)element);
+    case EBB_I64:
+        return snprintf(text, 32, "%lld", (long long)*(const int64_t *)element);
     case EBB_F32:
     case EBB_F64:
         ebb_decimal_of(dtype, element, &d);
         float_text(&d, wide);
         break;
-    case EBB_NONE: break;
+    case EBB_NONE:
+        break;
     }
     return snprintf(text, 32, "%.31s", wide);
 }
@@ -104,7 +110,8 @@ int ebb_number_text(ebb_dtype dtype, const void *element, char text[32]) {
 
 static bool skip_digits(const char **at, const char *end) {
     const char *start = *at;
-    while (*at < end && **at >= '0' && **at <= '9') ++*at;
+    while (*at < end && **at >= '0' && **at <= '9')
+        ++*at;
     return *at > start;
 }
 
@@ -128,9 +135,12 @@ static bool parse_special(const char *text, size_t length, double *value) {
     bool sign = length && (*text == '-' || *text == '+');
     const char *word = text + sign;
     if (length - sign != 3) return false;
-    if (!memcmp(word, "inf", 3)) *value = *text == '-' ? -INFINITY : INFINITY;
-    else if (!memcmp(word, "nan", 3)) *value = NAN;
-    else return false;
+    if (!memcmp(word, "inf", 3))
+        *value = *text == '-' ? -INFINITY : INFINITY;
+    else if (!memcmp(word, "nan", 3))
+        *value = NAN;
+    else
+        return false;
     return true;
 }
 
@@ -142,8 +152,10 @@ bool ebb_decimal_parse(const char *text, size_t length, double *value) {
     if (!is_numeral(text, text + length) || length + wide >= sizeof copy) return false;
     char *at = copy;
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '.') at = (char *)memcpy(at, point, wide) + wide;
-        else *at++ = text[i];
+        if (text[i] == '.')
+            at = (char *)memcpy(at, point, wide) + wide;
+        else
+            *at++ = text[i];
     }
     *at = 0;
     *value = strtod(copy, NULL);

@@ -18,12 +18,15 @@ const char *ebb_op_public(ebb_op op); /* the operation's name in ebb.h, without 
 /* ---- numbers (number.c) ---- */
 bool ebb_number_fits(ebb_context *ebb, const char *function, ebb_operand number, ebb_dtype dtype, ebb_site site);
 /* A checked number as a tensor: a constant node under a trace, else a value. */
-ebb_tensor *ebb_number_tensor(ebb_context *ebb, const char *function, ebb_operand number, ebb_dtype dtype, ebb_site site);
+ebb_tensor *ebb_number_tensor(ebb_context *ebb, const char *function, ebb_operand number, ebb_dtype dtype,
+                              ebb_site site);
 
 /* ---- shapes (shapes.c) ---- */
-bool ebb_shape_given(ebb_context *ebb, const char *function, int rank, const int64_t *dims, ebb_shape *s, ebb_site site);
+bool ebb_shape_given(ebb_context *ebb, const char *function, int rank, const int64_t *dims, ebb_shape *s,
+                     ebb_site site);
 bool ebb_shape_broadcast(const ebb_shape *a, const ebb_shape *b, ebb_shape *both); /* NumPy's rule */
-ebb_tensor *ebb_stretch(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site); /* x itself if it has the shape */
+ebb_tensor *ebb_stretch(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to,
+                        ebb_site site); /* x itself if it has the shape */
 ebb_tensor *ebb_reshaped(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site); /* likewise */
 /* An axis of x, counted from the end if negative; -1 and an IndexError if there is none. */
 int ebb_axis_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int axis, ebb_site site);
@@ -36,21 +39,24 @@ ebb_tensor *ebb_run_macro(ebb_context *ebb, const ebb_application *app, int narg
 void ebb_expansions_free(ebb_context *ebb);
 
 /* ---- life of the pools, for ebb_close ---- */
-void ebb_storage_trim(ebb_context *ebb);  /* gives all free storage back */
-void ebb_handles_free(ebb_context *ebb);  /* after everything that holds a handle is gone */
+void ebb_storage_trim(ebb_context *ebb); /* gives all free storage back */
+void ebb_handles_free(ebb_context *ebb); /* after everything that holds a handle is gone */
 void ebb_scopes_free(ebb_context *ebb);
-ebb_tensor *ebb_variable_new(ebb_context *ebb, const ebb_type *type, const void *data, const char *name, bool trainable, ebb_site site); /* references 1, in no list; NULL: no memory */
+ebb_tensor *ebb_variable_new(ebb_context *ebb, const ebb_type *type, const void *data, const char *name, bool trainable,
+                             ebb_site site); /* references 1, in no list; NULL: no memory */
 
 /* ---- decimals (text.c): +-d.ddd times ten to the exponent ---- */
 typedef struct ebb_decimal {
-    const char *special;   /* "nan", "inf"; else NULL */
+    const char *special; /* "nan", "inf"; else NULL */
     bool negative;
-    int count, exponent;   /* digits; at least one */
+    int count, exponent; /* digits; at least one */
     char digit[24];
 } ebb_decimal;
 bool ebb_decimal_rounded(ebb_dtype dtype, const void *element, int digits, ebb_decimal *d);
-void ebb_decimal_of(ebb_dtype dtype, const void *element, ebb_decimal *d); /* f32, f64: the fewest digits that read back exactly */
-int ebb_decimal_plain(const ebb_decimal *d, char text[64]);                   /* "12.5", "3." */
-int ebb_decimal_scientific(const ebb_decimal *d, int precision, int exponent_digits, char text[64]); /* "1.50e-07", "1.e-07" */
+void ebb_decimal_of(ebb_dtype dtype, const void *element,
+                    ebb_decimal *d);                        /* f32, f64: the fewest digits that read back exactly */
+int ebb_decimal_plain(const ebb_decimal *d, char text[64]); /* "12.5", "3." */
+int ebb_decimal_scientific(const ebb_decimal *d, int precision, int exponent_digits,
+                           char text[64]); /* "1.50e-07", "1.e-07" */
 
 #endif

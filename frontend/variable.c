@@ -39,13 +39,15 @@ ebb_tensor *ebb_variable_new(ebb_context *ebb, const ebb_type *type, const void 
     return v;
 }
 
-ebb_tensor *ebb_variable_at(ebb_context *ebb, ebb_tensor *initial, const char *name, bool trainable, const char *file, int line) {
+ebb_tensor *ebb_variable_at(ebb_context *ebb, ebb_tensor *initial, const char *name, bool trainable, const char *file,
+                            int line) {
     ebb_site site = ebb_site_at(file, line);
     if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "ebb_variable: the context is NULL");
     ebb_enter(ebb);
     if (!ebb_operands_usable(ebb, "ebb_variable", 1, &initial, site)) return ebb_poison_of(ebb);
     if (initial->kind == EBB_KIND_TRACED)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_variable: the initial value is traced; make variables outside of traced functions");
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
+                           "ebb_variable: the initial value is traced; make variables outside of traced functions");
     ebb_tensor *v = ebb_variable_new(ebb, &initial->type, initial->storage->data, name, trainable, site);
     if (!v) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "ebb_variable: out of memory");
     v->next = ebb->variables;
@@ -78,7 +80,8 @@ void ebb_variable_forget_read(ebb_tensor *v) {
 }
 
 const char *ebb_name(const ebb_tensor *v) {
-    if (!v || v->kind == EBB_KIND_DEAD) ebb_usable(v ? v->context : ebb_current(), v, "ebb_name: the tensor", (ebb_site){0});
+    if (!v || v->kind == EBB_KIND_DEAD)
+        ebb_usable(v ? v->context : ebb_current(), v, "ebb_name: the tensor", (ebb_site){0});
     return v && v->name ? v->name : "";
 }
 
@@ -133,8 +136,10 @@ static ebb_tensor *assign(const char *function, ebb_op op, ebb_tensor *v, ebb_op
     if (!is_variable(ebb, function, v, function + strlen("ebb_"), site)) return ebb_poison_of(ebb);
     ebb_enter(ebb);
     ebb_tensor *value = assigned_value(v, function, x, site);
-    if (op != EBB_OP_NONE) value = ebb_dispatch(ebb, &(ebb_application){.op = op, .site = site}, 2, (ebb_tensor *[]){v, value});
-    if (value->kind == EBB_KIND_POISON || ebb_variable_set(v, value, site)->kind == EBB_KIND_POISON) return ebb_poison_of(ebb);
+    if (op != EBB_OP_NONE)
+        value = ebb_dispatch(ebb, &(ebb_application){.op = op, .site = site}, 2, (ebb_tensor *[]){v, value});
+    if (value->kind == EBB_KIND_POISON || ebb_variable_set(v, value, site)->kind == EBB_KIND_POISON)
+        return ebb_poison_of(ebb);
     value = ebb_variable_read(v);
     return value->kind == EBB_KIND_POISON ? value : ebb_scope_hold(ebb, ebb_handle_retain(value));
 }

@@ -86,6 +86,7 @@ static bool agrees(const char *what, const ebb_graph *g, const ebb_plan *plan, c
     buffers b = {rooms(g, g->input, g->inputs), rooms(g, g->output, g->outputs), rooms(g, g->output, g->outputs)};
     void **to = calloc((size_t)g->outputs + 1, sizeof *to);
     bool ok = true;
+    cr_assert_null(plan_fault(plan), "%s: %s", what, plan_fault(plan));
     fill(g, b.in, seed);
     cr_assert(ebb_eval_graph(g, NULL, (const void *const *)b.in, b.expected, g->allocator, &diag), "%s: %s", what,
               diag.message);
@@ -193,52 +194,82 @@ static ebb_graph *parse(const char *text) {
 
 static int steps_of(const ebb_plan *plan, ebb_step_kind kind) {
     int n = 0;
-    for (int t = 0; t < plan->steps; t++) n += plan->step[t].kind == kind;
+    for (int t = 0; t < plan->steps; t++)
+        n += plan->step[t].kind == kind;
     return n;
 }
 
-static const struct { const char *name; int32_t alias[3]; int copies; const char *text; } places[] = {
-    {"same index", {0}, 0,
-     "func f(%1: f32[9], %2: f32[9]) {\n %3 f32[9] = sub %1, %2\n return %3\n}"},
-    {"transposed", {0}, 1,
+static const struct {
+    const char *name;
+    int32_t alias[3];
+    int copies;
+    const char *text;
+} places[] = {
+    {"same index", {0}, 0, "func f(%1: f32[9], %2: f32[9]) {\n %3 f32[9] = sub %1, %2\n return %3\n}"},
+    {"transposed",
+     {0},
+     1,
      "func f(%1: f32[3,3]) {\n %2 f32[3,3] = transpose %1 {perm=[1,0]}\n %3 f32[3,3] = add %2, %1\n return %3\n}"},
-    {"read in an earlier pass and the same", {0}, 0,
+    {"read in an earlier pass and the same",
+     {0},
+     0,
      "func f(%1: f32[9]) {\n %2 f32[] = sum %1 {axes=[0]}\n %3 f32[9] = broadcast %2 {axes=[]}\n"
      " %4 f32[9] = sub %1, %3\n return %4\n}"},
-    {"read in a later pass", {0, -1}, 1,
+    {"read in a later pass",
+     {0, -1},
+     1,
      "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n %3 f32[] = sum %2 {axes=[0]}\n %4 f32[9] = broadcast %3 {axes=[]}\n"
      " %5 f32[9] = mul %1, %4\n return %2, %5\n}"},
-    {"one row for all", {0}, 1,
+    {"one row for all",
+     {0},
+     1,
      "func f(%1: f32[3,4]) {\n %2 f32[1,4] = slice %1 {start=[0,0], step=[1,1]}\n %3 f32[4] = reshape %2\n"
      " %4 f32[3,4] = broadcast %3 {axes=[1]}\n %5 f32[3,4] = add %1, %4\n return %5\n}"},
-    {"a later step reads it", {0, -1}, 1,
+    {"a later step reads it",
+     {0, -1},
+     1,
      "func f(%1: f32[3,3]) {\n %2 f32[3,3] = tanh %1\n %3 f32[3,3] = dot %2, %1 {tx=0, ty=0}\n return %2, %3\n}"},
-    {"an earlier step reads it", {0}, 0,
+    {"an earlier step reads it",
+     {0},
+     0,
      "func f(%1: f32[3,3]) {\n %2 f32[3,3] = dot %1, %1 {tx=0, ty=0}\n %3 f32[3,3] = sub %1, %2\n return %3\n}"},
-    {"a product over its operand", {0}, 1,
+    {"a product over its operand",
+     {0},
+     1,
      "func f(%1: f32[3,3]) {\n %2 f32[3,3] = dot %1, %1 {tx=0, ty=0}\n return %2\n}"},
-    {"scatter_add over its operand", {0}, 0,
+    {"scatter_add over its operand",
+     {0},
+     0,
      "func f(%1: f32[5], %2: f32[2]) {\n %3 i64[2] = iota {axis=0}\n %4 f32[5] = scatter_add %1, %3, %2 {axis=0}\n"
      " return %4\n}"},
-    {"another result reads it, the store does not", {0, -1}, 1,
-     "func f(%1: f32[9], %2: f32[9], %3: f32[9]) {\n %4 f32[9] = mul %2, %3\n %5 f32[9] = mul %1, %3\n return %4, %5\n}"},
-    {"another result reads it, the store too", {0, -1}, 0,
+    {"another result reads it, the store does not",
+     {0, -1},
+     1,
+     "func f(%1: f32[9], %2: f32[9], %3: f32[9]) {\n %4 f32[9] = mul %2, %3\n %5 f32[9] = mul %1, %3\n return %4, "
+     "%5\n}"},
+    {"another result reads it, the store too",
+     {0, -1},
+     0,
      "func f(%1: f32[9], %2: f32[9]) {\n %3 f32[9] = mul %1, %2\n %4 f32[9] = add %1, %2\n return %3, %4\n}"},
-    {"a row value", {0}, 0,
+    {"a row value",
+     {0},
+     0,
      "func f(%1: f32[6], %2: f32[6,9]) {\n %3 f32[6] = sum %2 {axes=[1]}\n %4 f32[6] = sub %1, %3\n return %4\n}"},
-    {"a column value that elements read", {0}, 0,
+    {"a column value that elements read",
+     {0},
+     0,
      "func f(%1: f32[9], %2: f32[6,9]) {\n %3 f32[6,9] = broadcast %1 {axes=[1]}\n %4 f32[6,9] = sub %2, %3\n"
      " %5 f32[9] = sum %4 {axes=[0]}\n %6 f32[9] = sub %1, %5\n return %6\n}"},
-    {"a scalar that elements read", {0, 1}, 0,
+    {"a scalar that elements read",
+     {0, 1},
+     0,
      "func f(%1: f32[], %2: f32[], %3: f32[9]) {\n %4 f32[9] = broadcast %1 {axes=[]}\n %5 f32[9] = mul %3, %4\n"
      " %6 f32[] = sum %5 {axes=[0]}\n %7 f32[] = mul %2, %6\n %8 f32[] = sub %1, %7\n %9 f32[] = sub %2, %6\n"
      " return %8, %9\n}"},
     {"a parameter as it is", {0}, 1, "func f(%1: f32[9]) {\n return %1\n}"},
     {"two parameters swapped", {0, 1}, 4, "func f(%1: f32[9], %2: f32[9]) {\n return %2, %1\n}"},
-    {"the old value as a result", {0, -1}, 2,
-     "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %1\n}"},
-    {"one node twice", {0, -1}, 1,
-     "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}"},
+    {"the old value as a result", {0, -1}, 2, "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %1\n}"},
+    {"one node twice", {0, -1}, 1, "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}"},
 };
 
 Test(plan, in_place) {
@@ -299,18 +330,27 @@ static double seconds_to_plan(int n, ebb_shape s, bool no_fusion) {
 }
 
 Test(plan, long_programs_take_linear_time) {
-    static const struct { const char *name; ebb_shape s; bool no_fusion; } programs[] = {
-        {"scalars", {0}, false}, {"scalars, not fused", {0}, true}, {"vectors", {1, {3}}, false}, {"vectors, not fused", {1, {30}}, true}};
+    static const struct {
+        const char *name;
+        ebb_shape s;
+        bool no_fusion;
+    } programs[] = {{"scalars", {0}, false},
+                    {"scalars, not fused", {0}, true},
+                    {"vectors", {1, {3}}, false},
+                    {"vectors, not fused", {1, {30}}, true}};
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         double one = seconds_to_plan(25000, programs[i].s, programs[i].no_fusion);
         double four = seconds_to_plan(100000, programs[i].s, programs[i].no_fusion);
-        cr_expect_lt(four, 12 * one + 0.2, "%s: %.3f s for 25,000 operations, %.3f s for 100,000", programs[i].name, one, four);
+        cr_expect_lt(four, 12 * one + 0.2, "%s: %.3f s for 25,000 operations, %.3f s for 100,000", programs[i].name,
+                     one, four);
     }
 }
 
 /* ---- memory ---- */
 
-typedef struct miser { int64_t left, blocks; } miser; /* left: allocations that succeed */
+typedef struct miser {
+    int64_t left, blocks;
+} miser; /* left: allocations that succeed */
 
 static void *miser_resize(void *self, void *memory, size_t bytes) {
     miser *m = self;

@@ -74,8 +74,7 @@ static inline void NAME(to_lanes)(T *sum, int64_t n, const T *x, int64_t step, i
             sum[i] = COMBINE(sum[i], x[i * step + k * by]);
 }
 
-/* n neighbouring results of a column sum, each in a lane of its own. The innermost axis of `rows` is run through here.
- */
+/* n neighbouring results of a column sum, a lane each. The innermost axis of `rows` is run through here. */
 static void NAME(columns)(const reduction *r, eval_nest *rows, const T *x, int64_t n, T *y) {
     T sum[NAME(lanes)], stack[64 * NAME(lanes)];
     int64_t blocks = 0, held = 0;

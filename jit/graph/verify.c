@@ -73,7 +73,8 @@ static bool check_call(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
         return broken(g, diag, id, "%s takes %d arguments, got %d", callee->name, callee->inputs, n->arity);
     for (int32_t k = 0; k < n->arity; k++) {
         ebb_type have = ebb_type_of(g, ebb_operands(g, id)[k]), want = ebb_type_of(callee, callee->input[k]);
-        if (!ebb_type_equal(&have, &want)) return broken(g, diag, id, "argument %d of %s has another type", k, callee->name);
+        if (!ebb_type_equal(&have, &want))
+            return broken(g, diag, id, "argument %d of %s has another type", k, callee->name);
     }
     return true;
 }
@@ -85,7 +86,8 @@ static bool check_get(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
     if (k.n != 1 || k.v[0] < 0 || k.v[0] >= callee->outputs || callee->output[k.v[0]] == EBB_ABSENT)
         return broken(g, diag, id, "%s has no such result", callee->name);
     ebb_type have = ebb_type_of(g, id), want = ebb_type_of(callee, callee->output[k.v[0]]);
-    return ebb_type_equal(&have, &want) || broken(g, diag, id, "its type is not that of the result of %s", callee->name);
+    return ebb_type_equal(&have, &want) ||
+           broken(g, diag, id, "its type is not that of the result of %s", callee->name);
 }
 
 /* The type rule of the operation, asked once more. */

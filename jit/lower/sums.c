@@ -128,7 +128,7 @@ void ebb_sums_tick(ebb_nest *t, bool per_chunk) {
 /* How many additions of which unit make a block: reduction.h. */
 static void set_period(const ebb_nest *t, ebb_ledger *l) {
     int64_t slots = EBB_SLOTS((int64_t)ebb_dtype_size(l->dtype)), n = row_length(t), rows = row_count(t);
-    int64_t adds = t->vector_reduced ? ceil_div(n, slots) : 1;
+    int64_t adds = n > slots ? ceil_div(n, slots) : 1;
     l->per_chunk = adds >= EBB_BLOCK_ADDS;
     if (l->per_chunk) {
         l->period = EBB_BLOCK_ADDS * slots / (t->unroll * t->lanes);

@@ -27,6 +27,7 @@ static int32_t new_pool_buffer(ebb_planner *p, ebb_id id, int64_t elements) {
         ebb_fail_memory(p->diag);
         return -1;
     }
+    if (bytes == 0) return b;
     memset(plan->pool + plan->pool_bytes, 0, (size_t)room);
     memcpy(plan->pool + plan->pool_bytes, ebb_attr_of(p->graph, id).v, (size_t)bytes);
     plan->buffer[b].offset = plan->pool_bytes;

@@ -237,7 +237,7 @@ static void run_kernel(const ebb_plan *plan, const ebb_kernel *k, char **memory)
 static int run_step(const ebb_plan *plan, const ebb_step *s, char **memory) {
     if (s->kind == EBB_STEP_KERNEL) return run_kernel(plan, &s->kernel, memory), EBB_OK;
     if (s->kind == EBB_STEP_COPY) {
-        memmove(memory[s->out], memory[s->in[0]], (size_t)plan->buffer[s->out].bytes);
+        if (plan->buffer[s->out].bytes) memmove(memory[s->out], memory[s->in[0]], (size_t)plan->buffer[s->out].bytes);
         return EBB_OK;
     }
     const void *in[3] = {NULL};
@@ -272,4 +272,68 @@ int plan_run(const ebb_plan *plan, const void *const *in, void *const *out) {
     free(memory);
     free(work);
     return code;
+}
+
+/* ---- the rules ---- */
+
+static bool same_index(const ebb_kernel *k, const ebb_inst *a, const ebb_inst *b) {
+    bool same = a->level == b->level && a->offset == b->offset;
+    for (int32_t i = 0; i < k->axes; i++)
+        same = same && a->stride[i] == b->stride[i];
+    return same;
+}
+
+/* A load of what the kernel itself stores is a spill, or in place. */
+static const char *load_fault(const ebb_plan *plan, const ebb_kernel *k, const ebb_inst *load) {
+    bool spilled = false;
+    for (int32_t i = 0; i < k->count; i++) {
+        const ebb_inst *s = &k->inst[i];
+        if (s->kind != EBB_STORE || s->buffer != load->buffer) continue;
+        spilled = true;
+        if (!same_index(k, load, s) || s->level != 2 || load->stage != s->stage + 1)
+            return "a load of what the kernel stores";
+    }
+    if (plan->buffer[load->buffer].dtype != load->dtype) return "a load of another dtype";
+    return spilled || load->stage == 0 ? NULL : "a load from a pass on, which is no spill";
+}
+
+static const char *inst_fault(const ebb_plan *plan, const ebb_kernel *k, int32_t i) {
+    const ebb_inst *inst = &k->inst[i];
+    for (int j = 0; j < 3; j++) {
+        if (inst->operand[j] < 0) continue;
+        const ebb_inst *x = &k->inst[inst->operand[j]];
+        if (inst->operand[j] >= i) return "an operand comes later";
+        if (inst->kind != EBB_FOLD && x->level > inst->level) return "an operand of a deeper level";
+        if ((inst->kind == EBB_FOLD || inst->kind == EBB_STORE) && inst->level == 2 && x->kind == EBB_LOAD &&
+            x->stage > inst->stage)
+            return "a spill is read too early";
+    }
+    if (i && k->inst[i - 1].kind == EBB_STORE && inst->kind != EBB_STORE) return "a store is not last";
+    if (inst->stage >= (k->stages ? k->stages : 1)) return "a pass that there is not";
+    return inst->kind == EBB_LOAD ? load_fault(plan, k, inst) : NULL;
+}
+
+static const char *kernel_fault(const ebb_plan *plan, const ebb_kernel *k) {
+    const char *fault = NULL;
+    for (int32_t i = 0; i < k->count && !fault; i++)
+        fault = inst_fault(plan, k, i);
+    if (!fault && (k->count == 0 || k->inst[k->count - 1].kind != EBB_STORE)) fault = "nothing is stored";
+    return fault;
+}
+
+static const char *buffer_fault(const ebb_plan *plan, const ebb_buffer *b) {
+    int64_t room = b->place == EBB_IN_ARENA  ? plan->arena_bytes
+                   : b->place == EBB_IN_POOL ? plan->pool_bytes
+                                             : INT64_MAX;
+    if (b->bytes > room - b->offset) return "a buffer outside its place";
+    return b->place == EBB_IN_ARENA && b->offset % (b->bytes > 8 ? 64 : 8) ? "a buffer is not aligned" : NULL;
+}
+
+const char *plan_fault(const ebb_plan *plan) {
+    const char *fault = NULL;
+    for (int32_t b = 0; b < plan->buffers && !fault; b++)
+        fault = buffer_fault(plan, &plan->buffer[b]);
+    for (int32_t t = 0; t < plan->steps && !fault; t++)
+        if (plan->step[t].kind == EBB_STEP_KERNEL) fault = kernel_fault(plan, &plan->step[t].kernel);
+    return fault;
 }

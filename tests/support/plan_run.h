@@ -9,4 +9,7 @@
  * Returns EBB_OK, or what a routine said. */
 int plan_run(const ebb_plan *plan, const void *const *in, void *const *out);
 
+/* What breaks the rules of plan.h in this plan, or NULL. */
+const char *plan_fault(const ebb_plan *plan);
+
 #endif

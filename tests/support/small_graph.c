@@ -1,5 +1,5 @@
 /* small_graph.c - see small_graph.h. */
-#include "support/small_graph.h"
+#include "tests/support/small_graph.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
