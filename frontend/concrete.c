@@ -5,10 +5,10 @@
  * program can fail halfway; else it gets new memory, so that an error loses nothing. Start reading at ebb_concrete_run. */
 #include <string.h>
 
+#include "frontend/log.h"
 #include "frontend/trace.h"
 #include "jit/eval/eval.h"
 #include "jit/graph/text.h"
-#include "jit/plan/plan.h"
 
 /* ---- life ---- */
 
@@ -82,15 +82,13 @@ static ebb_executable *compile(ebb_concrete *c, ebb_diag *diag) {
     ebb_context *ebb = c->function->context;
     ebb_plan *plan = ebb_plan_new(c->sealed, &(ebb_plan_options){.alias = c->alias}, diag);
     if (!plan) return NULL;
+    ebb_show_graph(ebb, c->function->name, c->sealed);
+    ebb_show_plan(ebb, plan);
     ebb_compile_options options = {.name = c->function->name, .dump_folder = ebb->options.dump_folder,
-                                   .log = ebb->options.log, .log_self = ebb->options.log_self};
+                                   .log = ebb_say_time, .log_self = ebb};
     ebb_executable *x = ebb_compile(plan, &options, diag);
     ebb_plan_free(plan);
     return x;
-}
-
-static void say(ebb_context *ebb, const char *text) {
-    if (ebb->options.log) ebb->options.log(ebb->options.log_self, text);
 }
 
 bool ebb_concrete_compile(ebb_concrete *c, ebb_mode mode, ebb_site site) {
@@ -101,7 +99,7 @@ bool ebb_concrete_compile(ebb_concrete *c, ebb_mode mode, ebb_site site) {
     c->tried = true;
     if (c->executable) return true;
     c->refusal = diag.code;
-    if (mode != EBB_NATIVE && diag.code == EBB_UNAVAILABLE) return say(ebb, diag.message), true;
+    if (mode != EBB_NATIVE && diag.code == EBB_UNAVAILABLE) return ebb_say(ebb, NULL, diag.message), true;
     return ebb_fail_diag(ebb, &diag, site), false;
 }
 

@@ -49,7 +49,7 @@ typedef enum ebb_mode {
 
 typedef struct ebb_options {      /* zero everywhere means the default */
     ebb_allocator allocator;      /* default: realloc and free */
-    void (*log)(void *self, const char *message); /* default: none. EBB_LOG=graph,plan,time chooses what is said */
+    void (*log)(void *self, const char *message); /* default: none, or standard error for what EBB_LOG=graph,plan,time asks */
     void *log_self;
     ebb_mode mode;                /* for functions that do not say */
     uint64_t seed;                /* of the context's random generator; default 0 */

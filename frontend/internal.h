@@ -104,7 +104,7 @@ void ebb_variable_forget_read(ebb_tensor *v);  /* after its storage changed */
  * jit/graph/types.h. Broadcasting and numbers are made explicit before (ops.c). The result is held by the innermost scope. */
 ebb_tensor *ebb_dispatch(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg);
 
-/* ---- tapes (tape.c) ---- */
+/* ---- tapes (tape.c records, gradient.c asks) ---- */
 
 typedef struct ebb_serial_map { struct ebb_serial_entry { uint64_t key; int32_t value; } *entry; int32_t capacity, count; } ebb_serial_map; /* serialmap.c */
 int32_t ebb_map_find(const ebb_serial_map *m, uint64_t key); /* -1: not there */
@@ -132,6 +132,8 @@ void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, eb
 void ebb_tapes_record_call(ebb_context *ebb, ebb_graph *graph, int narg, ebb_tensor *const *arg, int nresults, ebb_tensor *const *results, ebb_site site);
 bool ebb_tapes_listening(const ebb_context *ebb); /* any tape recording */
 void ebb_tapes_close(ebb_context *ebb, int depth); /* frees tapes of scopes >= depth */
+ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x); /* the node of a watched or computed tensor, or -1 */
+void ebb_tape_clear(ebb_tape *tape); /* lets go of the record; the tape cannot be asked again */
 
 /* replay.c: walks an expanded graph and sends each op through dispatch again. value[id] (count entries) holds what is known, NULL elsewhere;
  * gives results[j] for g's outputs, held by the innermost scope (absent for absent outputs). When nobody else is listening the evaluator runs it

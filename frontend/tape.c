@@ -1,13 +1,11 @@
-/* tape.c - gradients of what just ran: a tape is a recorded graph with the values filled in.
+/* tape.c - recording what runs: a tape is a recorded graph with the values filled in.
  *
  * Invariant: value.item[id] is the tensor of node id; node flags are 1 for what the derivative flows through (watched
  * tensors and what was computed from them) and 0 for the constants that met them. A tape never looks at whether a tensor
- * is eager or traced. Start reading at ebb_tapes_record, then ebb_gradients_at. */
+ * is eager or traced. Start reading at ebb_tapes_record; gradient.c asks the questions. */
 #include <string.h>
 
-#include "dual/dual.h"
-#include "frontend/internal.h"
-#include "jit/graph/build.h"
+#include "frontend/log.h"
 
 #define CONNECTED 1
 
@@ -37,7 +35,7 @@ void ebb_tape_stop(ebb_tape *tape) {
 }
 
 /* Forgets everything recorded; what is left answers every question with "asked already". */
-static void tape_clear(ebb_tape *tape) {
+void ebb_tape_clear(ebb_tape *tape) {
     const ebb_allocator *a = &tape->context->allocator;
     for (int32_t i = 0; i < tape->value.count; i++) ebb_handle_release(tape->value.item[i]);
     for (int32_t i = 0; i < tape->read_count; i++) ebb_handle_release(tape->reads[i].variable);
@@ -61,7 +59,7 @@ void ebb_tape_free(ebb_tape *tape) {
             *t = tape->next;
             break;
         }
-    tape_clear(tape);
+    ebb_tape_clear(tape);
     ebb_mem_free(&ebb->allocator, tape);
 }
 
@@ -97,8 +95,13 @@ static bool tape_bind(ebb_tape *tape, ebb_id id, ebb_tensor *x, uint8_t flags) {
 
 static bool is_connected(const ebb_tape *tape, ebb_id id) { return id > 0 && tape->graph->node[id].flags & CONNECTED; }
 
-/* The node of x, or -1. */
+/* The node of x, watched or not; or -1. */
 static ebb_id tape_find(const ebb_tape *tape, const ebb_tensor *x) { return ebb_map_find(&tape->ids, x->serial); }
+
+ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x) {
+    ebb_id id = tape_find(tape, x);
+    return is_connected(tape, id) ? id : -1;
+}
 
 /* Scalars that nobody watches are constants of the program, so that x^2 is known to be a square. */
 static ebb_id tape_constant(ebb_tape *tape, ebb_tensor *x) {
@@ -200,207 +203,11 @@ void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
         return;
     }
     if (!ebb_is_float(x->type.dtype)) {
-        if (ebb->options.log) ebb->options.log(ebb->options.log_self, "ebb_watch: only f32 and f64 have gradients; ignored");
+        ebb_say(ebb, NULL, "ebb_watch: only f32 and f64 have gradients; ignored");
         return;
     }
     ebb_tensor *value = x->kind == EBB_KIND_VARIABLE ? ebb_variable_read(x) : x;
     if (value->kind == EBB_KIND_POISON || is_connected(tape, tape_find(tape, value))) return;
     bool good = x == value ? tape_enter(tape, x) : tape_enter_read(tape, x, value);
     if (!good) ebb_fail_diag(ebb, &tape->diag, none);
-}
-
-/* ---- asking ---- */
-
-/* One question to a tape, and the program that answers it. */
-typedef struct question {
-    ebb_context *ebb;
-    ebb_tape *tape;
-    ebb_site site;
-    ebb_graph *graph;   /* the tape's program, expanded verbatim; the derivative is appended to it */
-    ebb_diag diag;
-    ebb_id *map;        /* tape id -> graph id */
-    int nnodes, nsources;
-    ebb_id *node;       /* [nnodes] graph ids of the sources: a variable has one per version */
-    int *source_of;     /* [nnodes] which x it belongs to */
-    ebb_id *cotangent;  /* [nnodes] */
-    ebb_tensor **value; /* known values by graph id */
-} question;
-
-static ebb_id target_id(question *q, ebb_tensor *y) {
-    ebb_tape *tape = q->tape;
-    if (y->kind == EBB_KIND_VARIABLE) {
-        for (int32_t i = tape->read_count; i-- > 0;)
-            if (tape->reads[i].variable == y) return tape->reads[i].id;
-        return -1;
-    }
-    ebb_id id = tape_find(tape, y);
-    return is_connected(tape, id) ? id : -1;
-}
-
-/* Sources become graph ids; what the targets do not need is not in the graph and stays out of the list. */
-static bool find_sources(question *q, int nx, ebb_tensor *const *x) {
-    const ebb_allocator *a = &q->ebb->allocator;
-    ebb_tape *tape = q->tape;
-    size_t room = (size_t)nx + (size_t)tape->read_count * (size_t)nx + 1;
-    q->node = ebb_mem_new(a, room, sizeof *q->node);
-    q->source_of = ebb_mem_new(a, room, sizeof *q->source_of);
-    q->cotangent = ebb_mem_new(a, room, sizeof *q->cotangent);
-    if (!q->node || !q->source_of || !q->cotangent) return ebb_fail_memory(&q->diag);
-    for (int i = 0; i < nx; i++) {
-        bool variable = x[i]->kind == EBB_KIND_VARIABLE;
-        ebb_id id = variable ? -1 : tape_find(tape, x[i]);
-        if (is_connected(tape, id) && q->map[id] > 0) q->node[q->nnodes] = q->map[id], q->source_of[q->nnodes++] = i;
-        for (int32_t r = 0; variable && r < tape->read_count; r++)
-            if (tape->reads[r].variable == x[i] && q->map[tape->reads[r].id] > 0)
-                q->node[q->nnodes] = q->map[tape->reads[r].id], q->source_of[q->nnodes++] = i;
-    }
-    return true;
-}
-
-/* The tape's program as far as the connected targets need it. */
-static bool expand_tape(question *q, int ny, ebb_tensor *const *y) {
-    ebb_graph *g = q->tape->graph;
-    q->map = ebb_mem_new(&q->ebb->allocator, (size_t)g->count, sizeof *q->map);
-    if (!q->map) return ebb_fail_memory(&q->diag);
-    ebb_clear_outputs(g);
-    bool good = true;
-    for (int j = 0; j < ny; j++) {
-        ebb_id id = target_id(q, y[j]);
-        if (id > 0) good = good && ebb_add_output(g, id);
-    }
-    if (good) q->graph = ebb_expand_verbatim(g, q->map, &q->diag);
-    ebb_clear_outputs(g);
-    return q->graph != NULL;
-}
-
-/* Appends the cotangents of the sources; seeds other than ones become further parameters, whose values are known. */
-static bool append_adjoint(question *q, int ny, ebb_tensor *const *y, const ebb_gradient_options *options, ebb_id *seed_input) {
-    ebb_builder b = {q->graph, q->site};
-    const ebb_allocator *a = &q->ebb->allocator;
-    ebb_id *target = ebb_mem_new(a, 2 * (size_t)ny, sizeof *target);
-    if (!target) return ebb_fail_memory(&q->diag);
-    ebb_id *ct = target + ny;
-    int n = 0;
-    for (int j = 0; j < ny; j++) {
-        ebb_id id = target_id(q, y[j]);
-        seed_input[j] = EBB_ABSENT;
-        if (id <= 0) continue;
-        target[n] = q->map[id];
-        ebb_tensor *seed = options && options->seeds ? options->seeds[j] : NULL;
-        if (seed) seed_input[j] = ebb_add_input(q->graph, seed->type, q->site);
-        ct[n] = seed ? seed_input[j] : ebb_g_full_like(&b, target[n], 1);
-        n++;
-    }
-    bool good = ebb_vjp_nodes(q->graph, n, target, ct, q->nnodes, q->node, q->cotangent);
-    ebb_mem_free(a, target);
-    return good;
-}
-
-/* Outputs of the program: for each source the sum over its versions, or absent. */
-static bool collect_outputs(question *q, int nx) {
-    ebb_builder b = {q->graph, q->site};
-    ebb_clear_outputs(q->graph);
-    for (int i = 0; i < nx; i++) {
-        ebb_id sum = EBB_ABSENT;
-        for (int k = 0; k < q->nnodes; k++)
-            if (q->source_of[k] == i && q->cotangent[k] != EBB_ABSENT)
-                sum = sum == EBB_ABSENT ? q->cotangent[k] : ebb_g_add(&b, sum, q->cotangent[k]);
-        if (!ebb_add_output(q->graph, sum)) return false;
-    }
-    return true;
-}
-
-static bool know_values(question *q, int ny, const ebb_gradient_options *options, const ebb_id *seed_input) {
-    q->value = ebb_mem_new(&q->ebb->allocator, (size_t)q->graph->count, sizeof *q->value);
-    if (!q->value) return ebb_fail_memory(&q->diag);
-    for (int32_t id = 1; id < q->tape->value.count; id++)
-        if (q->map[id] > 0) q->value[q->map[id]] = q->tape->value.item[id];
-    for (int j = 0; j < ny; j++)
-        if (seed_input[j] > 0) q->value[seed_input[j]] = options->seeds[j];
-    return true;
-}
-
-static bool answer(question *q, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x, ebb_tensor **gradients,
-                   const ebb_gradient_options *options) {
-    ebb_id *seed_input = ebb_mem_new(&q->ebb->allocator, (size_t)ny + 1, sizeof *seed_input);
-    bool good = seed_input ? expand_tape(q, ny, y) && find_sources(q, nx, x) && append_adjoint(q, ny, y, options, seed_input) &&
-                                 collect_outputs(q, nx) && know_values(q, ny, options, seed_input)
-                           : ebb_fail_memory(&q->diag);
-    if (!good) ebb_fail_diag(q->ebb, &q->diag, q->site);
-    good = good && ebb_replay(q->ebb, q->graph, q->value, gradients, q->site);
-    ebb_mem_free(&q->ebb->allocator, seed_input);
-    return good;
-}
-
-static void question_free(question *q) {
-    const ebb_allocator *a = &q->ebb->allocator;
-    ebb_graph_release(q->graph);
-    ebb_mem_free(a, q->map);
-    ebb_mem_free(a, q->node);
-    ebb_mem_free(a, q->source_of);
-    ebb_mem_free(a, q->cotangent);
-    ebb_mem_free(a, q->value);
-}
-
-static bool seed_fits(ebb_context *ebb, const ebb_tensor *seed, const ebb_tensor *y, ebb_site site) {
-    char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
-    if (!seed) return true;
-    if (!ebb_usable(ebb, seed, "ebb_gradients", site)) return false;
-    if (seed->type.dtype == y->type.dtype && ebb_shape_equal(&seed->type.shape, &y->type.shape)) return true;
-    ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_gradients: the seed is %s, its target %s", ebb_type_text(&seed->type, have),
-                ebb_type_text(&y->type, want));
-    return false;
-}
-
-/* Everything that must hold before a tape is asked. */
-static bool may_ask(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x,
-                    const ebb_gradient_options *options, ebb_site site) {
-    ebb_context *ebb = tape->context;
-    if (tape->released) {
-        ebb_fail_at(ebb, EBB_RUNTIME_ERROR, site,
-                    "ebb_gradient: a tape can be asked only once unless it is started with EBB_TAPE_PERSISTENT");
-        return false;
-    }
-    if (tape->diag.code != EBB_OK) return ebb_fail_diag(ebb, &tape->diag, site), false;
-    for (int j = 0; j < ny; j++)
-        if (!ebb_usable(ebb, y[j], "ebb_gradient: target", site) ||
-            !seed_fits(ebb, options && options->seeds ? options->seeds[j] : NULL, y[j], site))
-            return false;
-    for (int i = 0; i < nx; i++)
-        if (!ebb_usable(ebb, x[i], "ebb_gradient: source", site)) return false;
-    return true;
-}
-
-/* unconnected_gradients = zero */
-static ebb_tensor *zeros_like(ebb_context *ebb, const ebb_tensor *x) {
-    return ebb_zeros(ebb, x->type.dtype, x->type.shape.rank, x->type.shape.dim);
-}
-
-void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x, ebb_tensor **gradients,
-                      const ebb_gradient_options *options, const char *file, int line) {
-    ebb_site site = ebb_site_at(file, line);
-    ebb_context *ebb = tape ? tape->context : ebb_current();
-    for (int i = 0; i < nx; i++) gradients[i] = ebb_poison_of(ebb);
-    if (!tape) {
-        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_gradient: the tape is NULL");
-        return;
-    }
-    ebb_enter(ebb);
-    if (!may_ask(tape, ny, y, nx, x, options, site)) return;
-    bool persistent = tape->flags & EBB_TAPE_PERSISTENT;
-    if (!persistent) tape->recording = false;
-    question q = {.ebb = ebb, .tape = tape, .site = site};
-    bool good = answer(&q, ny, y, nx, x, gradients, options);
-    question_free(&q);
-    for (int i = 0; i < nx; i++) {
-        if (!good) gradients[i] = ebb_poison_of(ebb);
-        else if (gradients[i]->kind == EBB_KIND_ABSENT && options && options->zeros) gradients[i] = zeros_like(ebb, x[i]);
-    }
-    if (!persistent) tape_clear(tape);
-}
-
-ebb_tensor *ebb_gradient_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line) {
-    ebb_tensor *dx = NULL;
-    ebb_gradients_at(tape, 1, &y, 1, &x, &dx, NULL, file, line);
-    return dx;
 }

@@ -299,6 +299,35 @@ Test(plan, wrong_aliases) {
     refused("one parameter for two results", (const int32_t[]){0, 0});
 }
 
+/* ---- edges ---- */
+
+Test(plan, absent_results) {
+    ebb_graph *g = parse("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2\n}");
+    cr_assert(ebb_add_output(g, EBB_ABSENT));
+    cr_expect(check("an absent result", g, (const int32_t[]){0, -1}, 1));
+    ebb_clear_outputs(g);
+    cr_expect(check("no result", g, NULL, 1));
+    ebb_graph_release(g);
+}
+
+static const struct {
+    const char *name, *text;
+    ebb_code code;
+} misfits[] = {
+    {"a symbolic size", "func f(%1: f32[n0]) {\n %2 f32[n0] = tanh %1\n return %2\n}", EBB_VALUE_ERROR},
+    {"a macro", "func f(%1: f32[9]) {\n %2 f32[] = mean %1 {axes=[0]}\n return %2\n}", EBB_INTERNAL_ERROR},
+};
+
+Test(plan, what_is_no_program_for_plans) {
+    for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
+        ebb_graph *g = parse(misfits[i].text);
+        ebb_plan *plan = ebb_plan_new(g, NULL, &diag);
+        cr_expect_null(plan, "%s", misfits[i].name);
+        cr_expect_eq(diag.code, misfits[i].code, "%s: %s", misfits[i].name, diag.message);
+        ebb_graph_release(g);
+    }
+}
+
 /* ---- size ---- */
 
 /* n operations on values of that shape: the value and the sum of some, as a recurrence that branches. */

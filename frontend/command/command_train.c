@@ -3,38 +3,6 @@
 
 #include "frontend/common/classifier.h"
 #include "frontend/common/json.h"
-#include "frontend/common/timing.h"
-
-typedef struct epoch {
-    double loss, accuracy, seconds;
-} epoch;
-
-/* One epoch with its line for people. */
-static epoch run_epoch(classifier *c, const options *o, int number) {
-    FILE *to = o->json ? stderr : stdout;
-    progress bar = progress_on(to);
-    char label[48];
-    snprintf(label, sizeof label, "epoch %2d/%d", number, o->epochs);
-    double start = clock_seconds();
-    epoch e = {.loss = classifier_epoch(c, &bar, label)};
-    e.seconds = clock_seconds() - start;
-    e.accuracy = classifier_accuracy(c);
-    progress_clear(&bar);
-    if (!o->json) printf("%s  loss %.4f  accuracy %.4f  %.2f s\n", label, e.loss, e.accuracy, e.seconds);
-    fflush(stdout);
-    return e;
-}
-
-static void report_epoch(json *j, epoch e) {
-    json_open(j, '{');
-    json_key(j, "loss");
-    json_real(j, e.loss, EBB_F32);
-    json_key(j, "accuracy");
-    json_real(j, e.accuracy, EBB_F64);
-    json_key(j, "seconds");
-    json_real(j, e.seconds, EBB_F32);
-    json_close(j, '}');
-}
 
 /* Trains; with --json the document is written as the epochs end. */
 static bool train(classifier *c, const options *o) {
@@ -48,8 +16,8 @@ static bool train(classifier *c, const options *o) {
         json_open(&j, '[');
     }
     for (int i = 1; i <= o->epochs && ebb_ok(c->ebb); i++) {
-        last = run_epoch(c, o, i);
-        if (o->json) report_epoch(&j, last);
+        last = classifier_epoch(c, i, o->epochs, o->json ? stderr : stdout, o->json ? NULL : stdout);
+        if (o->json) epoch_write(&last, &j);
     }
     if (!o->json) return fflush(stdout) == 0 && !ferror(stdout);
     json_close(&j, ']');

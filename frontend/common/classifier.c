@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "frontend/common/progress.h"
 #include "frontend/common/random.h"
+#include "frontend/common/timing.h"
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -66,7 +68,8 @@ bool classifier_open(classifier *c, ebb_context *ebb, const dataset *data, const
     c->pixels = malloc((size_t)(c->batch * data->inputs) * sizeof *c->pixels);
     c->labels = malloc((size_t)c->batch * sizeof *c->labels);
     open_weights(c, o.hidden > 0 ? o.hidden : 128, o.seed);
-    c->adam = ebb_adam(ebb, &(ebb_adam_options){.learning_rate = o.learning_rate});
+    c->learning_rate = o.learning_rate > 0 ? o.learning_rate : 0.001;
+    c->adam = ebb_adam(ebb, &(ebb_adam_options){.learning_rate = c->learning_rate});
     c->step = ebb_function_new(ebb, train_step, &(ebb_function_options){.name = "step", .data = c, .mode = o.mode});
     c->correct =
         ebb_function_new(ebb, count_correct, &(ebb_function_options){.name = "correct", .data = c, .mode = o.mode});
@@ -108,15 +111,15 @@ static double call_on(classifier *c, ebb_function *f, const split *s, const int6
     return result;
 }
 
-double classifier_epoch(classifier *c, progress *bar, const char *label) {
+/* Gives the mean loss. */
+static double train_on_all(classifier *c, progress *bar, const char *label) {
     int64_t images = c->data->train.count;
     double sum = 0;
     random_shuffle(&c->random, c->order, images);
     for (int64_t done = 0; done < images && ebb_ok(c->ebb);) {
         int64_t n = least(c->batch, images - done);
-        double loss = call_on(c, c->step, &c->data->train, c->order + done, n);
         char note[40];
-        sum += loss * (double)n;
+        sum += call_on(c, c->step, &c->data->train, c->order + done, n) * (double)n;
         done += n;
         snprintf(note, sizeof note, "loss %.4f", sum / (double)done);
         progress_draw(bar, label, (double)done / (double)images, note);
@@ -124,7 +127,7 @@ double classifier_epoch(classifier *c, progress *bar, const char *label) {
     return sum / (double)images;
 }
 
-double classifier_accuracy(classifier *c) {
+static double accuracy(classifier *c) {
     int64_t images = c->data->test.count;
     double right = 0;
     for (int64_t done = 0; done < images && ebb_ok(c->ebb); done += c->batch) {
@@ -132,4 +135,38 @@ double classifier_accuracy(classifier *c) {
         right += call_on(c, c->correct, &c->data->test, c->test_order + done, n);
     }
     return right / (double)images;
+}
+
+/* The rate is a variable that the step reads: no new trace. */
+static void set_rate(classifier *c, int number, int count) {
+    bool calm = number > count - count / 5;
+    EBB_SCOPE (c->ebb)
+        ebb_assign(ebb_learning_rate(c->adam), c->learning_rate * (calm ? 0.1 : 1));
+}
+
+epoch classifier_epoch(classifier *c, int number, int count, FILE *bar_to, FILE *lines) {
+    progress bar = progress_on(bar_to);
+    char label[48];
+    epoch e;
+    snprintf(label, sizeof label, "epoch %2d/%d", number, count);
+    set_rate(c, number, count);
+    double start = clock_seconds();
+    e.loss = train_on_all(c, &bar, label);
+    e.seconds = clock_seconds() - start;
+    e.accuracy = accuracy(c);
+    progress_clear(&bar);
+    if (lines) fprintf(lines, "%s  loss %.4f  test accuracy %.4f  %.2f s\n", label, e.loss, e.accuracy, e.seconds);
+    if (lines) fflush(lines);
+    return e;
+}
+
+void epoch_write(const epoch *e, json *j) {
+    json_open(j, '{');
+    json_key(j, "loss");
+    json_real(j, e->loss, EBB_F32);
+    json_key(j, "accuracy");
+    json_real(j, e->accuracy, EBB_F64);
+    json_key(j, "seconds");
+    json_real(j, e->seconds, EBB_F32);
+    json_close(j, '}');
 }

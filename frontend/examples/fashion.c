@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "frontend/common/classifier.h"
+#include "frontend/common/formula.h"
 #include "frontend/common/json.h"
 #include "frontend/common/random.h"
 #include "frontend/common/timing.h"
@@ -33,128 +34,23 @@ static bool fail(const char *what, ebb_context *ebb) {
 
 /* ---------------------------------------------------------------- 1. A formula by many roads ---- */
 
-/* f(x, y) = exp(sin(x) y) + log(1 + x^2) tanh(y) + sqrt(x^2 + y^2 + 1) */
-static void formula(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
-    (void)ebb, (void)data;
-    ebb_tensor *x = in[0], *y = in[1];
-    ebb_tensor *wave = ebb_exp(ebb_mul(ebb_sin(x), y));
-    ebb_tensor *slope = ebb_mul(ebb_log(ebb_add(1, ebb_mul(x, x))), ebb_tanh(y));
-    ebb_tensor *bowl = ebb_sqrt(ebb_add(ebb_add(ebb_mul(x, x), ebb_mul(y, y)), 1));
-    out[0] = ebb_add(ebb_add(wave, slope), bowl);
-}
-
-static ebb_function *formula_in(ebb_context *ebb) {
-    return ebb_function_new(ebb, formula, &(ebb_function_options){.name = "f"});
-}
-
-/* The point, and after it the two unit directions, as arguments. */
-static void point_and_directions(ebb_context *ebb, ebb_operand at[2], ebb_operand unit[2]) {
-    at[0] = ebb_operand_tensor(ebb_scalar(ebb, 0.7));
-    at[1] = ebb_operand_tensor(ebb_scalar(ebb, 1.3));
-    unit[0] = ebb_operand_tensor(ebb_scalar(ebb, 1.0));
-    unit[1] = ebb_operand_tensor(ebb_scalar(ebb, 0.0));
-}
-
-/* value, df/dx, df/dy, d2f/dx2, d2f/dxdy, d2f/dydx, d2f/dy2 */
-enum { PARTS = 7 };
-typedef struct answer {
-    double part[PARTS];
-} answer;
-
-/* Dual numbers, and dual numbers of dual numbers: the results of jvp(jvp f) are f, its tangents along both directions,
- * and the second derivative along both. */
-static answer forward(ebb_context *ebb, ebb_function *f) {
-    ebb_function *second = ebb_jvp(ebb_jvp(f, EBB_WRT(0, 1)), EBB_WRT(0, 1));
-    ebb_operand at[2], unit[2];
-    answer a = {0};
-    point_and_directions(ebb, at, unit);
-    for (int i = 0; i < 2; i++)
-        for (int k = 0; k < 2; k++) {
-            ebb_operand in[6] = {at[0], at[1], unit[i], unit[1 - i], unit[k], unit[1 - k]};
-            ebb_tensor *out[4];
-            ebb_call_n(second, 6, in, 4, out);
-            a.part[0] = ebb_item(out[0], 0);
-            a.part[1 + i] = ebb_item(out[1], 0);
-            a.part[3 + 2 * i + k] = ebb_item(out[3], 0);
-        }
-    return a;
-}
-
-/* The adjoint sweep, and the adjoint sweep of that. */
-static answer reverse(ebb_context *ebb, ebb_function *f) {
-    ebb_function *first = ebb_value_and_grad(f, EBB_WRT(0, 1));
-    ebb_function *second = ebb_vjp(ebb_grad(f, EBB_WRT(0, 1)), EBB_WRT(0, 1));
-    ebb_operand at[2], unit[2];
-    ebb_tensor *out[4];
-    answer a = {0};
-    point_and_directions(ebb, at, unit);
-    ebb_call_n(first, 2, at, 3, out);
-    for (int k = 0; k < 3; k++)
-        a.part[k] = ebb_item(out[k], 0);
-    for (int i = 0; i < 2; i++) {
-        ebb_operand in[4] = {at[0], at[1], unit[i], unit[1 - i]};
-        ebb_call_n(second, 4, in, 4, out);
-        a.part[3 + 2 * i] = ebb_item(out[2], 0);
-        a.part[4 + 2 * i] = ebb_item(out[3], 0);
-    }
-    return a;
-}
-
-/* Dual numbers through the adjoint sweep: what ebb_hvp does for one direction and ebb_hessian for all. */
-static answer forward_over_reverse(ebb_context *ebb, ebb_function *f) {
-    ebb_operand at[2], unit[2];
-    ebb_tensor *out[4];
-    answer a = reverse(ebb, f);
-    point_and_directions(ebb, at, unit);
-    ebb_call_n(ebb_hessian(f, EBB_WRT(0, 1)), 2, at, 4, out);
-    for (int k = 0; k < 4; k++)
-        a.part[3 + k] = ebb_item(out[k], 0);
-    return a;
-}
-
-static answer direction_products(ebb_context *ebb, ebb_function *f) {
-    ebb_function *product = ebb_hvp(f, EBB_WRT(0, 1));
-    ebb_operand at[2], unit[2];
-    ebb_tensor *out[2];
-    answer a = reverse(ebb, f);
-    point_and_directions(ebb, at, unit);
-    for (int i = 0; i < 2; i++) {
-        ebb_operand in[4] = {at[0], at[1], unit[i], unit[1 - i]};
-        ebb_call_n(product, 4, in, 2, out);
-        a.part[3 + 2 * i] = ebb_item(out[0], 0);
-        a.part[4 + 2 * i] = ebb_item(out[1], 0);
-    }
-    return a;
-}
-
-static const struct {
-    const char *name;
-    answer (*take)(ebb_context *ebb, ebb_function *f);
-} roads[] = {
-    {"forward (jvp of jvp)", forward},
-    {"reverse (vjp of grad)", reverse},
-    {"forward over reverse (hvp)", direction_products},
-    {"forward over reverse (hessian)", forward_over_reverse},
-};
-enum { ROADS = sizeof roads / sizeof *roads };
-
-static void print_answer(const char *road, const char *side, const answer *a) {
-    printf("  %-31s %-9s", road, side);
-    for (int k = 0; k < PARTS; k++)
+static void print_answer(const char *name, const char *side, const answer *a) {
+    printf("  %-31s %-9s", name, side);
+    for (int k = 0; k < FORMULA_PARTS; k++)
         if (k != 5) printf(" %14.12g", a->part[k]);
     putchar('\n');
 }
 
 static void print_trace(ebb_context *ebb, ebb_function *f) {
     ebb_operand at[2], unit[2];
-    point_and_directions(ebb, at, unit);
+    formula_point(ebb, at, unit);
     ebb_concrete *traced = ebb_get_concrete(f, 2, at);
-    printf("%s\n\n%s\n", ebb_concrete_signature(traced), ebb_concrete_text(traced));
+    printf("%s\n", ebb_concrete_text(traced));
 }
 
 static double difference(const answer *a, const answer *b) {
     double most = 0;
-    for (int k = 0; k < PARTS; k++)
+    for (int k = 0; k < FORMULA_PARTS; k++)
         most = fmax(most, fabs(a->part[k] - b->part[k]) / fabs(b->part[k]));
     return most;
 }
@@ -167,15 +63,15 @@ static bool show_formula(ebb_context *const sides[SIDES]) {
         print_trace(sides[COMPILED], formula_in(sides[COMPILED]));
     printf("  %-31s %-9s %14s %14s %14s %14s %14s %14s\n", "at x = 0.7, y = 1.3", "", "f", "df/dx", "df/dy", "d2f/dx2",
            "d2f/dxdy", "d2f/dy2");
-    for (int r = 0; r < ROADS; r++)
+    for (int r = 0; r < FORMULA_ROADS; r++)
         for (int s = 0; s < SIDES; s++) {
             answer a;
             EBB_SCOPE (sides[s])
-                a = roads[r].take(sides[s], formula_in(sides[s]));
-            if (!ebb_ok(sides[s])) return fail(roads[r].name, sides[s]);
+                a = formula_roads[r].take(sides[s], formula_in(sides[s]));
+            if (!ebb_ok(sides[s])) return fail(formula_roads[r].name, sides[s]);
             if (r + s == 0) first = a;
             most = fmax(most, difference(&a, &first));
-            print_answer(roads[r].name, side_names[s], &a);
+            print_answer(formula_roads[r].name, side_names[s], &a);
         }
     printf("  largest relative difference %.2g\n\n", most);
     return most < 64 * DBL_EPSILON || fail("the roads disagree", NULL);
@@ -183,28 +79,14 @@ static bool show_formula(ebb_context *const sides[SIDES]) {
 
 /* ---------------------------------------------------------------- 2. Training ---- */
 
-typedef struct history {
-    double loss[EPOCHS], accuracy[EPOCHS], seconds[EPOCHS];
-} history;
-
-static void train(classifier *c, history *h) {
-    progress bar = progress_on(stdout);
-    for (int i = 0; i < EPOCHS && ebb_ok(c->ebb); i++) {
-        char label[32];
-        snprintf(label, sizeof label, "  epoch %2d/%d", i + 1, EPOCHS);
-        double start = clock_seconds();
-        h->loss[i] = classifier_epoch(c, &bar, label);
-        h->seconds[i] = clock_seconds() - start;
-        h->accuracy[i] = classifier_accuracy(c);
-        progress_clear(&bar);
-        printf("%s  loss %.4f  test accuracy %.4f  %.2f s\n", label, h->loss[i], h->accuracy[i], h->seconds[i]);
-        fflush(stdout);
-    }
+static void train(classifier *c, epoch history[EPOCHS]) {
+    for (int i = 0; i < EPOCHS && ebb_ok(c->ebb); i++)
+        history[i] = classifier_epoch(c, i + 1, EPOCHS, stdout, stdout);
 }
 
-static bool check_training(const classifier *c, const history *h) {
+static bool check_training(const classifier *c, const epoch *history) {
     const char *strict = getenv("EBB_DEMO_STRICT");
-    double reached = h->accuracy[EPOCHS - 1];
+    double reached = history[EPOCHS - 1].accuracy;
     if (!ebb_ok(c->ebb)) return fail("training", c->ebb);
     printf("  the step was traced %d times, once for each size of a batch\n\n", ebb_trace_count(c->step));
     if (c->data->small) {
@@ -214,14 +96,14 @@ static bool check_training(const classifier *c, const history *h) {
     return reached >= least_accuracy || fail("the test accuracy is below 0.87", NULL);
 }
 
-static bool show_training(ebb_context *ebb, dataset *data, classifier *c, history *h) {
+static bool show_training(ebb_context *ebb, dataset *data, classifier *c, epoch *history) {
     char error[256];
     if (!dataset_load(data, ebb, NULL, error)) return fail(error, NULL);
     printf("2. A 784-128-10 network on Fashion-MNIST\n\n  %lld training and %lld test images in %s\n",
            (long long)data->train.count, (long long)data->test.count, data->folder);
     if (!classifier_open(c, ebb, data, &(classifier_options){.seed = 1})) return fail("the classifier", ebb);
-    train(c, h);
-    return check_training(c, h);
+    train(c, history);
+    return check_training(c, history);
 }
 
 /* ---------------------------------------------------------------- 3. Eager against compiled ---- */
@@ -283,13 +165,13 @@ static job line_job(ebb_context *ebb, line *l) {
 
 static job gradient_job(ebb_context *ebb) {
     job j = {ebb, ebb_grad(formula_in(ebb), EBB_WRT(0, 1)), 2, {{0}}};
-    point_and_directions(ebb, j.argument, j.argument + 2);
+    formula_point(ebb, j.argument, j.argument + 2);
     return j;
 }
 
 static job product_job(ebb_context *ebb) {
     job j = {ebb, ebb_hvp(formula_in(ebb), EBB_WRT(0, 1)), 4, {{0}}};
-    point_and_directions(ebb, j.argument, j.argument + 2);
+    formula_point(ebb, j.argument, j.argument + 2);
     return j;
 }
 
@@ -338,14 +220,6 @@ static bool show_times(ebb_context *const sides[SIDES], classifier *trained, dou
 
 /* ---------------------------------------------------------------- The same for programs ---- */
 
-static void write_numbers(json *j, const char *key, const double *numbers, int count) {
-    json_key(j, key);
-    json_open(j, '[');
-    for (int i = 0; i < count; i++)
-        json_real(j, numbers[i], EBB_F32);
-    json_close(j, ']');
-}
-
 static void write_times(json *j, double seconds[SIDES][ROWS]) {
     json_key(j, "seconds_per_step");
     json_open(j, '{');
@@ -361,7 +235,7 @@ static void write_times(json *j, double seconds[SIDES][ROWS]) {
     json_close(j, '}');
 }
 
-static bool write_report(const dataset *data, const history *h, double seconds[SIDES][ROWS]) {
+static bool write_report(const dataset *data, const epoch *history, double seconds[SIDES][ROWS]) {
     const char *path = getenv("EBB_DEMO_JSON");
     if (!path || !*path) path = "build/demo.json";
     json j = {.to = fopen(path, "w")};
@@ -370,10 +244,12 @@ static bool write_report(const dataset *data, const history *h, double seconds[S
     json_key(&j, "data");
     json_string(&j, data->folder);
     json_key(&j, "test_accuracy");
-    json_real(&j, h->accuracy[EPOCHS - 1], EBB_F64);
-    write_numbers(&j, "loss", h->loss, EPOCHS);
-    write_numbers(&j, "accuracy", h->accuracy, EPOCHS);
-    write_numbers(&j, "seconds", h->seconds, EPOCHS);
+    json_real(&j, history[EPOCHS - 1].accuracy, EBB_F64);
+    json_key(&j, "epochs");
+    json_open(&j, '[');
+    for (int i = 0; i < EPOCHS; i++)
+        epoch_write(&history[i], &j);
+    json_close(&j, ']');
     write_times(&j, seconds);
     json_close(&j, '}');
     bool good = json_end(&j);
@@ -387,10 +263,10 @@ static bool write_report(const dataset *data, const history *h, double seconds[S
 static bool show_all(ebb_context *const sides[SIDES]) {
     dataset data;
     classifier trained = {0};
-    history h = {0};
+    epoch history[EPOCHS] = {0};
     double seconds[SIDES][ROWS];
-    bool good = show_formula(sides) && show_training(sides[COMPILED], &data, &trained, &h) &&
-                show_times(sides, &trained, seconds) && write_report(&data, &h, seconds);
+    bool good = show_formula(sides) && show_training(sides[COMPILED], &data, &trained, history) &&
+                show_times(sides, &trained, seconds) && write_report(&data, history, seconds);
     classifier_close(&trained);
     return good;
 }

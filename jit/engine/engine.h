@@ -18,13 +18,14 @@
 typedef struct ebb_target {
     const char *cpu, *features; /* live as long as the process */
     int vector_bits;
+    bool fast;                  /* the machine compiles fast, instead of making fast code */
     LLVMTargetMachineRef machine;
     char *triple, *layout;      /* LLVM's */
 } ebb_target;
 
 bool ebb_target_start(ebb_diag *diag); /* LLVM's own preparations, once in a process */
-/* The machine that options ask for; `fast` asks for fast compilation instead of fast code. */
-bool ebb_target_open(ebb_target *t, const ebb_compile_options *options, ebb_diag *diag);
+bool ebb_target_open(ebb_target *t, const ebb_compile_options *options, ebb_diag *diag); /* what options ask for */
+/* Gets (or exchanges) the machine. It belongs to this compile until the target is closed. */
 bool ebb_target_machine(ebb_target *t, bool fast, ebb_diag *diag);
 void ebb_target_close(ebb_target *t);
 

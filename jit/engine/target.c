@@ -62,14 +62,50 @@ bool ebb_target_open(ebb_target *t, const ebb_compile_options *options, ebb_diag
     return true;
 }
 
-bool ebb_target_machine(ebb_target *t, bool fast, ebb_diag *diag) {
+/* ---- machines: making one costs more than compiling a small program, so they are kept when idle ---- */
+
+typedef struct idle_machine { LLVMTargetMachineRef machine; const char *cpu; bool fast; } idle_machine;
+static idle_machine idle[16];
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static LLVMTargetMachineRef take_idle(const char *cpu, bool fast) {
+    LLVMTargetMachineRef found = NULL;
+    pthread_mutex_lock(&idle_lock);
+    for (size_t i = 0; i < sizeof idle / sizeof *idle && !found; i++) {
+        if (!idle[i].machine || idle[i].cpu != cpu || idle[i].fast != fast) continue;
+        found = idle[i].machine;
+        idle[i].machine = NULL;
+    }
+    pthread_mutex_unlock(&idle_lock);
+    return found;
+}
+
+static void keep_idle(LLVMTargetMachineRef machine, const char *cpu, bool fast) {
+    pthread_mutex_lock(&idle_lock);
+    for (size_t i = 0; i < sizeof idle / sizeof *idle && machine; i++) {
+        if (idle[i].machine) continue;
+        idle[i] = (idle_machine){machine, cpu, fast};
+        machine = NULL;
+    }
+    pthread_mutex_unlock(&idle_lock);
+    if (machine) LLVMDisposeTargetMachine(machine);
+}
+
+static LLVMTargetMachineRef new_machine(const ebb_target *t, bool fast) {
     LLVMCodeGenOptLevel level = fast ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault;
-    if (t->machine) LLVMDisposeTargetMachine(t->machine);
-    t->machine = LLVMCreateTargetMachine(host.target, host.triple, t->cpu, t->features, level, LLVMRelocPIC,
-                                         LLVMCodeModelDefault);
+    LLVMTargetMachineRef m = LLVMCreateTargetMachine(host.target, host.triple, t->cpu, t->features, level,
+                                                     LLVMRelocPIC, LLVMCodeModelDefault);
+    if (m) LLVMSetTargetMachineFastISel(m, fast);
+    return m;
+}
+
+bool ebb_target_machine(ebb_target *t, bool fast, ebb_diag *diag) {
+    if (t->machine) keep_idle(t->machine, t->cpu, t->fast);
+    t->fast = fast;
+    t->machine = take_idle(t->cpu, fast);
+    if (!t->machine) t->machine = new_machine(t, fast);
     if (!t->machine)
         return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "LLVM has no target machine for %s", host.triple);
-    LLVMSetTargetMachineFastISel(t->machine, fast);
     if (t->layout) return true;
     t->triple = host.triple;
     LLVMTargetDataRef data = LLVMCreateTargetDataLayout(t->machine);
@@ -79,6 +115,6 @@ bool ebb_target_machine(ebb_target *t, bool fast, ebb_diag *diag) {
 }
 
 void ebb_target_close(ebb_target *t) {
-    if (t->machine) LLVMDisposeTargetMachine(t->machine);
+    if (t->machine) keep_idle(t->machine, t->cpu, t->fast);
     if (t->layout) LLVMDisposeMessage(t->layout);
 }

@@ -60,7 +60,7 @@ LLVMValueRef ebb_emit_op(ebb_op op, const ebb_apply *a); /* NULL: not a POINT op
 LLVMValueRef ebb_emit_math(const ebb_apply *a, const char *name, int narg, const LLVMValueRef *x);
 LLVMValueRef ebb_emit_max(const ebb_apply *a, LLVMValueRef x, LLVMValueRef y); /* NaN propagates */
 
-/* One kernel as the body of `function`, which is new and empty. */
+/* One kernel at the builder's place in `function`; the builder is left where code may follow. */
 bool ebb_emit_kernel(ebb_emit *e, const ebb_kernel *k, LLVMValueRef function);
 
 #endif

@@ -109,7 +109,6 @@ static void emit(ebb_nest *t) {
     need_all(t);
     ebb_body_forget(t, EBB_LEVEL_ROW);
     ebb_body_store(t, EBB_LEVEL_KERNEL);
-    LLVMBuildRetVoid(t->e->builder);
 }
 
 /* All arrays of a nest, as one piece of memory. */

@@ -32,15 +32,26 @@ static LLVMValueRef buffer_address(const ebb_entry_state *s, int32_t buffer) {
     return NULL;
 }
 
-static bool kernel_step(ebb_entry_state *s, const ebb_step *step) {
+/* A plan of one kernel is one function. */
+static bool only_kernel(const ebb_plan *plan) { return plan->steps == 1 && plan->step[0].kind == EBB_STEP_KERNEL; }
+
+static bool kernel_function(ebb_entry_state *s, const ebb_step *step, LLVMValueRef *function) {
     ebb_emit *e = s->e;
     char name[256];
     snprintf(name, sizeof name, "%s.%d", e->options->symbol, (int)s->step);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
-    LLVMValueRef kernel = ebb_emit_function(e, name, e->nothing, LLVMInternalLinkage);
-    if (!ebb_emit_kernel(e, &step->kernel, kernel)) return false;
+    *function = ebb_emit_function(e, name, e->nothing, LLVMInternalLinkage);
+    if (!ebb_emit_kernel(e, &step->kernel, *function)) return false;
+    LLVMBuildRetVoid(e->builder);
     LLVMPositionBuilderAtEnd(e->builder, here);
-    LLVMValueRef arg[] = {s->in, s->out, s->work};
+    return true;
+}
+
+static bool kernel_step(ebb_entry_state *s, const ebb_step *step) {
+    ebb_emit *e = s->e;
+    if (only_kernel(e->plan)) return ebb_emit_kernel(e, &step->kernel, s->function);
+    LLVMValueRef kernel, arg[] = {s->in, s->out, s->work};
+    if (!kernel_function(s, step, &kernel)) return false;
     LLVMBuildCall2(e->builder, ebb_emit_function_type(e, e->nothing), kernel, arg, 3, "");
     return true;
 }

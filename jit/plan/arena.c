@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { ALIGN = 64, SLOT = 8 };
+#define MOST_BYTES ((int64_t)1 << 56) /* more than any machine has; far from overflow */
 
 typedef struct ebb_gap {
     int64_t offset, bytes;
@@ -59,8 +60,9 @@ static int64_t take_gap(ebb_arena *a, int64_t bytes) {
         if (g->bytes == 0) remove_gap(a, i);
         return offset;
     }
-    a->top += bytes;
-    return a->top - bytes;
+    int64_t offset = a->top;
+    if (a->top < MOST_BYTES) a->top += bytes;
+    return offset;
 }
 
 static int32_t first_gap_after(const ebb_arena *a, int64_t offset) {
@@ -136,6 +138,9 @@ static bool run_steps(ebb_arena *a) {
 
 static bool finish(ebb_arena *a) {
     ebb_plan *plan = a->p->plan;
+    if (a->top >= MOST_BYTES)
+        return ebb_fail(a->p->diag, EBB_VALUE_ERROR, (ebb_site){0},
+                        "%s needs more scratch memory than can be addressed", a->p->graph->name);
     for (int32_t b = 0; b < plan->buffers; b++)
         if (plan->buffer[b].place == EBB_IN_ARENA && plan->buffer[b].bytes <= SLOT) plan->buffer[b].offset += a->top;
     plan->arena_bytes = round_up(a->top + a->slot_top, ALIGN);

@@ -22,12 +22,11 @@ static int32_t new_pool_buffer(ebb_planner *p, ebb_id id, int64_t elements) {
     ebb_plan *plan = p->plan;
     int32_t b = ebb_new_buffer(p, EBB_IN_POOL, -1, ebb_dtype_at(p->graph, id), elements);
     if (b < 0) return -1;
-    int64_t bytes = plan->buffer[b].bytes, room = (bytes + 7) / 8 * 8;
+    int64_t bytes = plan->buffer[b].bytes, room = bytes / 8 * 8 + 8; /* never nothing: it has an address */
     if (!ebb_mem_reserve(p->allocator, &plan->pool, &p->pool_room, plan->pool_bytes + room, 1)) {
         ebb_fail_memory(p->diag);
         return -1;
     }
-    if (bytes == 0) return b;
     memset(plan->pool + plan->pool_bytes, 0, (size_t)room);
     memcpy(plan->pool + plan->pool_bytes, ebb_attr_of(p->graph, id).v, (size_t)bytes);
     plan->buffer[b].offset = plan->pool_bytes;

@@ -10,10 +10,13 @@ void hand_open(hand *h) {
     h->plan.allocator = &ebb_malloc_allocator;
     h->plan.buffer = h->buffer;
     h->plan.step = h->step;
+    h->plan.graph = ebb_graph_new(&ebb_malloc_allocator, NULL, "handmade");
+    cr_assert(h->plan.graph != NULL);
 }
 
 void hand_close(hand *h) {
     for (int i = 0; i < h->plan.steps; i++) free(h->step[i].kernel.inst);
+    ebb_graph_release((ebb_graph *)(uintptr_t)h->plan.graph);
 }
 
 static int add_buffer(hand *h, ebb_place place, int index, ebb_dtype dtype, int64_t count) {
