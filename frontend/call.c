@@ -52,22 +52,13 @@ static bool call_node(calling *k, ebb_trace *t, ebb_id *id) {
 static bool call_traced(calling *k) {
     ebb_trace *t = k->ebb->trace;
     ebb_id *id = ebb_mem_new(&k->ebb->allocator, (size_t)k->concrete->graph->inputs + 1, sizeof *id);
-    bool good = id ? read_operands(k) && call_node(k, t, id) : ebb_fail_memory(&t->diag);
+    bool good = id ? call_node(k, t, id) : ebb_fail_memory(&t->diag);
     if (!good && t->diag.code != EBB_OK) ebb_fail_diag(k->ebb, &t->diag, k->site);
     ebb_mem_free(&k->ebb->allocator, id);
     return good;
 }
 
-/* ---- with values ---- */
-
-static void tell_tapes(calling *k) {
-    const ebb_concrete *c = k->concrete;
-    for (int32_t j = 0; j < c->results; j++)
-        if (k->result[j]->kind == EBB_KIND_ABSENT) k->result[j] = NULL;
-    ebb_tapes_record_call(k->ebb, c->graph, c->graph->inputs, k->operand, c->results, k->result, k->site);
-    for (int32_t j = 0; j < c->results; j++)
-        if (!k->result[j]) k->result[j] = &k->ebb->absent;
-}
+/* ---- the call ---- */
 
 /* Under a tape the operands are kept alive for the record: a handle that only a variable holds dies with its update. */
 static bool hold_operands(calling *k) {
@@ -76,15 +67,19 @@ static bool hold_operands(calling *k) {
     return true;
 }
 
-static bool call_values(calling *k, ebb_mode mode) {
-    bool listening = ebb_tapes_listening(k->ebb);
-    if (listening && (!read_operands(k) || !hold_operands(k))) return false;
-    if (!ebb_concrete_run(k->concrete, k->arg, k->result, mode, k->site)) return false;
-    if (listening) tell_tapes(k);
-    return true;
+static void tell_tapes(const calling *k) {
+    const ebb_concrete *c = k->concrete;
+    ebb_tapes_record_call(k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->binding, c->bindings, k->site});
 }
 
-/* ---- the call ---- */
+static bool call_now(calling *k, ebb_mode mode) {
+    bool listening = ebb_tapes_listening(k->ebb), traced = k->ebb->trace;
+    if ((listening || traced) && !read_operands(k)) return false;
+    if (listening && !hold_operands(k)) return false;
+    bool good = traced ? call_traced(k) : ebb_concrete_run(k->concrete, k->arg, k->result, mode, k->site);
+    if (good && listening) tell_tapes(k);
+    return good;
+}
 
 static bool call_concrete(ebb_function *f, ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
     ebb_context *ebb = f->context;
@@ -94,32 +89,63 @@ static bool call_concrete(ebb_function *f, ebb_concrete *c, int nin, const ebb_o
     if (!scratch) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
     calling k = {ebb, c, scratch, scratch + nin, scratch + nin + c->graph->inputs, site};
     for (int i = 0; i < nin; i++) k.arg[i] = in[i].tensor;
-    bool good = ebb->trace ? call_traced(&k) : call_values(&k, f->mode);
+    bool good = call_now(&k, f->mode);
     for (int j = 0; good && j < nout; j++) out[j] = k.result[j];
     if (scratch != few) ebb_mem_free(&ebb->allocator, scratch);
     return good;
 }
 
-/* Eager mode: the body runs on the arguments themselves. */
+/* ---- eager mode: the body runs on the arguments themselves ---- */
+
+static bool eager_arguments(ebb_function *f, int nin, const ebb_operand *in, ebb_tensor **arg, ebb_site site) {
+    for (int i = 0; i < nin; i++) {
+        if (!in[i].tensor && in[i].dtype == EBB_NONE) return ebb_usable(f->context, NULL, f->name, site);
+        arg[i] = ebb_function_argument(f, nin, in, i, site);
+        if (!ebb_usable(f->context, arg[i], f->name, site)) return false;
+    }
+    return true;
+}
+
+/* What the body gave as result j, as a value of its own; NULL: an error was recorded. */
+static ebb_tensor *eager_result(ebb_function *f, ebb_tensor *x, int j, ebb_site site) {
+    if (!x) ebb_fail_at(f->context, EBB_VALUE_ERROR, site, "%s: the body did not set result %d", f->name, j);
+    if (x && x->kind == EBB_KIND_ABSENT) return x;
+    if (!x || !ebb_usable(f->context, x, f->name, site)) return NULL;
+    if (x->kind == EBB_KIND_VARIABLE) x = ebb_variable_read(x);
+    return x->kind == EBB_KIND_POISON ? NULL : ebb_handle_retain(x);
+}
+
+static bool eager_results(ebb_function *f, ebb_tensor **result, ebb_site site) {
+    int32_t j = 0;
+    while (j < f->results && (result[j] = eager_result(f, result[j], j, site))) j++;
+    for (int32_t i = 0; j < f->results && i < j; i++) ebb_handle_release(result[i]);
+    return j == f->results;
+}
+
+/* The body's temporaries and tapes die with it; its results go to the caller's scope. */
 static bool call_body(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
     ebb_context *ebb = f->context;
     if (!ebb_function_takes(f, nin, site)) return false;
-    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, (size_t)(nin + f->results + 1), sizeof *arg), **result = arg + nin;
+    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, (size_t)nin + (size_t)f->results + 1, sizeof *arg);
     if (!arg) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
-    bool good = true;
-    for (int i = 0; i < nin && good; i++) {
-        arg[i] = ebb_function_argument(f, nin, in, i, site);
-        good = arg[i]->kind == EBB_KIND_VARIABLE || ebb_usable(ebb, arg[i], f->name, site);
-    }
+    ebb_tensor **result = arg + nin;
+    int scope = ebb_scope_open(ebb);
+    bool good = scope && eager_arguments(f, nin, in, arg, site);
+    f->references++; /* the body may give its own function up */
     if (good) f->body(ebb, arg, result, f->data);
-    for (int j = 0; j < f->results && good; j++) {
-        if (!result[j]) ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: the body did not set result %d", f->name, j);
-        good = result[j] && result[j]->kind != EBB_KIND_POISON;
-        if (j < nout && result[j]) out[j] = result[j];
+    good = good && eager_results(f, result, site);
+    ebb_scope_close(ebb, scope);
+    for (int j = 0; good && j < f->results; j++) {
+        ebb_tensor *x = result[j]->kind == EBB_KIND_ABSENT ? result[j] : ebb_scope_hold(ebb, result[j]);
+        if (j < nout) out[j] = x;
     }
+    for (int j = 0; good && j < nout; j++) good = out[j]->kind != EBB_KIND_POISON;
+    ebb_function_free(f);
     ebb_mem_free(&ebb->allocator, arg);
     return good;
 }
+
+/* ---- the public functions ---- */
 
 static bool has_poison(int nin, const ebb_operand *in) {
     for (int k = 0; k < nin; k++)
@@ -127,18 +153,27 @@ static bool has_poison(int nin, const ebb_operand *in) {
     return false;
 }
 
+/* A function and a list of arguments; enters its context. */
+static bool is_callable(const char *what, ebb_function *f, int nin, const ebb_operand *in, ebb_site site) {
+    ebb_context *ebb = f ? f->context : ebb_current();
+    if (!f) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: the function is NULL", what), false;
+    ebb_enter(ebb);
+    if (nin >= 0 && (in || !nin)) return true;
+    return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: %s: %d arguments and no list of them", what, f->name, nin), false;
+}
+
 void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = f ? f->context : ebb_current();
-    for (int j = 0; j < nout; j++) out[j] = ebb_poison_of(ebb);
-    if (!f) {
-        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_call: the function is NULL");
+    for (int j = 0; out && j < nout; j++) out[j] = ebb_poison_of(ebb);
+    if (!is_callable("ebb_call", f, nin, in, site)) return;
+    if (nout > 0 && !out) {
+        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_call: %s: the list of results is NULL", f->name);
         return;
     }
-    ebb_enter(ebb);
     if (has_poison(nin, in)) return;
     if (nout > f->results) {
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: has %d results, %d were asked for", f->name, f->results, nout);
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_call: %s has %d results, %d were asked for", f->name, f->results, nout);
         return;
     }
     bool good;
@@ -161,16 +196,13 @@ ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const c
 
 ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
-    if (!f) {
-        ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "ebb_get_concrete: the function is NULL");
-        return NULL;
-    }
-    ebb_enter(f->context);
-    return has_poison(nin, in) ? NULL : ebb_function_concrete(f, nin, in, site);
+    if (!is_callable("ebb_get_concrete", f, nin, in, site) || has_poison(nin, in)) return NULL;
+    return ebb_function_concrete(f, nin, in, site);
 }
 
 ebb_native ebb_native_of(ebb_concrete *c) {
     ebb_native n = {0};
+    if (!c) ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_native_of: the concrete function is NULL");
     if (!c || !ebb_concrete_compile(c, EBB_NATIVE, ebb_site_at(NULL, 0))) return n;
     n.entry = ebb_executable_entry(c->executable);
     n.inputs = c->sealed->inputs;
@@ -181,11 +213,31 @@ ebb_native ebb_native_of(ebb_concrete *c) {
     return n;
 }
 
+/* Native code writes new values where the variables are, so a variable that shares its memory gets some of its own. */
+static void own_memory(ebb_context *ebb, ebb_tensor *v) {
+    int64_t bytes = 0;
+    ebb_variable_forget_read(v);
+    if (v->storage->references == 1 || !ebb_type_bytes(&v->type, &bytes)) return;
+    ebb_storage *own = ebb_storage_new(ebb, (size_t)bytes);
+    if (!own) {
+        ebb_fail_at(ebb, EBB_NO_MEMORY, v->site, "ebb_native_bind: no memory for %s", v->name);
+        return;
+    }
+    memcpy(own->data, v->storage->data, (size_t)bytes);
+    ebb_storage_release(ebb, v->storage);
+    v->storage = own;
+}
+
 void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
-    if (!c) return;
+    if (!c || (c->bindings && (!in || !out))) {
+        ebb_fail_at(c ? c->function->context : ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_native_bind: %s",
+                    c ? "in or out is NULL" : "the concrete function is NULL");
+        return;
+    }
     for (int32_t i = 0; i < c->bindings; i++) {
         const ebb_binding *b = &c->binding[i];
+        if (b->state >= 0) own_memory(c->function->context, b->tensor);
         in[b->parameter] = b->tensor->storage->data;
-        if (b->state >= 0) ebb_variable_forget_read(b->tensor), out[b->state] = b->tensor->storage->data;
+        if (b->state >= 0) out[b->state] = b->tensor->storage->data;
     }
 }

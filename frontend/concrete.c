@@ -96,9 +96,8 @@ bool ebb_concrete_compile(ebb_concrete *c, ebb_mode mode, ebb_site site) {
     if (c->executable || (c->tried && mode != EBB_NATIVE)) return true;
     ebb_diag diag = {0};
     c->executable = compile(c, &diag);
-    c->tried = true;
     if (c->executable) return true;
-    c->refusal = diag.code;
+    c->tried = diag.code == EBB_UNAVAILABLE;
     if (mode != EBB_NATIVE && diag.code == EBB_UNAVAILABLE) return ebb_say(ebb, NULL, diag.message), true;
     return ebb_fail_diag(ebb, &diag, site), false;
 }
@@ -111,32 +110,41 @@ static bool sole_holder(ebb_tensor *v) {
     return v->storage->references == 1;
 }
 
-static bool point_inputs(ebb_concrete *c, ebb_tensor *const *arg) {
+static void point_inputs(ebb_concrete *c, ebb_tensor *const *arg) {
     for (int32_t k = 0; k < c->arguments; k++)
         if (c->parameter[k] >= 0) c->in[c->parameter[k]] = arg[k]->storage->data;
     for (int32_t i = 0; i < c->bindings; i++) c->in[c->binding[i].parameter] = c->binding[i].tensor->storage->data;
+}
+
+/* Tensors for the results; their numbers come later. */
+static bool point_results(ebb_concrete *c, ebb_tensor **results, ebb_site site) {
+    ebb_context *ebb = c->function->context;
+    for (int32_t j = 0; j < c->results; j++) {
+        ebb_id id = c->sealed->output[j];
+        ebb_type type = ebb_type_of(c->sealed, id);
+        results[j] = id == EBB_ABSENT ? &ebb->absent : ebb_tensor_value(ebb, &type, NULL, site);
+        if (results[j]->kind == EBB_KIND_POISON) return false;
+        c->out[j] = results[j]->storage ? results[j]->storage->data : NULL;
+    }
     return true;
 }
 
-static bool new_storage(ebb_concrete *c, int32_t j, ebb_site site) {
+/* Where the new value of a variable goes: into its place, or into new memory. */
+static bool point_state(ebb_concrete *c, ebb_binding *b, ebb_site site) {
     ebb_context *ebb = c->function->context;
     int64_t bytes = 0;
-    ebb_type type = ebb_type_of(c->sealed, c->sealed->output[j]);
-    ebb_type_bytes(&type, &bytes);
-    c->fresh[j] = ebb_storage_new(ebb, (size_t)bytes);
-    if (!c->fresh[j]) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for result %d", c->function->name, (int)j), false;
-    c->out[j] = c->fresh[j]->data;
+    c->out[b->state] = b->tensor->storage->data;
+    if (c->in_place && sole_holder(b->tensor)) return true;
+    ebb_type_bytes(&b->tensor->type, &bytes);
+    ebb_storage *s = c->fresh[b->state] = ebb_storage_new(ebb, (size_t)bytes);
+    if (!s) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for %s", c->function->name, b->tensor->name), false;
+    c->out[b->state] = s->data;
     return true;
 }
 
-static bool point_outputs(ebb_concrete *c, ebb_site site) {
-    for (int32_t j = 0; j < c->sealed->outputs; j++) c->fresh[j] = NULL, c->out[j] = NULL;
-    for (int32_t i = 0; i < c->bindings; i++) {
-        const ebb_binding *b = &c->binding[i];
-        if (b->state >= 0 && c->in_place && sole_holder(b->tensor)) c->out[b->state] = b->tensor->storage->data;
-    }
-    for (int32_t j = 0; j < c->sealed->outputs; j++)
-        if (!c->out[j] && c->sealed->output[j] != EBB_ABSENT && !new_storage(c, j, site)) return false;
+static bool point_states(ebb_concrete *c, ebb_site site) {
+    for (int32_t i = 0; i < c->bindings; i++)
+        if (c->binding[i].state >= 0 && !point_state(c, &c->binding[i], site)) return false;
     return true;
 }
 
@@ -176,21 +184,8 @@ static void commit_states(ebb_concrete *c) {
     }
 }
 
-static bool give_results(ebb_concrete *c, ebb_tensor **results, ebb_site site) {
-    ebb_context *ebb = c->function->context;
-    bool good = true;
-    for (int32_t j = 0; j < c->results; j++) {
-        ebb_id id = c->sealed->output[j];
-        ebb_type type = ebb_type_of(c->sealed, id);
-        results[j] = id == EBB_ABSENT ? &ebb->absent : ebb_tensor_of_storage(ebb, &type, c->fresh[j], site);
-        c->fresh[j] = NULL;
-        good = good && results[j]->kind != EBB_KIND_POISON;
-    }
-    return good;
-}
-
 static void drop_fresh(ebb_concrete *c) {
-    for (int32_t j = 0; j < c->sealed->outputs; j++)
+    for (int32_t j = c->results; j < c->sealed->outputs; j++)
         if (c->fresh[j]) ebb_storage_release(c->function->context, c->fresh[j]), c->fresh[j] = NULL;
 }
 
@@ -198,14 +193,15 @@ bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **resu
     ebb_context *ebb = c->function->context;
     ebb_diag diag = {0};
     if (mode != EBB_EAGER && !ebb_concrete_compile(c, mode, site)) return false;
-    bool good = point_outputs(c, site) && point_inputs(c, arg);
-    if (good)
+    bool good = point_results(c, results, site) && point_states(c, site);
+    if (good) {
+        point_inputs(c, arg);
         good = c->executable && mode != EBB_EAGER ? run_native(c, &diag)
                                                   : ebb_eval_graph(c->sealed, NULL, c->in, c->out, &ebb->allocator, &diag);
+    }
     if (!good && diag.code != EBB_OK) ebb_fail_diag(ebb, &diag, site);
     if (good) commit_states(c);
-    good = good && give_results(c, results, site);
-    drop_fresh(c);
+    else drop_fresh(c);
     return good;
 }
 

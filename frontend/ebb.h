@@ -74,8 +74,8 @@ EBB_API const char *ebb_version(void);            /* "0.1.0" */
 
 /* Runs the block once; what is made inside and not kept is released at its end. Leaving it by break is fine; leaving it by
  * return or goto leaves the scope open until an outer one closes. */
-#define EBB_SCOPE(ebb) \
-    for (int ebb_scope_ = ebb_scope_open(ebb); ebb_scope_; ebb_scope_close((ebb), ebb_scope_), ebb_scope_ = 0)
+#define EBB_SCOPE(ebb) EBB_SCOPE_((ebb), EBB_JOIN(ebb_scope_, __LINE__)) /* scopes may nest: each has its own name */
+#define EBB_SCOPE_(ebb, s) for (int s = ebb_scope_open(ebb); s; ebb_scope_close(ebb, s), s = 0)
 EBB_API int ebb_scope_open(ebb_context *ebb);              /* its depth, > 0 */
 EBB_API void ebb_scope_close(ebb_context *ebb, int depth); /* closes it and every scope opened later */
 /* Hands a temporary to the scope outside the innermost open one; gives it back. */

@@ -80,7 +80,10 @@ static void formula_body(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **o
 }
 
 ebb_function *ebb_expression(ebb_context *ebb, const char *text, int count, const char *const *names) {
-    if (!ebb) return NULL;
+    if (!ebb) {
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_expression: the context is NULL");
+        return NULL;
+    }
     ebb_enter(ebb);
     if (!text || count < 0 || (count > 0 && !names)) {
         ebb_fail_at(ebb, EBB_VALUE_ERROR, ebb_site_at(NULL, 0), "ebb_expression: text or names are missing");

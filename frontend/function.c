@@ -33,7 +33,10 @@ ebb_function *ebb_function_alloc(ebb_context *ebb, const char *name, int results
 ebb_function *ebb_function_new(ebb_context *ebb, ebb_body *body, const ebb_function_options *options) {
     static const ebb_function_options defaults;
     const ebb_function_options *o = options ? options : &defaults;
-    if (!ebb) return NULL;
+    if (!ebb) {
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_function_new: the context is NULL");
+        return NULL;
+    }
     ebb_enter(ebb);
     if (!body) {
         ebb_fail_at(ebb, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_function_new: the body is NULL");
@@ -61,6 +64,10 @@ static void function_destroy(ebb_function *f) {
 
 /* A chain of derived functions may be long: a loop, not a recursion. */
 void ebb_function_free(ebb_function *f) {
+    if (f && f->tracing) {
+        ebb_fail_at(f->context, EBB_RUNTIME_ERROR, ebb_site_at(NULL, 0), "ebb_function_free: %s is being traced", f->name);
+        return;
+    }
     while (f && --f->references == 0) {
         ebb_function *base = f->base;
         function_destroy(f);
@@ -167,10 +174,11 @@ static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *
     ebb_function *f = c->function;
     ebb_context *ebb = f->context;
     size_t room = (size_t)(nin + f->results + 1);
-    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, room, sizeof *arg), **out = arg + nin;
+    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, room, sizeof *arg);
     if (!arg) return ebb_fail_memory(&t->diag);
+    ebb_tensor **out = arg + nin;
     int scope = ebb_scope_open(ebb);
-    bool good = trace_arguments(t, c, nin, in, arg, site);
+    bool good = scope && trace_arguments(t, c, nin, in, arg, site);
     if (good) {
         f->body(ebb, arg, out, f->data);
         good = t->diag.code == EBB_OK && trace_results(t, f, out, site) && ebb_trace_add_states(t);
@@ -185,9 +193,7 @@ static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site
     ebb_trace t;
     bool good = ebb_trace_begin(&t, f->context, f);
     if (!good) return ebb_fail_diag(f->context, &t.diag, site), false;
-    f->tracing = true;
     good = run_body(&t, c, nin, in, site);
-    f->tracing = false;
     if (good) {
         c->graph = ebb_graph_retain(t.graph);
         c->graph->diag = &f->context->diag;
@@ -206,7 +212,9 @@ static ebb_concrete *trace_new(ebb_function *f, int nin, const ebb_operand *in, 
         return NULL;
     }
     c->results = f->results;
+    f->tracing = true;
     bool good = f->transform == EBB_BODY ? trace_body(c, nin, in, site) : ebb_transform_trace(c, nin, in, site);
+    f->tracing = false;
     if (!good || !ebb_concrete_seal(c, site)) {
         ebb_concrete_free(c);
         return NULL;

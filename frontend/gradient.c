@@ -140,7 +140,7 @@ static void question_free(question *q) {
 static bool seed_fits(ebb_context *ebb, const ebb_tensor *seed, const ebb_tensor *y, ebb_site site) {
     char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
     if (!seed) return true;
-    if (!ebb_usable(ebb, seed, "ebb_gradients", site)) return false;
+    if (!ebb_usable(ebb, seed, "ebb_gradients: the seed", site)) return false;
     if (seed->type.dtype == y->type.dtype && ebb_shape_equal(&seed->type.shape, &y->type.shape)) return true;
     ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_gradients: the seed is %s, its target %s", ebb_type_text(&seed->type, have),
                 ebb_type_text(&y->type, want));
@@ -175,12 +175,13 @@ void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_
                       const ebb_gradient_options *options, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = tape ? tape->context : ebb_current();
-    for (int i = 0; i < nx; i++) gradients[i] = ebb_poison_of(ebb);
-    if (!tape) {
-        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_gradient: the tape is NULL");
+    for (int i = 0; gradients && i < nx; i++) gradients[i] = ebb_poison_of(ebb);
+    if (!ebb_tape_usable(tape, "ebb_gradient", site)) return;
+    ebb_enter(ebb);
+    if (ny < 0 || nx < 0 || (ny && !y) || (nx && (!x || !gradients))) {
+        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_gradients: %d targets, %d sources and no lists of them", ny, nx);
         return;
     }
-    ebb_enter(ebb);
     if (!may_ask(tape, ny, y, nx, x, options, site)) return;
     bool persistent = tape->flags & EBB_TAPE_PERSISTENT;
     if (!persistent) tape->recording = false;

@@ -64,6 +64,7 @@ struct ebb_context {
     ebb_tensor *free_tensors, *quarantine, *quarantine_tail; int32_t quarantined;
     ebb_storage *free_storage[48]; size_t free_bytes;
     ebb_tape *tapes;          /* open or not, innermost first */
+    ebb_tape *dead_tapes;     /* the latest first */
     struct ebb_trace *trace;  /* the innermost running trace */
     ebb_function *functions;  /* owned */
     ebb_optimizer *optimizers; /* owned */
@@ -78,7 +79,7 @@ static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_sit
 ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const char *format, ...) __attribute__((format(printf, 4, 5)));
 ebb_tensor *ebb_fail_diag(ebb_context *ebb, const ebb_diag *diag, ebb_site site); /* takes over a room's error; site if it has none */
 ebb_context *ebb_current(void);  /* of this thread: the last one opened or used; for errors of calls with NULL tensors; may be NULL */
-void ebb_enter(ebb_context *ebb); /* makes it current; debug builds check that one thread at a time uses it */
+void ebb_enter(ebb_context *ebb); /* makes it current */
 ebb_tensor *ebb_poison_of(ebb_context *ebb); /* NULL gives the poison without a context */
 
 /* storage.c */
@@ -118,7 +119,9 @@ struct ebb_tape {
     ebb_context *context;
     ebb_tape *next;            /* in context->tapes */
     int flags, depth;          /* depth: scope that owns it */
+    struct ebb_trace *trace;   /* it listens to what happens in this trace only; NULL: to what runs eagerly */
     bool recording, released;
+    bool dead;                 /* its scope closed; kept a while to say so */
     ebb_graph *graph;
     ebb_diag diag;
     ebb_tensor_list value;     /* value.item[id], counted; NULL where there is none */
@@ -128,10 +131,20 @@ struct ebb_tape {
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
 void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg, ebb_tensor *result); /* one op ran */
-/* A call of a concrete function ran: results[k] for outputs k of graph (NULL: not of interest). */
-void ebb_tapes_record_call(ebb_context *ebb, ebb_graph *graph, int narg, ebb_tensor *const *arg, int nresults, ebb_tensor *const *results, ebb_site site);
-bool ebb_tapes_listening(const ebb_context *ebb); /* any tape recording */
+/* A call of a concrete function ran: result[k] for output k of graph (maybe absent). Output binding[i].state is a
+ * later version of the variable binding[i].tensor. */
+typedef struct ebb_call_record {
+    ebb_graph *graph;
+    ebb_tensor *const *arg;    /* [graph->inputs] */
+    ebb_tensor *const *result; int results;
+    const struct ebb_binding *binding; int32_t bindings;
+    ebb_site site;
+} ebb_call_record;
+void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call);
+bool ebb_tapes_listening(const ebb_context *ebb); /* any tape recording here */
 void ebb_tapes_close(ebb_context *ebb, int depth); /* frees tapes of scopes >= depth */
+void ebb_tapes_forget(ebb_context *ebb, int keep); /* gives the dead ones back, but for the latest `keep` */
+bool ebb_tape_usable(const ebb_tape *tape, const char *function, ebb_site site); /* neither NULL nor dead; else an error */
 ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x); /* the node of a watched or computed tensor, or -1 */
 void ebb_tape_clear(ebb_tape *tape); /* lets go of the record; the tape cannot be asked again */
 

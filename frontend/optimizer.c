@@ -26,8 +26,22 @@ struct ebb_optimizer {
 
 /* ---- life ---- */
 
+/* The user sees these variables and might release them: the optimizer holds them too. */
+static ebb_tensor *own(ebb_tensor *v) { return ebb_handle_retain(v); }
+
+static void disown(ebb_tensor *v) {
+    ebb_release(v);
+    ebb_handle_release(v);
+}
+
+/* A scope without memory leaves NULL, a variable without memory is poison. */
+static bool is_made(const ebb_tensor *v) { return v && v->kind == EBB_KIND_VARIABLE; }
+
 static ebb_optimizer *optimizer_new(ebb_context *ebb, ebb_rule rule, double learning_rate) {
-    if (!ebb) return NULL;
+    if (!ebb) {
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "an optimizer needs a context; it is NULL");
+        return NULL;
+    }
     ebb_enter(ebb);
     ebb_optimizer *o = ebb_mem_new(&ebb->allocator, 1, sizeof *o);
     if (!o) {
@@ -36,14 +50,16 @@ static ebb_optimizer *optimizer_new(ebb_context *ebb, ebb_rule rule, double lear
     }
     o->context = ebb;
     o->rule = rule;
-    EBB_SCOPE(ebb) {
-        o->learning_rate = ebb_variable_fixed(ebb, ebb_full(ebb, EBB_F64, EBB_SCALAR, learning_rate), "learning_rate");
-        o->iterations = ebb_variable_fixed(ebb, ebb_zeros(ebb, EBB_I64, EBB_SCALAR), "iterations");
-    }
     o->next = ebb->optimizers;
     if (o->next) o->next->previous = o;
     ebb->optimizers = o;
-    return o;
+    EBB_SCOPE(ebb) {
+        o->learning_rate = own(ebb_variable_fixed(ebb, ebb_full(ebb, EBB_F64, EBB_SCALAR, learning_rate), "learning_rate"));
+        o->iterations = own(ebb_variable_fixed(ebb, ebb_zeros(ebb, EBB_I64, EBB_SCALAR), "iterations"));
+    }
+    if (is_made(o->learning_rate) && is_made(o->iterations)) return o;
+    ebb_optimizer_free(o);
+    return NULL;
 }
 
 static double or_default(double value, double otherwise) { return value != 0 ? value : otherwise; }
@@ -69,11 +85,11 @@ void ebb_optimizer_free(ebb_optimizer *o) {
     if (!o) return;
     ebb_context *ebb = o->context;
     for (int32_t i = 0; i < o->slots; i++) {
-        for (int k = 0; k < SLOTS; k++) ebb_release(o->slot[i].state[k]);
+        for (int k = 0; k < SLOTS; k++) disown(o->slot[i].state[k]);
         ebb_handle_release(o->slot[i].variable);
     }
-    ebb_release(o->learning_rate);
-    ebb_release(o->iterations);
+    disown(o->learning_rate);
+    disown(o->iterations);
     if (o->next) o->next->previous = o->previous;
     if (o->previous) o->previous->next = o->next;
     else ebb->optimizers = o->next;
@@ -85,8 +101,12 @@ void ebb_optimizers_close(ebb_context *ebb) {
     while (ebb->optimizers) ebb_optimizer_free(ebb->optimizers);
 }
 
-ebb_tensor *ebb_learning_rate(ebb_optimizer *o) { return o ? o->learning_rate : ebb_poison_of(ebb_current()); }
-ebb_tensor *ebb_iterations(ebb_optimizer *o) { return o ? o->iterations : ebb_poison_of(ebb_current()); }
+static ebb_tensor *no_optimizer(const char *function, ebb_site site) {
+    return ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "%s: the optimizer is NULL", function);
+}
+
+ebb_tensor *ebb_learning_rate(ebb_optimizer *o) { return o ? o->learning_rate : no_optimizer("ebb_learning_rate", ebb_site_at(NULL, 0)); }
+ebb_tensor *ebb_iterations(ebb_optimizer *o) { return o ? o->iterations : no_optimizer("ebb_iterations", ebb_site_at(NULL, 0)); }
 
 /* ---- slots ---- */
 
@@ -102,9 +122,9 @@ static bool make_states(ebb_optimizer *o, ebb_slot *slot) {
     for (int k = 0; k < states_wanted(o); k++) {
         EBB_SCOPE(ebb) {
             ebb_tensor *zero = ebb_zeros(ebb, type->dtype, type->shape.rank, type->shape.dim);
-            slot->state[k] = ebb_variable_fixed(ebb, zero, names[k]);
+            slot->state[k] = own(ebb_variable_fixed(ebb, zero, names[k]));
         }
-        if (ebb_is_poison(slot->state[k])) return false;
+        if (!is_made(slot->state[k])) return false;
     }
     return true;
 }
@@ -119,7 +139,10 @@ static ebb_slot *slot_of(ebb_optimizer *o, ebb_tensor *variable) {
     }
     ebb_slot *slot = &o->slot[o->slots];
     *slot = (ebb_slot){.variable = variable};
-    if (!make_states(o, slot)) return NULL;
+    if (!make_states(o, slot)) {
+        for (int k = 0; k < SLOTS; k++) disown(slot->state[k]);
+        return NULL;
+    }
     ebb_handle_retain(variable);
     o->slots++;
     return slot;
@@ -152,13 +175,7 @@ static void adam_update(ebb_optimizer *o, ebb_slot *s, ebb_tensor *g, ebb_tensor
     ebb_assign_sub(s->variable, ebb_div(ebb_mul(m, adam_rate(o, lr)), ebb_add(ebb_sqrt(v), o->adam.epsilon)));
 }
 
-static bool update_one(ebb_optimizer *o, ebb_tensor *g, ebb_tensor *variable, ebb_site site) {
-    char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
-    if (variable->kind != EBB_KIND_VARIABLE)
-        return ebb_fail_at(o->context, EBB_TYPE_ERROR, site, "ebb_apply_gradients: only variables can be updated"), false;
-    if (g->type.dtype != variable->type.dtype || !ebb_shape_equal(&g->type.shape, &variable->type.shape))
-        return ebb_fail_at(o->context, EBB_VALUE_ERROR, site, "ebb_apply_gradients: variable %s is %s, its gradient %s",
-                           ebb_name(variable), ebb_type_text(&variable->type, want), ebb_type_text(&g->type, have)), false;
+static bool update_one(ebb_optimizer *o, ebb_tensor *g, ebb_tensor *variable) {
     ebb_slot *slot = slot_of(o, variable);
     if (!slot) return false;
     ebb_tensor *lr = ebb_cast(o->learning_rate, variable->type.dtype);
@@ -167,18 +184,32 @@ static bool update_one(ebb_optimizer *o, ebb_tensor *g, ebb_tensor *variable, eb
     return true;
 }
 
+/* A variable and its gradient of the same type. */
+static bool is_pair(ebb_optimizer *o, ebb_tensor *g, ebb_tensor *variable, ebb_site site) {
+    char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
+    if (!ebb_usable(o->context, g, "ebb_apply_gradients: gradient", site)) return false;
+    if (ebb_type_equal(&g->type, &variable->type)) return true;
+    ebb_fail_at(o->context, EBB_VALUE_ERROR, site, "ebb_apply_gradients: variable %s is %s, its gradient %s", ebb_name(variable),
+                ebb_type_text(&variable->type, want), ebb_type_text(&g->type, have));
+    return false;
+}
+
 /* Everything is checked before anything changes. */
 static bool may_apply(ebb_optimizer *o, int n, ebb_tensor *const *g, ebb_tensor *const *variables, ebb_site site) {
+    ebb_context *ebb = o->context;
     int present = 0;
+    if (n < 0 || (n && (!g || !variables)))
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_apply_gradients: %d variables and no list of them", n), false;
     for (int i = 0; i < n; i++) {
-        if (g[i] && g[i]->kind == EBB_KIND_POISON) return false;
-        if (!ebb_usable(o->context, variables[i], "ebb_apply_gradients: variable", site)) return false;
+        if (!ebb_usable(ebb, variables[i], "ebb_apply_gradients: variable", site)) return false;
+        if (variables[i]->kind != EBB_KIND_VARIABLE)
+            return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_apply_gradients: only variables can be updated"), false;
         if (g[i] && g[i]->kind == EBB_KIND_ABSENT) continue;
-        if (!ebb_usable(o->context, g[i], "ebb_apply_gradients: gradient", site)) return false;
+        if (!is_pair(o, g[i], variables[i], site)) return false;
         present++;
     }
     if (present) return true;
-    ebb_fail_at(o->context, EBB_VALUE_ERROR, site, "ebb_apply_gradients: no gradients provided for any variable");
+    ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_apply_gradients: no gradients provided for any variable");
     return false;
 }
 
@@ -186,7 +217,7 @@ void ebb_apply_gradients_at(ebb_optimizer *o, int n, ebb_tensor *const *gradient
                             const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     if (!o) {
-        ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "ebb_apply_gradients: the optimizer is NULL");
+        no_optimizer("ebb_apply_gradients", site);
         return;
     }
     ebb_enter(o->context);
@@ -194,19 +225,22 @@ void ebb_apply_gradients_at(ebb_optimizer *o, int n, ebb_tensor *const *gradient
     EBB_SCOPE(o->context) {
         bool good = true;
         for (int i = 0; i < n && good; i++)
-            if (gradients[i]->kind != EBB_KIND_ABSENT) good = update_one(o, gradients[i], variables[i], site);
+            if (gradients[i]->kind != EBB_KIND_ABSENT) good = update_one(o, gradients[i], variables[i]);
         if (good) ebb_assign_add(o->iterations, 1);
     }
 }
 
 ebb_tensor *ebb_minimize_at(ebb_optimizer *o, ebb_body *loss, void *data, int n, ebb_tensor *const *variables,
                             const char *file, int line) {
-    ebb_context *ebb = o ? o->context : ebb_current();
+    ebb_site site = ebb_site_at(file, line);
+    if (!o) return no_optimizer("ebb_minimize", site);
+    ebb_context *ebb = o->context;
     ebb_tensor *value = NULL, *result = ebb_poison_of(ebb);
-    if (!o || !loss) return ebb_fail_at(ebb, EBB_TYPE_ERROR, ebb_site_at(file, line), "ebb_minimize: the optimizer or the loss is NULL");
     ebb_enter(ebb);
+    if (!loss || n < 0 || (n && !variables))
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_minimize: %s", loss ? "the list of variables is NULL" : "the loss is NULL");
     ebb_tensor **gradients = ebb_mem_new(&ebb->allocator, (size_t)n + 1, sizeof *gradients);
-    if (!gradients) return ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(file, line), "ebb_minimize: no memory");
+    if (!gradients) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "ebb_minimize: no memory");
     EBB_SCOPE(ebb) {
         ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
         if (tape) {

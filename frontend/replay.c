@@ -81,11 +81,12 @@ static bool replay_nodes(ebb_context *ebb, const ebb_graph *g, ebb_tensor **now,
     return true;
 }
 
-/* A result is held by the caller's scope: made here, it moves outward; known before, it is held once more. */
-static bool hand_out(ebb_context *ebb, ebb_tensor *const *value, const ebb_graph *g, ebb_tensor **results) {
+/* Each result is held once by the caller's scope, beside whoever held it before. */
+static bool hand_out(ebb_context *ebb, const ebb_graph *g, ebb_tensor **results) {
     for (int32_t j = 0; j < g->outputs; j++) {
         if (g->output[j] == EBB_ABSENT) continue;
-        if (value[g->output[j]]) results[j] = ebb_scope_hold(ebb, ebb_handle_retain(results[j]));
+        results[j] = ebb_scope_hold(ebb, ebb_handle_retain(results[j]));
+        if (results[j]->kind == EBB_KIND_POISON) return false;
         ebb_keep(results[j]);
     }
     return true;
@@ -99,7 +100,7 @@ static bool replay_dispatch(ebb_context *ebb, const ebb_graph *g, ebb_tensor *co
     if (now && need) {
         mark_needed(g, value, need);
         int scope = ebb_scope_open(ebb);
-        good = replay_nodes(ebb, g, now, need, results, site) && hand_out(ebb, value, g, results);
+        good = scope && replay_nodes(ebb, g, now, need, results, site) && hand_out(ebb, g, results);
         ebb_scope_close(ebb, scope);
     } else {
         ebb_fail_at(ebb, EBB_NO_MEMORY, site, "no memory to run a derived program");

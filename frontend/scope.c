@@ -33,6 +33,7 @@ void ebb_scope_close(ebb_context *ebb, int depth) {
 
 void ebb_scopes_free(ebb_context *ebb) {
     ebb_tapes_close(ebb, 0);
+    ebb_tapes_forget(ebb, 0);
     release_from(ebb, 0);
     ebb_mem_free(&ebb->allocator, ebb->temporaries.item);
     ebb_mem_free(&ebb->allocator, ebb->mark);

@@ -8,11 +8,15 @@
 #include "frontend/log.h"
 
 #define CONNECTED 1
+enum { DEAD_TAPES = 16 };
 
 /* ---- life ---- */
 
 ebb_tape *ebb_tape_start(ebb_context *ebb, int flags) {
-    if (!ebb) return NULL;
+    if (!ebb) {
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_tape_start: the context is NULL");
+        return NULL;
+    }
     ebb_enter(ebb);
     ebb_tape *tape = ebb_mem_new(&ebb->allocator, 1, sizeof *tape);
     if (tape) tape->graph = ebb_graph_new(&ebb->allocator, &tape->diag, "tape");
@@ -24,14 +28,11 @@ ebb_tape *ebb_tape_start(ebb_context *ebb, int flags) {
     tape->context = ebb;
     tape->flags = flags;
     tape->depth = ebb->depth;
+    tape->trace = ebb->trace;
     tape->recording = true;
     tape->next = ebb->tapes;
     ebb->tapes = tape;
     return tape;
-}
-
-void ebb_tape_stop(ebb_tape *tape) {
-    if (tape) tape->recording = false;
 }
 
 /* Forgets everything recorded; what is left answers every question with "asked already". */
@@ -51,16 +52,37 @@ void ebb_tape_clear(ebb_tape *tape) {
     tape->released = true;
 }
 
+bool ebb_tape_usable(const ebb_tape *tape, const char *function, ebb_site site) {
+    if (tape && !tape->dead) return true;
+    if (!tape) ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "%s: the tape is NULL", function);
+    else ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, site, "%s: the tape is used after its scope closed", function);
+    return false;
+}
+
+void ebb_tape_stop(ebb_tape *tape) {
+    if (ebb_tape_usable(tape, "ebb_tape_stop", ebb_site_at(NULL, 0))) tape->recording = false;
+}
+
+void ebb_tapes_forget(ebb_context *ebb, int keep) {
+    ebb_tape **t = &ebb->dead_tapes;
+    while (*t && keep-- > 0) t = &(*t)->next;
+    for (ebb_tape *tape; (tape = *t);) {
+        *t = tape->next;
+        ebb_mem_free(&ebb->allocator, tape);
+    }
+}
+
 void ebb_tape_free(ebb_tape *tape) {
-    if (!tape) return;
+    if (!tape || !ebb_tape_usable(tape, "ebb_tape_free", ebb_site_at(NULL, 0))) return;
     ebb_context *ebb = tape->context;
-    for (ebb_tape **t = &ebb->tapes; *t; t = &(*t)->next)
-        if (*t == tape) {
-            *t = tape->next;
-            break;
-        }
+    ebb_tape **t = &ebb->tapes;
+    while (*t != tape) t = &(*t)->next;
+    *t = tape->next;
     ebb_tape_clear(tape);
-    ebb_mem_free(&ebb->allocator, tape);
+    tape->dead = true;
+    tape->next = ebb->dead_tapes;
+    ebb->dead_tapes = tape;
+    ebb_tapes_forget(ebb, DEAD_TAPES);
 }
 
 void ebb_tapes_close(ebb_context *ebb, int depth) {
@@ -70,9 +92,12 @@ void ebb_tapes_close(ebb_context *ebb, int depth) {
     }
 }
 
+/* What happens while a function is traced is no business of the tapes around it: they are shown the call. */
+static bool listens(const ebb_tape *tape) { return tape->recording && tape->trace == tape->context->trace; }
+
 bool ebb_tapes_listening(const ebb_context *ebb) {
     for (const ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (t->recording) return true;
+        if (listens(t)) return true;
     return false;
 }
 
@@ -135,38 +160,19 @@ static bool tape_operands(ebb_tape *tape, int narg, ebb_tensor *const *arg, ebb_
 void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg, ebb_tensor *result) {
     ebb_id id[3];
     for (ebb_tape *t = ebb->tapes; t; t = t->next) {
-        if (!t->recording || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
+        if (!listens(t) || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
         if (!tape_operands(t, narg, arg, id) || !tape_bind(t, ebb_record(t->graph, app, narg, id), result, CONNECTED))
             t->recording = false;
     }
 }
 
-static bool tape_record_call(ebb_tape *t, ebb_graph *graph, int narg, ebb_tensor *const *arg, int nresults,
-                             ebb_tensor *const *results, ebb_site site) {
-    const ebb_allocator *a = &t->context->allocator;
-    ebb_id *id = ebb_mem_new(a, (size_t)narg + 1, sizeof *id);
-    if (!id) return ebb_fail_memory(&t->diag);
-    ebb_id call = tape_operands(t, narg, arg, id) ? ebb_record_call(t->graph, graph, narg, id, site) : EBB_POISON;
-    ebb_mem_free(a, id);
-    if (!tape_bind(t, call, NULL, CONNECTED)) return false;
-    for (int k = 0; k < nresults; k++)
-        if (results[k] && ebb_is_float(results[k]->type.dtype) &&
-            !tape_bind(t, ebb_record_get(t->graph, call, k, site), results[k], CONNECTED))
-            return false;
+/* The variable's gradient counts that node too. */
+static bool tape_add_version(ebb_tape *tape, ebb_tensor *variable, ebb_id id) {
+    if (!ebb_mem_reserve(&tape->context->allocator, &tape->reads, &tape->read_capacity, tape->read_count + 1,
+                         sizeof *tape->reads))
+        return ebb_fail_memory(&tape->diag);
+    tape->reads[tape->read_count++] = (ebb_source_read){ebb_handle_retain(variable), id};
     return true;
-}
-
-void ebb_tapes_record_call(ebb_context *ebb, ebb_graph *graph, int narg, ebb_tensor *const *arg, int nresults,
-                           ebb_tensor *const *results, ebb_site site) {
-    for (ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (t->recording && any_connected(t, narg, arg) && !tape_record_call(t, graph, narg, arg, nresults, results, site))
-            t->recording = false;
-}
-
-/* ---- watching ---- */
-
-static bool tape_enter(ebb_tape *tape, ebb_tensor *x) {
-    return tape_bind(tape, ebb_add_input(tape->graph, x->type, x->site), x, CONNECTED);
 }
 
 static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
@@ -175,28 +181,67 @@ static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
     return false;
 }
 
-/* A variable's value is one node per version: reads after an assign are another leaf, and both count for its gradient. */
-static bool tape_enter_read(ebb_tape *tape, ebb_tensor *variable, ebb_tensor *value) {
-    if (is_connected(tape, tape_find(tape, value))) return true;
-    if (!ebb_mem_reserve(&tape->context->allocator, &tape->reads, &tape->read_capacity, tape->read_count + 1,
-                         sizeof *tape->reads) ||
-        !tape_enter(tape, value))
-        return ebb_fail_memory(&tape->diag);
-    tape->reads[tape->read_count++] = (ebb_source_read){ebb_handle_retain(variable), tape_find(tape, value)};
+static bool wants_variable(const ebb_tape *tape, const ebb_tensor *variable) {
+    if (!ebb_is_float(variable->type.dtype)) return false;
+    return (!(tape->flags & EBB_TAPE_MANUAL) && variable->trainable) || knows_variable(tape, variable);
+}
+
+static ebb_id tape_call_node(ebb_tape *tape, const ebb_call_record *call) {
+    int narg = call->graph->inputs;
+    ebb_id *id = ebb_mem_new(&tape->context->allocator, (size_t)narg + 1, sizeof *id), node = EBB_POISON;
+    if (!id) ebb_fail_memory(&tape->diag);
+    else if (tape_operands(tape, narg, call->arg, id)) node = ebb_record_call(tape->graph, call->graph, narg, id, call->site);
+    ebb_mem_free(&tape->context->allocator, id);
+    return node;
+}
+
+/* Output k of the call as a node; x is its value, NULL if nobody outside has that. */
+static ebb_id tape_call_output(ebb_tape *tape, const ebb_call_record *call, ebb_id node, int k, ebb_tensor *x) {
+    ebb_id id = ebb_record_get(tape->graph, node, k, call->site);
+    return tape_bind(tape, id, x, CONNECTED) ? id : EBB_POISON;
+}
+
+static bool tape_record_call(ebb_tape *tape, const ebb_call_record *call) {
+    ebb_id node = tape_call_node(tape, call);
+    if (!tape_bind(tape, node, NULL, CONNECTED)) return false;
+    for (int k = 0; k < call->results; k++) {
+        ebb_tensor *x = call->result[k];
+        if (ebb_is_float(x->type.dtype) && tape_call_output(tape, call, node, k, x) == EBB_POISON) return false;
+    }
+    for (int32_t i = 0; i < call->bindings; i++) {
+        const ebb_binding *b = &call->binding[i];
+        if (b->state < 0 || !wants_variable(tape, b->tensor)) continue;
+        ebb_id id = tape_call_output(tape, call, node, b->state, NULL);
+        if (id == EBB_POISON || !tape_add_version(tape, b->tensor, id)) return false;
+    }
     return true;
 }
 
+void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call) {
+    for (ebb_tape *t = ebb->tapes; t; t = t->next)
+        if (listens(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call)) t->recording = false;
+}
+
+/* ---- watching ---- */
+
+static bool tape_enter(ebb_tape *tape, ebb_tensor *x) {
+    return tape_bind(tape, ebb_add_input(tape->graph, x->type, x->site), x, CONNECTED);
+}
+
+/* A variable's value is one node per version: reads after an assign are another leaf, and both count for its gradient. */
+static bool tape_enter_read(ebb_tape *tape, ebb_tensor *variable, ebb_tensor *value) {
+    if (is_connected(tape, tape_find(tape, value))) return true;
+    return tape_enter(tape, value) && tape_add_version(tape, variable, tape_find(tape, value));
+}
+
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value) {
-    for (ebb_tape *t = ebb->tapes; t; t = t->next) {
-        if (!t->recording || !ebb_is_float(variable->type.dtype)) continue;
-        bool wanted = (!(t->flags & EBB_TAPE_MANUAL) && variable->trainable) || knows_variable(t, variable);
-        if (wanted && !tape_enter_read(t, variable, value)) t->recording = false;
-    }
+    for (ebb_tape *t = ebb->tapes; t; t = t->next)
+        if (listens(t) && wants_variable(t, variable) && !tape_enter_read(t, variable, value)) t->recording = false;
 }
 
 void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
     ebb_site none = {NULL, 0};
-    if (!tape || !ebb_usable(tape->context, x, "ebb_watch", none)) return;
+    if (!ebb_tape_usable(tape, "ebb_watch", none) || !ebb_usable(tape->context, x, "ebb_watch: the tensor", none)) return;
     ebb_context *ebb = tape->context;
     if (tape->released) {
         ebb_fail_at(ebb, EBB_RUNTIME_ERROR, none, "ebb_watch: the tape was asked already and has let go of its record");

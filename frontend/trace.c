@@ -1,7 +1,7 @@
 /* trace.c - the inside of a running trace: a graph that grows, and what enters it from outside.
  *
- * Invariant: every tensor of the trace is a node of trace->graph; a tensor from outside becomes a constant (at most 64
- * elements) or a hidden parameter, once; a variable is a value: its first read is a parameter, an assign rebinds it, and
+ * Invariant: every tensor of the trace is a node of trace->graph; a tensor with data becomes a constant (a small one that
+ * the body made) or a hidden parameter, once; a variable is a value: its first read is a parameter, an assign rebinds it, and
  * what is read after an assign carries no derivative to what was assigned (a stop_gradient node stands between).
  * Start reading at ebb_trace_id. */
 #include <string.h>
@@ -44,12 +44,18 @@ static ebb_id trace_constant(ebb_trace *t, ebb_tensor *x, int64_t elements) {
     return ebb_record(t->graph, &app, 0, NULL);
 }
 
+/* What the body made itself is a number of the program. What was there before it may be watched by a tape around the
+ * call, and stays an operand. */
+static bool is_program_text(const ebb_trace *t, const ebb_tensor *x, int64_t elements) {
+    return elements <= 64 && (x->serial > t->serial || !ebb_is_float(x->type.dtype));
+}
+
 static ebb_id trace_capture(ebb_trace *t, ebb_tensor *x, ebb_site site) {
     int32_t known = ebb_map_find(&t->captured, x->serial);
     if (known >= 0) return known;
     int64_t elements = 0;
     ebb_shape_size(&x->type.shape, &elements);
-    ebb_id id = elements <= 64 ? trace_constant(t, x, elements) : trace_bind(t, x, site);
+    ebb_id id = is_program_text(t, x, elements) ? trace_constant(t, x, elements) : trace_bind(t, x, site);
     if (id != EBB_POISON && !ebb_map_put(&t->context->allocator, &t->captured, x->serial, id)) {
         ebb_fail_memory(&t->diag);
         return EBB_POISON;

@@ -45,10 +45,9 @@ struct ebb_concrete {
     int32_t results;        /* outputs beyond are new values of variables */
     int32_t *alias;         /* [outputs] the parameter each may share memory with, or -1 */
     bool in_place;          /* variables may be updated where they are: nothing in the program can fail halfway */
-    bool tried;             /* compiling was tried; executable is what came of it */
     ebb_executable *executable;
-    ebb_code refusal;       /* why there is none */
-    const void **in; void **out; ebb_storage **fresh; /* scratch of a run */
+    bool tried;             /* and there is no compiler, so there is no executable */
+    const void **in; void **out; ebb_storage **fresh; /* scratch of a run; fresh: new memory of states */
     char *text;             /* what ebb_concrete_text or _signature gave last */
 };
 

@@ -39,6 +39,10 @@ static ebb_function *derived(ebb_function *base, const ebb_wrt *wrt, ebb_transfo
     char name[256];
     snprintf(name, sizeof name, "%s_%s", prefix, base->name);
     ebb_enter(base->context);
+    if (wrt && (wrt->count < 0 || (wrt->count && !wrt->index))) {
+        ebb_fail_at(base->context, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_%s: %d parameters and no list of them", prefix, wrt->count);
+        return NULL;
+    }
     int nwrt = wrt && wrt->count > 0 ? wrt->count : 1;
     ebb_function *f = ebb_function_alloc(base->context, name, result_count(transform, base->results, nwrt), base->mode);
     if (!f) return NULL;

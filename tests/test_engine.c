@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/support/handmade.h"
+#include "tests/support/scarce.h"
 
 /* y[n] = x[n] + k */
 static void adding_plan(hand *h, int64_t n, float k) {
@@ -34,7 +35,8 @@ static ebb_executable *compile_adding(float k, const ebb_compile_options *option
 
 static bool adds(const ebb_executable *x, float k) {
     float from[20], to[20];
-    for (int i = 0; i < 20; i++) from[i] = (float)i;
+    for (int i = 0; i < 20; i++)
+        from[i] = (float)i;
     if (ebb_executable_entry(x)((const void *[]){from}, (void *[]){to}, NULL) != EBB_OK) return false;
     for (int i = 0; i < 20; i++)
         if (to[i] != (float)i + k) return false;
@@ -82,8 +84,10 @@ Test(engine, a_missing_or_foreign_module_is_named_and_may_be_corrected) {
     must_refuse(NULL, EBB_UNAVAILABLE, "/nowhere/ebb-engine.so");
     setenv("EBB_ENGINE", "libm.so.6", 1);
     must_refuse(NULL, EBB_UNAVAILABLE, "ebb_engine_table");
-    if (right) setenv("EBB_ENGINE", right, 1);
-    else unsetenv("EBB_ENGINE");
+    if (right)
+        setenv("EBB_ENGINE", right, 1);
+    else
+        unsetenv("EBB_ENGINE");
     ebb_diag diag = {0};
     ebb_executable *x = compile_adding(1, NULL, &diag);
     cr_assert(x != NULL && adds(x, 1), "%s", diag.message);
@@ -139,7 +143,8 @@ Test(engine, dumps_and_a_line_of_times) {
     cr_assert(x != NULL && adds(x, 1));
     cr_assert_not_null(strstr(line, "lo/ss"), "%s", line);
     const char *files[] = {"lo_ss.ll", "lo_ss.s", "lo_ss.plan"};
-    for (int i = 0; i < 3; i++) cr_assert(file_size(folder, files[i]) > 20, "%s", files[i]);
+    for (int i = 0; i < 3; i++)
+        cr_assert(file_size(folder, files[i]) > 20, "%s", files[i]);
     cr_assert_eq(rmdir(folder), 0, "something else was written too");
     ebb_executable_release(x);
     x = compile_adding(1, &(ebb_compile_options){.dump_folder = "/nowhere"}, NULL);
@@ -173,6 +178,25 @@ Test(engine, released_code_gives_its_memory_back) {
     cr_assert(grown < 1024, "%ld kB more after 2000 executables", grown);
 }
 
+Test(engine, an_allocation_that_fails_is_an_error_and_no_leak) {
+    ebb_executable *x = NULL;
+    int failures = 0;
+    for (; !x && failures < 100; failures++) {
+        hand h;
+        adding_plan(&h, 20, 1);
+        scarce s = {.left = failures};
+        ebb_allocator poor = scarce_allocator(&s);
+        h.plan.allocator = &poor;
+        ebb_diag diag = {0};
+        x = ebb_compile(&h.plan, NULL, &diag);
+        cr_assert(x != NULL || diag.code == EBB_NO_MEMORY, "allocation %d: %s", failures, diag.message);
+        cr_assert_eq(s.live, 0, "allocation %d: %d blocks left", failures, (int)s.live);
+        hand_close(&h);
+    }
+    cr_assert(x != NULL && failures > 1 && adds(x, 1), "%d allocations", failures);
+    ebb_executable_release(x);
+}
+
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
@@ -198,15 +222,18 @@ static void *compile_in_thread(void *argument) {
         kept[i] = compile_adding(first + (float)i, NULL, NULL);
         ok = ok && kept[i] && adds(kept[i], first + (float)i);
     }
-    for (int i = 0; i < ROUNDS && ok; i++) ok = adds(kept[i], first + (float)i);
-    for (int i = 0; i < ROUNDS; i++) ebb_executable_release(kept[i]);
+    for (int i = 0; i < ROUNDS && ok; i++)
+        ok = adds(kept[i], first + (float)i);
+    for (int i = 0; i < ROUNDS; i++)
+        ebb_executable_release(kept[i]);
     return ok ? argument : NULL;
 }
 
 Test(engine, four_threads_compile_at_once) {
     pthread_t thread[THREADS];
     float first[THREADS] = {0, 100, 200, 300};
-    for (int t = 0; t < THREADS; t++) cr_assert_eq(pthread_create(&thread[t], NULL, compile_in_thread, &first[t]), 0);
+    for (int t = 0; t < THREADS; t++)
+        cr_assert_eq(pthread_create(&thread[t], NULL, compile_in_thread, &first[t]), 0);
     for (int t = 0; t < THREADS; t++) {
         void *result;
         pthread_join(thread[t], &result);

@@ -22,8 +22,7 @@ static const ebb_dtype dtypes[] = {EBB_BOOL, EBB_I32, EBB_I64, EBB_F32, EBB_F64}
         return F64(f64_formula);                                                                                       \
     }
 #define LIBM(name)                                                                                                     \
-    case EBB_OP_##name:                                                                                                \
-        BOTH(name##f(x.f32), name(x.f64))
+    if (op == EBB_OP_##name) return d == EBB_F32 ? F32(name##f(x.f32)) : F64(name(x.f64))
 
 static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 static float sigmoidf(float x) { return x >= 0 ? 1 / (1 + expf(-x)) : expf(x) / (1 + expf(x)); }
@@ -32,11 +31,25 @@ static float softplusf(float x) { return x > 0 ? x + log1pf(expf(-x)) : log1pf(e
 
 static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
     const double a = as_double(d, x), b = as_double(d, y);
+    LIBM(exp);
+    LIBM(expm1);
+    LIBM(log);
+    LIBM(log1p);
+    LIBM(sqrt);
+    LIBM(sin);
+    LIBM(cos);
+    LIBM(tan);
+    LIBM(asin);
+    LIBM(acos);
+    LIBM(atan);
+    LIBM(sinh);
+    LIBM(cosh);
+    LIBM(tanh);
+    LIBM(erf);
+    LIBM(sigmoid);
+    LIBM(softplus);
     switch ((int)op) {
-        LIBM(exp)
-    LIBM(expm1)
-    LIBM(log) LIBM(log1p) LIBM(sqrt) LIBM(sin) LIBM(cos) LIBM(tan) LIBM(asin) LIBM(acos) LIBM(atan) LIBM(sinh)
-        LIBM(cosh) LIBM(tanh) LIBM(erf) LIBM(sigmoid) LIBM(softplus) case EBB_OP_neg:
+    case EBB_OP_neg:
         BOTH(-x.f32, -x.f64)
     case EBB_OP_abs:
         BOTH(signbit(x.f32) ? -x.f32 : x.f32, signbit(x.f64) ? -x.f64 : x.f64)
@@ -62,7 +75,8 @@ static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
         BOTH((float)larger(a, b), larger(a, b))
     case EBB_OP_min:
         BOTH((float)-larger(-a, -b), -larger(-a, -b))
-        default : cr_assert_fail("no formula for %s", ebb_op_table[op].name);
+    default:
+        cr_assert_fail("no formula for %s", ebb_op_table[op].name);
     }
     return x;
 }

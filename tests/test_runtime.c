@@ -204,6 +204,11 @@ Test(runtime, pad) {
         cr_assert_eq(memcmp(y, want, (size_t)(to[0] * to[1]) * 4), 0, "pad case %d", (int)s);
         cr_assert_eq(y[to[0] * to[1]], 0x07070707, "pad case %d writes too far", (int)s);
     }
+    const int64_t cube[] = {EBB_I32, 3, 2, 2, 2, 2, 3, 2, 0, 0, 0, 0, 1, 0}; /* a gap in the middle axis */
+    const int32_t x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, want[12] = {1, 2, 0, 0, 3, 4, 5, 6, 0, 0, 7, 8};
+    int32_t z[12];
+    ebb_rt_pad(cube, (const void *[]){x}, z);
+    cr_assert_eq(memcmp(z, want, sizeof z), 0, "three axes");
     const double number = 3;
     double y = 0;
     ebb_rt_pad((const int64_t[]){EBB_F64, 0}, (const void *[]){&number}, &y);

@@ -239,7 +239,7 @@ static bool write_report(const dataset *data, const epoch *history, double secon
     const char *path = getenv("EBB_DEMO_JSON");
     if (!path || !*path) path = "build/demo.json";
     json j = {.to = fopen(path, "w")};
-    if (!j.to) return fail(path, NULL);
+    if (!j.to) return perror(path), false;
     json_open(&j, '{');
     json_key(&j, "data");
     json_string(&j, data->folder);
@@ -255,7 +255,8 @@ static bool write_report(const dataset *data, const epoch *history, double secon
     bool good = json_end(&j);
     good = fclose(j.to) == 0 && good;
     if (good) printf("\n  written to %s\n", path);
-    return good || fail(path, NULL);
+    if (!good) perror(path);
+    return good;
 }
 
 /* ---------------------------------------------------------------- */

@@ -22,7 +22,7 @@ typedef struct ebb_compilation {
     ebb_target target;
     ebb_lowered lowered;
     char symbol[160];
-    ebb_linked *code;
+    LLVMOrcResourceTrackerRef code;
     ebb_entry *entry;
     ebb_compile_times times;
     double started;
@@ -64,7 +64,7 @@ static bool lower(ebb_compilation *c) {
 }
 
 static bool emit(ebb_compilation *c, LLVMMemoryBufferRef *object) {
-    if (wants_fast(c) && !ebb_target_machine(&c->target, true, c->diag)) return false;
+    if (wants_fast(c) && !c->target.fast && !ebb_target_machine(&c->target, true, c->diag)) return false;
     if (!ebb_session_define(c->lowered.module, c->symbols, c->diag)) return false;
     ebb_module_dump(&c->target, c->lowered.module, c->plan, c->options);
     bool ok = ebb_object_emit(&c->target, &c->lowered, object, c->diag);
@@ -74,7 +74,7 @@ static bool emit(ebb_compilation *c, LLVMMemoryBufferRef *object) {
 }
 
 static bool link_code(ebb_compilation *c, LLVMMemoryBufferRef object) {
-    c->code = ebb_session_link(object, c->symbol, c->plan->allocator, &c->entry, c->diag);
+    c->code = ebb_session_link(object, c->symbol, &c->entry, c->diag);
     c->times.link_ms = lap(c);
     return c->code != NULL;
 }
@@ -82,7 +82,7 @@ static bool link_code(ebb_compilation *c, LLVMMemoryBufferRef object) {
 static bool run(ebb_compilation *c) {
     LLVMMemoryBufferRef object = NULL;
     if (!ebb_target_start(c->diag) || !ebb_target_open(&c->target, c->options, c->diag)) return false;
-    if (!ebb_target_machine(&c->target, false, c->diag) || !lower(c)) return false;
+    if (!ebb_target_machine(&c->target, c->options->level == 1, c->diag) || !lower(c)) return false;
     if (!emit(c, &object)) return false;
     return link_code(c, object);
 }
@@ -105,7 +105,7 @@ static bool engine_compile(const ebb_plan *plan, const ebb_compile_options *opti
     return true;
 }
 
-static void engine_release(void *handle) { ebb_linked_free(handle); }
+static void engine_release(void *handle) { ebb_session_unlink(handle); }
 
 static const char *engine_version(void) { return "LLVM " LLVM_VERSION_STRING; }
 

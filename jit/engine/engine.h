@@ -7,6 +7,7 @@
 #define EBB_ENGINE_H
 
 #include <llvm-c/Core.h>
+#include <llvm-c/Orc.h>
 #include <llvm-c/TargetMachine.h>
 
 #include "jit/load/load.h"
@@ -18,9 +19,9 @@
 typedef struct ebb_target {
     const char *cpu, *features; /* live as long as the process */
     int vector_bits;
-    bool fast;                  /* the machine compiles fast, instead of making fast code */
+    bool fast; /* the machine compiles fast, instead of making fast code */
     LLVMTargetMachineRef machine;
-    char *triple, *layout;      /* LLVM's */
+    char *triple, *layout; /* LLVM's */
 } ebb_target;
 
 bool ebb_target_start(ebb_diag *diag); /* LLVM's own preparations, once in a process */
@@ -35,12 +36,11 @@ void ebb_module_dump(const ebb_target *t, LLVMModuleRef module, const ebb_plan *
                      const ebb_compile_options *options);
 
 /* session.c */
-typedef struct ebb_linked ebb_linked; /* linked code; its memory goes back when it is freed */
 /* Defines what the module calls, so that its object can be linked. */
 bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag);
-/* Links an object (takes it, also when it fails) and finds `symbol` in it. */
-ebb_linked *ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, const ebb_allocator *allocator,
-                           ebb_entry **entry, ebb_diag *diag);
-void ebb_linked_free(ebb_linked *code);
+/* Links an object (takes it, also when it fails) and finds `symbol` in it. What it returns stands for the code. */
+LLVMOrcResourceTrackerRef ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, ebb_entry **entry,
+                                           ebb_diag *diag);
+void ebb_session_unlink(LLVMOrcResourceTrackerRef code); /* the code's memory goes back */
 
 #endif

@@ -12,9 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct ebb_linked { LLVMOrcResourceTrackerRef tracker; const ebb_allocator *allocator; };
-
-/* `lock` guards the last complaint, the count of releases, and the definition of symbols. */
+/* `lock` guards the last complaint and the count of releases; LLJIT has locks of its own. */
 static struct {
     LLVMOrcLLJITRef jit;
     pthread_mutex_t lock;
@@ -74,10 +72,9 @@ static void *address_of(const char *name, const ebb_rt_symbol *symbols) {
 
 /* A name that is defined already is left alone: it has the same address. */
 static void define(const char *name, void *address) {
-    LLVMOrcCSymbolMapPair pair = {
-        LLVMOrcLLJITMangleAndIntern(session.jit, name),
-        {(LLVMOrcExecutorAddress)(uintptr_t)address,
-         {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}}};
+    LLVMOrcCSymbolMapPair pair = {LLVMOrcLLJITMangleAndIntern(session.jit, name),
+                                  {(LLVMOrcExecutorAddress)(uintptr_t)address,
+                                   {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}}};
     LLVMOrcMaterializationUnitRef unit = LLVMOrcAbsoluteSymbols(&pair, 1);
     LLVMErrorRef error = LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(session.jit), unit);
     if (!error) return;
@@ -101,33 +98,22 @@ bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_
 
 /* ---- code ---- */
 
-static void forget(LLVMOrcResourceTrackerRef tracker) {
-    LLVMConsumeError(LLVMOrcResourceTrackerRemove(tracker));
-    LLVMOrcReleaseResourceTracker(tracker);
-}
-
-static bool link_object(ebb_linked *code, LLVMMemoryBufferRef object, const char *symbol, ebb_entry **entry,
-                        ebb_diag *diag) {
+static bool link_object(LLVMOrcResourceTrackerRef code, LLVMMemoryBufferRef object, const char *symbol,
+                        ebb_entry **entry, ebb_diag *diag) {
     LLVMOrcExecutorAddress address = 0;
-    LLVMErrorRef error = LLVMOrcLLJITAddObjectFileWithRT(session.jit, code->tracker, object);
+    LLVMErrorRef error = LLVMOrcLLJITAddObjectFileWithRT(session.jit, code, object);
     if (!error) error = LLVMOrcLLJITLookup(session.jit, &address, symbol);
     if (error) return fail_error(diag, "linking", error);
     *entry = (ebb_entry *)(uintptr_t)address;
     return true;
 }
 
-ebb_linked *ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, const ebb_allocator *allocator,
-                           ebb_entry **entry, ebb_diag *diag) {
-    ebb_linked *code = ebb_mem_new(allocator, 1, sizeof *code);
-    if (!code) {
-        LLVMDisposeMemoryBuffer(object);
-        ebb_fail_memory(diag);
-        return NULL;
-    }
-    code->allocator = allocator;
-    code->tracker = LLVMOrcJITDylibCreateResourceTracker(LLVMOrcLLJITGetMainJITDylib(session.jit));
+LLVMOrcResourceTrackerRef ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, ebb_entry **entry,
+                                           ebb_diag *diag) {
+    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(session.jit);
+    LLVMOrcResourceTrackerRef code = LLVMOrcJITDylibCreateResourceTracker(library);
     if (link_object(code, object, symbol, entry, diag)) return code;
-    ebb_linked_free(code);
+    ebb_session_unlink(code);
     return NULL;
 }
 
@@ -139,9 +125,9 @@ static bool time_to_clean(void) {
     return now;
 }
 
-void ebb_linked_free(ebb_linked *code) {
-    forget(code->tracker);
-    ebb_mem_free(code->allocator, code);
+void ebb_session_unlink(LLVMOrcResourceTrackerRef code) {
+    LLVMConsumeError(LLVMOrcResourceTrackerRemove(code));
+    LLVMOrcReleaseResourceTracker(code);
     if (!time_to_clean()) return;
     LLVMOrcExecutionSessionRef es = LLVMOrcLLJITGetExecutionSession(session.jit);
     LLVMOrcSymbolStringPoolClearDeadEntries(LLVMOrcExecutionSessionGetSymbolStringPool(es));

@@ -7,7 +7,12 @@
 #include <string.h>
 
 /* What this machine is; set once, never freed. */
-static struct { LLVMTargetRef target; char *triple, *cpu, *features; int vector_bits; char *error; } host;
+static struct {
+    LLVMTargetRef target;
+    char *triple, *cpu, *features;
+    int vector_bits;
+    char *error;
+} host;
 
 static int bits_of_features(const char *features) {
     if (strstr(features, "+avx512f") && strstr(features, "+avx512vl") && strstr(features, "+avx512dq")) return 512;
@@ -32,8 +37,10 @@ bool ebb_target_start(ebb_diag *diag) {
 }
 
 /* LLVM complains on stderr about a CPU that it does not know, so only these names reach it. */
-static const struct { const char *name; int vector_bits; } known_cpu[] = {
-    {"x86-64", 128}, {"x86-64-v2", 128}, {"x86-64-v3", 256}, {"x86-64-v4", 512}};
+static const struct {
+    const char *name;
+    int vector_bits;
+} known_cpu[] = {{"x86-64", 128}, {"x86-64-v2", 128}, {"x86-64-v3", 256}, {"x86-64-v4", 512}};
 
 static bool choose_cpu(ebb_target *t, const char *name, ebb_diag *diag) {
     *t = (ebb_target){.cpu = host.cpu, .features = host.features, .vector_bits = host.vector_bits};
@@ -56,15 +63,19 @@ bool ebb_target_open(ebb_target *t, const ebb_compile_options *options, ebb_diag
         return ebb_fail(diag, EBB_VALUE_ERROR, EBB_NOWHERE_SITE, "vector_bits is %d, not 0, 128, 256 or 512", bits);
     if (!choose_cpu(t, options->cpu, diag)) return false;
     if (bits > t->vector_bits)
-        return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "vectors of %d bits asked for, %s has %d", bits, t->cpu,
-                        t->vector_bits);
+        return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "vectors of %d bits asked for, %s has %d", bits,
+                        t->cpu, t->vector_bits);
     if (bits != 0) t->vector_bits = bits;
     return true;
 }
 
 /* ---- machines: making one costs more than compiling a small program, so they are kept when idle ---- */
 
-typedef struct idle_machine { LLVMTargetMachineRef machine; const char *cpu; bool fast; } idle_machine;
+typedef struct idle_machine {
+    LLVMTargetMachineRef machine;
+    const char *cpu;
+    bool fast;
+} idle_machine;
 static idle_machine idle[16];
 static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -93,8 +104,8 @@ static void keep_idle(LLVMTargetMachineRef machine, const char *cpu, bool fast) 
 
 static LLVMTargetMachineRef new_machine(const ebb_target *t, bool fast) {
     LLVMCodeGenOptLevel level = fast ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault;
-    LLVMTargetMachineRef m = LLVMCreateTargetMachine(host.target, host.triple, t->cpu, t->features, level,
-                                                     LLVMRelocPIC, LLVMCodeModelDefault);
+    LLVMTargetMachineRef m = LLVMCreateTargetMachine(host.target, host.triple, t->cpu, t->features, level, LLVMRelocPIC,
+                                                     LLVMCodeModelDefault);
     if (m) LLVMSetTargetMachineFastISel(m, fast);
     return m;
 }

@@ -1,8 +1,8 @@
 /* point.c - element by element operations: one inner loop for each operation and dtype, from one line of formula.
  *
  * Invariant: the table `loops` has an entry wherever the type rule of ops.def allows the dtype; a formula that is
- * missing does not compile. Start reading at eval_point; the formulas are jit/graph/formulas_*.h, which constant folding
- * uses too. */
+ * missing does not compile. Start reading at eval_point; the formulas are jit/graph/formulas_*.h, which constant
+ * folding uses too. */
 #include "jit/eval/inside.h"
 #include "jit/graph/numbers.h"
 

@@ -17,7 +17,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* From the folder of the file that holds this code: beside it (a build tree), in the library's own folder (installed),
  * and for a program that holds the library itself, in the library folder next to its own. */
-static const char *const places[] = {"/", "/ebb/", "/../", "/../lib/ebb/", "/../lib/x86_64-linux-gnu/ebb/", "/../lib64/ebb/"};
+static const char *const places[] = {
+    "/", "/ebb/", "/../", "/../lib/ebb/", "/../lib/x86_64-linux-gnu/ebb/", "/../lib64/ebb/"};
 
 static bool refuse(ebb_diag *diag, const char *path, const char *why) {
     return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){NULL, 0}, "cannot use the engine %s: %s", path, why);
@@ -60,15 +61,18 @@ static bool search(ebb_diag *diag) {
         return open_path(path, diag);
     }
     return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){NULL, 0},
-                    "no " ENGINE_FILE " in %s nor in ebb/, ../ or ../lib/ebb/ from there; EBB_ENGINE may name it", folder);
+                    "no " ENGINE_FILE " in %s nor in ebb/, ../ or ../lib/ebb/ from there; EBB_ENGINE may name it",
+                    folder);
 }
 
 const ebb_engine *ebb_engine_open(ebb_diag *diag) {
     pthread_mutex_lock(&lock);
     if (!engine) {
         const char *path = secure_getenv("EBB_ENGINE");
-        if (path && *path) open_path(path, diag);
-        else search(diag);
+        if (path && *path)
+            open_path(path, diag);
+        else
+            search(diag);
     }
     const ebb_engine *found = engine;
     pthread_mutex_unlock(&lock);

@@ -13,7 +13,8 @@ static int64_t lane_index(const ebb_nest *t, int lane) { return lane < t->at.act
 
 static LLVMValueRef lane_offsets(const ebb_nest *t, int64_t stride, int lanes) {
     LLVMValueRef offset[64];
-    for (int i = 0; i < lanes; i++) offset[i] = ebb_emit_int(t->e, lane_index(t, i) * stride);
+    for (int i = 0; i < lanes; i++)
+        offset[i] = ebb_emit_int(t->e, lane_index(t, i) * stride);
     return LLVMConstVector(offset, (unsigned)lanes);
 }
 
@@ -40,7 +41,8 @@ static LLVMValueRef gather(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef
     const ebb_emit *e = t->e;
     ebb_dtype dtype = (ebb_dtype)inst->dtype;
     LLVMTypeRef type = ebb_emit_memory_type(e, dtype, lanes), pointers = LLVMVectorType(e->pointer, (unsigned)lanes);
-    LLVMValueRef arg[] = {lane_pointers(t, inst, from, lanes), NULL, ebb_emit_mask(e, lanes, lanes), LLVMConstNull(type)};
+    LLVMValueRef arg[] = {lane_pointers(t, inst, from, lanes), NULL, ebb_emit_mask(e, lanes, lanes),
+                          LLVMConstNull(type)};
     return ebb_emit_masked(e, "llvm.masked.gather", type, pointers, 4, arg, 1, 0, ebb_dtype_size(dtype));
 }
 
@@ -78,8 +80,10 @@ void ebb_access_store(ebb_nest *t, int32_t i, LLVMValueRef x, int lanes) {
     LLVMBuilderRef b = t->e->builder;
     if (inst->dtype == EBB_BOOL) x = LLVMBuildZExt(b, x, ebb_emit_memory_type(t->e, EBB_BOOL, lanes), "");
     bool whole = lanes == 1 || (inst->stride[t->vector] == 1 && t->at.active == lanes);
-    if (whole) LLVMSetAlignment(LLVMBuildStore(b, x, to), (unsigned)ebb_dtype_size((ebb_dtype)inst->dtype));
-    else store_vector(t, inst, to, x, lanes);
+    if (whole)
+        LLVMSetAlignment(LLVMBuildStore(b, x, to), (unsigned)ebb_dtype_size((ebb_dtype)inst->dtype));
+    else
+        store_vector(t, inst, to, x, lanes);
 }
 
 /* ---- index values ---- */

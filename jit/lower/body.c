@@ -42,12 +42,16 @@ static LLVMValueRef apply(ebb_nest *t, const ebb_inst *inst, int lanes) {
 static LLVMValueRef value_of(ebb_nest *t, int32_t i, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
     switch ((ebb_inst_kind)inst->kind) {
-    case EBB_LOAD: return ebb_access_load(t, i, lanes);
-    case EBB_IOTA: return ebb_access_iota(t, i, lanes);
-    case EBB_APPLY: return apply(t, inst, lanes);
+    case EBB_LOAD:
+        return ebb_access_load(t, i, lanes);
+    case EBB_IOTA:
+        return ebb_access_iota(t, i, lanes);
+    case EBB_APPLY:
+        return apply(t, inst, lanes);
     case EBB_CONST: /* made where it is used */
     case EBB_FOLD:  /* sums.c */
-    case EBB_STORE: break;
+    case EBB_STORE:
+        break;
     }
     return NULL;
 }
@@ -55,7 +59,8 @@ static LLVMValueRef value_of(ebb_nest *t, int32_t i, int lanes) {
 void ebb_body_emit(ebb_nest *t, int level) {
     int lanes = ebb_nest_lanes(t, level);
     for (int32_t i = 0; i < t->k->count; i++)
-        if (t->need[i] && !t->value[i] && ebb_nest_level(t, &t->k->inst[i]) == level) t->value[i] = value_of(t, i, lanes);
+        if (t->need[i] && !t->value[i] && ebb_nest_level(t, &t->k->inst[i]) == level)
+            t->value[i] = value_of(t, i, lanes);
 }
 
 void ebb_body_store(ebb_nest *t, int level) {

@@ -27,7 +27,8 @@ LLVMValueRef ebb_emit_repeat(const ebb_emit *e, LLVMValueRef scalar_constant, in
     (void)e;
     if (lanes == 1) return scalar_constant;
     LLVMValueRef lane[64];
-    for (int i = 0; i < lanes; i++) lane[i] = scalar_constant;
+    for (int i = 0; i < lanes; i++)
+        lane[i] = scalar_constant;
     return LLVMConstVector(lane, (unsigned)lanes);
 }
 
@@ -44,16 +45,18 @@ LLVMValueRef ebb_emit_bits(const ebb_emit *e, ebb_dtype dtype, int lanes, uint64
 
 LLVMValueRef ebb_emit_number(const ebb_emit *e, ebb_dtype dtype, int lanes, double value) {
     LLVMTypeRef type = ebb_emit_type(e, dtype, 1);
-    LLVMValueRef scalar = ebb_is_float(dtype) ? LLVMConstReal(type, value)
-                                              : LLVMConstInt(type, (unsigned long long)(int64_t)value, 1);
+    LLVMValueRef scalar =
+        ebb_is_float(dtype) ? LLVMConstReal(type, value) : LLVMConstInt(type, (unsigned long long)(int64_t)value, 1);
     return ebb_emit_repeat(e, scalar, lanes);
 }
 
 LLVMValueRef ebb_emit_lanes(const ebb_emit *e, LLVMValueRef x, int first, int lanes) {
     LLVMValueRef pick[64];
     int from = (int)LLVMGetVectorSize(LLVMTypeOf(x));
-    for (int i = 0; i < lanes; i++) pick[i] = LLVMConstInt(e->i32, (unsigned)((first + i) % from), 0);
-    return LLVMBuildShuffleVector(e->builder, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(pick, (unsigned)lanes), "");
+    for (int i = 0; i < lanes; i++)
+        pick[i] = LLVMConstInt(e->i32, (unsigned)((first + i) % from), 0);
+    return LLVMBuildShuffleVector(e->builder, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(pick, (unsigned)lanes),
+                                  "");
 }
 
 LLVMValueRef ebb_emit_lane(const ebb_emit *e, LLVMValueRef x, int lane) {
@@ -71,7 +74,8 @@ LLVMValueRef ebb_emit_splat(const ebb_emit *e, LLVMValueRef scalar, int lanes) {
 
 LLVMValueRef ebb_emit_mask(const ebb_emit *e, int active, int lanes) {
     LLVMValueRef lane[64];
-    for (int i = 0; i < lanes; i++) lane[i] = LLVMConstInt(e->i1, i < active, 0);
+    for (int i = 0; i < lanes; i++)
+        lane[i] = LLVMConstInt(e->i1, i < active, 0);
     return LLVMConstVector(lane, (unsigned)lanes);
 }
 
@@ -82,7 +86,8 @@ LLVMValueRef ebb_emit_element(const ebb_emit *e, ebb_dtype dtype, LLVMValueRef b
 
 LLVMValueRef ebb_emit_call(const ebb_emit *e, const char *name, LLVMTypeRef result, int narg, LLVMValueRef *arg) {
     LLVMTypeRef type[8];
-    for (int i = 0; i < narg; i++) type[i] = LLVMTypeOf(arg[i]);
+    for (int i = 0; i < narg; i++)
+        type[i] = LLVMTypeOf(arg[i]);
     LLVMTypeRef signature = LLVMFunctionType(result, type, (unsigned)narg, 0);
     LLVMValueRef f = LLVMGetNamedFunction(e->module, name);
     if (!f) {

@@ -14,8 +14,8 @@ typedef struct ebb_emit {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMTypeRef i1, i8, i32, i64, f32, f64, pointer, nothing;
-    LLVMValueRef pool;     /* the plan's constants, or NULL */
-    bool has_variables;    /* some function keeps accumulators in allocas, for mem2reg */
+    LLVMValueRef pool;  /* the plan's constants, or NULL */
+    bool has_variables; /* some function keeps accumulators in allocas, for mem2reg */
     ebb_diag *diag;
 } ebb_emit;
 
@@ -27,7 +27,7 @@ LLVMValueRef ebb_emit_bits(const ebb_emit *e, ebb_dtype dtype, int lanes, uint64
 LLVMValueRef ebb_emit_number(const ebb_emit *e, ebb_dtype dtype, int lanes, double value);
 LLVMValueRef ebb_emit_repeat(const ebb_emit *e, LLVMValueRef scalar_constant, int lanes);
 LLVMValueRef ebb_emit_splat(const ebb_emit *e, LLVMValueRef scalar, int lanes);
-LLVMValueRef ebb_emit_mask(const ebb_emit *e, int active, int lanes);                     /* the first lanes are true */
+LLVMValueRef ebb_emit_mask(const ebb_emit *e, int active, int lanes); /* the first lanes are true */
 /* Lanes first, first + 1, ... (mod the lanes of x) of vector x, as a vector of `lanes`. */
 LLVMValueRef ebb_emit_lanes(const ebb_emit *e, LLVMValueRef x, int first, int lanes);
 LLVMValueRef ebb_emit_lane(const ebb_emit *e, LLVMValueRef x, int lane);
@@ -39,7 +39,8 @@ LLVMValueRef ebb_emit_call(const ebb_emit *e, const char *name, LLVMTypeRef resu
 /* Calls an intrinsic that is overloaded on `overloads` types. */
 LLVMValueRef ebb_emit_intrinsic(const ebb_emit *e, const char *name, int overloads, LLVMTypeRef *overload, int narg,
                                 LLVMValueRef *arg);
-/* Calls llvm.masked.<what>; `place` is the free place of arg for the alignment, `pointer` the operand with the address. */
+/* Calls llvm.masked.<what>; `place` is the free place of arg for the alignment, `pointer` the operand with the address.
+ */
 LLVMValueRef ebb_emit_masked(const ebb_emit *e, const char *what, LLVMTypeRef vector, LLVMTypeRef address, int narg,
                              LLVMValueRef *arg, int place, int pointer, size_t align);
 
@@ -50,8 +51,8 @@ LLVMTypeRef ebb_emit_function_type(const ebb_emit *e, LLVMTypeRef result); /* of
 /* ---- one operation ---- */
 typedef struct ebb_apply {
     const ebb_emit *e;
-    int lanes, active;   /* lanes past `active` hold copies of the first, and nobody looks at their result */
-    ebb_dtype from, to;  /* of the first operand, of the result */
+    int lanes, active;  /* lanes past `active` hold copies of the first, and nobody looks at their result */
+    ebb_dtype from, to; /* of the first operand, of the result */
     LLVMValueRef x[3];
 } ebb_apply;
 

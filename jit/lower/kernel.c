@@ -56,11 +56,15 @@ static bool any_empty(const ebb_nest *t, bool reduced) {
 }
 
 static void walk_reduced(ebb_nest *t) {
-    for (int i = 0; i < t->reductions; i++) ebb_nest_open(t, t->reduced[i]);
-    if (t->vector_reduced) each_vector(t, t->unroll, element);
-    else element(t);
+    for (int i = 0; i < t->reductions; i++)
+        ebb_nest_open(t, t->reduced[i]);
+    if (t->vector_reduced)
+        each_vector(t, t->unroll, element);
+    else
+        element(t);
     ebb_sums_tick(t, false);
-    for (int i = t->reductions - 1; i >= 0; i--) ebb_nest_close(t, t->reduced[i]);
+    for (int i = t->reductions - 1; i >= 0; i--)
+        ebb_nest_close(t, t->reduced[i]);
 }
 
 static void stage(ebb_nest *t) {
@@ -85,7 +89,8 @@ static void row(ebb_nest *t) {
     ebb_body_forget(t, EBB_LEVEL_ROW);
     need_all(t);
     if (!t->vector_reduced) ebb_nest_enter_vector(t);
-    for (t->stage = 0; t->reducing && t->stage < t->k->stages; t->stage++) stage(t);
+    for (t->stage = 0; t->reducing && t->stage < t->k->stages; t->stage++)
+        stage(t);
     need_row_stores(t);
     ebb_body_emit(t, EBB_LEVEL_ROW);
     ebb_body_store(t, EBB_LEVEL_ROW);
@@ -93,10 +98,14 @@ static void row(ebb_nest *t) {
 }
 
 static void walk_kept(ebb_nest *t) {
-    for (int i = 0; i < t->keeps; i++) ebb_nest_open(t, t->kept[i]);
-    if (t->vector >= 0 && !t->vector_reduced) each_vector(t, 1, row);
-    else row(t);
-    for (int i = t->keeps - 1; i >= 0; i--) ebb_nest_close(t, t->kept[i]);
+    for (int i = 0; i < t->keeps; i++)
+        ebb_nest_open(t, t->kept[i]);
+    if (t->vector >= 0 && !t->vector_reduced)
+        each_vector(t, 1, row);
+    else
+        row(t);
+    for (int i = t->keeps - 1; i >= 0; i--)
+        ebb_nest_close(t, t->kept[i]);
 }
 
 /* ---- the kernel ---- */
@@ -114,12 +123,14 @@ static void emit(ebb_nest *t) {
 /* All arrays of a nest, as one piece of memory. */
 static void *scratch(ebb_nest *t) {
     size_t n = (size_t)t->k->count, pointers = n * (EBB_DEPTH_MAX + 3), folds = 0;
-    for (int32_t i = 0; i < t->k->count; i++) folds += t->k->inst[i].kind == EBB_FOLD;
+    for (int32_t i = 0; i < t->k->count; i++)
+        folds += t->k->inst[i].kind == EBB_FOLD;
     LLVMValueRef *p = ebb_mem_new(t->e->plan->allocator, pointers * sizeof *p + folds * sizeof(ebb_fold) + n + 1, 1);
     if (!p) return NULL;
     t->value = p;
     t->splat = p + n;
-    for (size_t d = 0; d <= EBB_DEPTH_MAX; d++) t->cursor[d] = p + (2 + d) * n;
+    for (size_t d = 0; d <= EBB_DEPTH_MAX; d++)
+        t->cursor[d] = p + (2 + d) * n;
     t->fold = (ebb_fold *)(p + pointers);
     t->need = (bool *)(t->fold + folds);
     return p;

@@ -11,7 +11,7 @@
 typedef struct ebb_entry_state {
     ebb_emit *e;
     LLVMValueRef function, in, out, work;
-    LLVMValueRef operands;     /* variable: up to three pointers for a routine */
+    LLVMValueRef operands; /* variable: up to three pointers for a routine */
     int32_t step;
 } ebb_entry_state;
 
@@ -24,10 +24,14 @@ static LLVMValueRef buffer_address(const ebb_entry_state *s, int32_t buffer) {
     const ebb_emit *e = s->e;
     const ebb_buffer *b = &e->plan->buffer[buffer];
     switch (b->place) {
-    case EBB_IN_INPUT: return LLVMBuildLoad2(e->builder, e->pointer, element_of(e, e->pointer, s->in, b->index), "");
-    case EBB_IN_OUTPUT: return LLVMBuildLoad2(e->builder, e->pointer, element_of(e, e->pointer, s->out, b->index), "");
-    case EBB_IN_ARENA: return element_of(e, e->i8, s->work, b->offset);
-    case EBB_IN_POOL: return element_of(e, e->i8, e->pool, b->offset);
+    case EBB_IN_INPUT:
+        return LLVMBuildLoad2(e->builder, e->pointer, element_of(e, e->pointer, s->in, b->index), "");
+    case EBB_IN_OUTPUT:
+        return LLVMBuildLoad2(e->builder, e->pointer, element_of(e, e->pointer, s->out, b->index), "");
+    case EBB_IN_ARENA:
+        return element_of(e, e->i8, s->work, b->offset);
+    case EBB_IN_POOL:
+        return element_of(e, e->i8, e->pool, b->offset);
     }
     return NULL;
 }
@@ -66,7 +70,8 @@ static void copy_step(ebb_entry_state *s, const ebb_step *step) {
 static LLVMValueRef description(const ebb_entry_state *s, const ebb_step *step) {
     const ebb_emit *e = s->e;
     LLVMValueRef number[EBB_DESCRIBE_MAX];
-    for (int i = 0; i < step->ndesc; i++) number[i] = ebb_emit_int(e, step->desc[i]);
+    for (int i = 0; i < step->ndesc; i++)
+        number[i] = ebb_emit_int(e, step->desc[i]);
     LLVMValueRef array = LLVMConstArray2(e->i64, number, (uint64_t)step->ndesc);
     LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(array), "description");
     LLVMSetInitializer(global, array);
@@ -107,9 +112,14 @@ static void routine_step(ebb_entry_state *s, const ebb_step *step) {
 
 static bool lower_step(ebb_entry_state *s, const ebb_step *step) {
     switch (step->kind) {
-    case EBB_STEP_KERNEL: return kernel_step(s, step);
-    case EBB_STEP_ROUTINE: routine_step(s, step); return true;
-    case EBB_STEP_COPY: copy_step(s, step); return true;
+    case EBB_STEP_KERNEL:
+        return kernel_step(s, step);
+    case EBB_STEP_ROUTINE:
+        routine_step(s, step);
+        return true;
+    case EBB_STEP_COPY:
+        copy_step(s, step);
+        return true;
     }
     return true;
 }
@@ -129,7 +139,8 @@ static bool lower_entry(ebb_emit *e) {
 
 static void add_pool(ebb_emit *e) {
     if (e->plan->pool_bytes == 0) return;
-    LLVMValueRef bytes = LLVMConstStringInContext2(e->context, (const char *)e->plan->pool, (size_t)e->plan->pool_bytes, 1);
+    LLVMValueRef bytes =
+        LLVMConstStringInContext2(e->context, (const char *)e->plan->pool, (size_t)e->plan->pool_bytes, 1);
     e->pool = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), "pool");
     LLVMSetInitializer(e->pool, bytes);
     LLVMSetGlobalConstant(e->pool, 1);

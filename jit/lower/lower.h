@@ -12,10 +12,10 @@
 #include "jit/plan/plan.h"
 
 typedef struct ebb_lower_options {
-    const char *symbol;  /* name of the entry function; the others are named after it */
+    const char *symbol; /* name of the entry function; the others are named after it */
     const char *triple;
-    const char *layout;  /* data layout text of the target */
-    int vector_bits;     /* 128, 256 or 512: what the target has */
+    const char *layout; /* data layout text of the target */
+    int vector_bits;    /* 128, 256 or 512: what the target has */
 } ebb_lower_options;
 
 typedef struct ebb_lowered {

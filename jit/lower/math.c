@@ -46,7 +46,8 @@ static LLVMValueRef call_lane_by_lane(const ebb_apply *a, const char *name, int 
     LLVMValueRef result = LLVMConstNull(ebb_emit_type(a->e, a->from, a->lanes));
     for (int lane = 0; lane < a->active; lane++) {
         LLVMValueRef one[2];
-        for (int i = 0; i < narg; i++) one[i] = ebb_emit_lane(a->e, x[i], lane);
+        for (int i = 0; i < narg; i++)
+            one[i] = ebb_emit_lane(a->e, x[i], lane);
         LLVMValueRef y = call_scalar(a, name, narg, one);
         result = LLVMBuildInsertElement(a->e->builder, result, y, LLVMConstInt(a->e->i32, (unsigned)lane, 0), "");
     }
@@ -64,7 +65,8 @@ LLVMValueRef ebb_emit_math(const ebb_apply *a, const char *name, int narg, const
     char text[48];
     if (!wants_vectors(narg) || !vector_name(a, lanes, name, narg, text, sizeof text))
         return call_lane_by_lane(a, name, narg, arg);
-    for (int i = 0; i < narg && lanes != a->lanes; i++) arg[i] = ebb_emit_lanes(a->e, arg[i], 0, lanes);
+    for (int i = 0; i < narg && lanes != a->lanes; i++)
+        arg[i] = ebb_emit_lanes(a->e, arg[i], 0, lanes);
     LLVMValueRef y = ebb_emit_call(a->e, text, ebb_emit_type(a->e, a->from, lanes), narg, arg);
     return lanes == a->lanes ? y : ebb_emit_lanes(a->e, y, 0, a->lanes);
 }

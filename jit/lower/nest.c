@@ -23,8 +23,10 @@ void ebb_nest_axes(ebb_nest *t) {
     t->vector_reduced = t->vector >= 0 && t->k->reduced[t->vector];
     for (int a = 0; a < t->vector; a++) {
         if (t->k->extent[a] == 1) continue;
-        if (t->k->reduced[a]) t->reduced[t->reductions++] = a;
-        else t->kept[t->keeps++] = a;
+        if (t->k->reduced[a])
+            t->reduced[t->reductions++] = a;
+        else
+            t->kept[t->keeps++] = a;
     }
     t->lanes = t->vector >= 0 ? full_lanes(t) : 1;
 }
@@ -51,12 +53,15 @@ static LLVMValueRef base_of(const ebb_nest *t, const ebb_buffer *buffer, LLVMVal
     const ebb_emit *e = t->e;
     LLVMValueRef offset = ebb_emit_int(e, buffer->offset), slot = ebb_emit_int(e, buffer->index);
     switch (buffer->place) {
-    case EBB_IN_INPUT: case EBB_IN_OUTPUT: {
+    case EBB_IN_INPUT:
+    case EBB_IN_OUTPUT: {
         LLVMValueRef array = buffer->place == EBB_IN_INPUT ? in : out;
         return LLVMBuildLoad2(e->builder, e->pointer, LLVMBuildGEP2(e->builder, e->pointer, array, &slot, 1, ""), "");
     }
-    case EBB_IN_ARENA: return LLVMBuildGEP2(e->builder, e->i8, work, &offset, 1, "");
-    case EBB_IN_POOL: return LLVMBuildGEP2(e->builder, e->i8, e->pool, &offset, 1, "");
+    case EBB_IN_ARENA:
+        return LLVMBuildGEP2(e->builder, e->i8, work, &offset, 1, "");
+    case EBB_IN_POOL:
+        return LLVMBuildGEP2(e->builder, e->i8, e->pool, &offset, 1, "");
     }
     return NULL;
 }
@@ -140,8 +145,10 @@ LLVMValueRef ebb_variable_new(ebb_nest *t, LLVMTypeRef type) {
     LLVMBuilderRef b = t->e->builder;
     LLVMBasicBlockRef here = LLVMGetInsertBlock(b), first = LLVMGetEntryBasicBlock(t->function);
     LLVMValueRef start = LLVMGetFirstInstruction(first);
-    if (start) LLVMPositionBuilderBefore(b, start);
-    else LLVMPositionBuilderAtEnd(b, first);
+    if (start)
+        LLVMPositionBuilderBefore(b, start);
+    else
+        LLVMPositionBuilderAtEnd(b, first);
     LLVMValueRef variable = LLVMBuildAlloca(b, type, "");
     LLVMPositionBuilderAtEnd(b, here);
     t->e->has_variables = true;

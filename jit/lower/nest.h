@@ -20,25 +20,34 @@ typedef struct ebb_fold {
 typedef struct ebb_ledger {
     ebb_dtype dtype;
     int sums;
-    int64_t width;                  /* numbers in a block: sums * lanes of a result */
-    int64_t period, blocks;         /* additions (of the unit) per block; blocks in all */
-    bool per_chunk;                 /* the unit is a chunk of vectors, else a whole row (or one index of a column) */
-    LLVMValueRef left, block, value, stack; /* variables: units left in this block, blocks so far, one block, the tree */
+    int64_t width;          /* numbers in a block: sums * lanes of a result */
+    int64_t period, blocks; /* additions (of the unit) per block; blocks in all */
+    bool per_chunk;         /* the unit is a chunk of vectors, else a whole row (or one index of a column) */
+    LLVMValueRef left, block, value,
+        stack; /* variables: units left in this block, blocks so far, one block, the tree */
 } ebb_ledger;
 
-typedef struct ebb_loop { LLVMBasicBlockRef head; LLVMValueRef index; int64_t count, step; } ebb_loop;
+typedef struct ebb_loop {
+    LLVMBasicBlockRef head;
+    LLVMValueRef index;
+    int64_t count, step;
+} ebb_loop;
 
 /* Where a vector lies on the vector axis: at index + shift (index NULL: 0), with `active` lanes that count. */
-typedef struct ebb_at { LLVMValueRef index; int64_t shift; int active; } ebb_at;
+typedef struct ebb_at {
+    LLVMValueRef index;
+    int64_t shift;
+    int active;
+} ebb_at;
 
 #define EBB_DEPTH_MAX (EBB_MAX_RANK + 2)
 typedef struct ebb_nest {
     ebb_emit *e;
     const ebb_kernel *k;
     LLVMValueRef function;
-    int lanes;                      /* of a full vector; 1 if there is no vector axis */
-    int vector;                     /* the vector axis, or -1 */
-    bool reducing, vector_reduced;  /* the kernel has stages; they run along the vector axis */
+    int lanes;                     /* of a full vector; 1 if there is no vector axis */
+    int vector;                    /* the vector axis, or -1 */
+    bool reducing, vector_reduced; /* the kernel has stages; they run along the vector axis */
     int kept[EBB_MAX_RANK], keeps, reduced[EBB_MAX_RANK], reductions; /* the plain axes */
     ebb_loop loop[EBB_DEPTH_MAX];
     int loops;
@@ -46,9 +55,9 @@ typedef struct ebb_nest {
     ebb_at at;
     LLVMValueRef *cursor[EBB_DEPTH_MAX + 1]; /* [depth][inst]: address of each access, moved along the axes entered */
     int depth;
-    LLVMValueRef *value, *splat;    /* [inst]: known values; those of kernel or row level as vectors of `lanes` */
-    bool *need;                     /* [inst]: wanted by the region that is being emitted */
-    ebb_fold *fold;                 /* of the stage that is being emitted */
+    LLVMValueRef *value, *splat; /* [inst]: known values; those of kernel or row level as vectors of `lanes` */
+    bool *need;                  /* [inst]: wanted by the region that is being emitted */
+    ebb_fold *fold;              /* of the stage that is being emitted */
     int folds;
     ebb_ledger ledger[2];
     int ledgers, unroll, stage;
@@ -83,8 +92,8 @@ LLVMValueRef ebb_body_operand(ebb_nest *t, int32_t inst, int lanes);
 
 /* sums.c: folds */
 void ebb_sums_begin(ebb_nest *t);
-void ebb_sums_add(ebb_nest *t);                   /* the vector at t->at */
-void ebb_sums_tick(ebb_nest *t, bool per_chunk);  /* one unit of additions is done */
-void ebb_sums_end(ebb_nest *t);                   /* the folds have their values */
+void ebb_sums_add(ebb_nest *t);                  /* the vector at t->at */
+void ebb_sums_tick(ebb_nest *t, bool per_chunk); /* one unit of additions is done */
+void ebb_sums_end(ebb_nest *t);                  /* the folds have their values */
 
 #endif

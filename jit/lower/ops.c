@@ -44,12 +44,8 @@ static LLVMValueRef compare(const ebb_apply *a, LLVMRealPredicate of_real, LLVMI
                             LLVMValueRef y) {
     return real(a) ? LLVMBuildFCmp(a->e->builder, of_real, x, y, "") : LLVMBuildICmp(a->e->builder, of_int, x, y, "");
 }
-static LLVMValueRef positive(const ebb_apply *a) {
-    return compare(a, LLVMRealOGT, LLVMIntSGT, a->x[0], number(a, 0));
-}
-static LLVMValueRef negative(const ebb_apply *a) {
-    return compare(a, LLVMRealOLT, LLVMIntSLT, a->x[0], number(a, 0));
-}
+static LLVMValueRef positive(const ebb_apply *a) { return compare(a, LLVMRealOGT, LLVMIntSGT, a->x[0], number(a, 0)); }
+static LLVMValueRef negative(const ebb_apply *a) { return compare(a, LLVMRealOLT, LLVMIntSLT, a->x[0], number(a, 0)); }
 
 /* A bool is unsigned: false < true. */
 #define COMPARE(name, of_real, of_int, of_bool)                                                                        \
@@ -89,9 +85,7 @@ static LLVMValueRef lower_relu(const ebb_apply *a) {
 
 /* ---- truth ---- */
 
-static LLVMValueRef lower_logical_and(const ebb_apply *a) {
-    return LLVMBuildAnd(a->e->builder, a->x[0], a->x[1], "");
-}
+static LLVMValueRef lower_logical_and(const ebb_apply *a) { return LLVMBuildAnd(a->e->builder, a->x[0], a->x[1], ""); }
 static LLVMValueRef lower_logical_or(const ebb_apply *a) { return LLVMBuildOr(a->e->builder, a->x[0], a->x[1], ""); }
 static LLVMValueRef lower_logical_not(const ebb_apply *a) { return LLVMBuildNot(a->e->builder, a->x[0], ""); }
 static LLVMValueRef lower_select(const ebb_apply *a) { return choose(a, a->x[0], a->x[1], a->x[2]); }
@@ -125,10 +119,13 @@ static LLVMValueRef math(const ebb_apply *a, const char *name, LLVMValueRef x) {
 
 #define MATH(name)                                                                                                     \
     static LLVMValueRef lower_##name(const ebb_apply *a) { return math(a, #name, a->x[0]); }
-MATH(exp) MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan)
-MATH(sinh) MATH(cosh) MATH(tanh) MATH(erf)
+MATH(exp)
+MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan) MATH(sinh) MATH(cosh)
+    MATH(tanh) MATH(erf)
 
-static LLVMValueRef lower_pow(const ebb_apply *a) { return ebb_emit_math(a, "pow", 2, a->x); }
+        static LLVMValueRef lower_pow(const ebb_apply *a) {
+    return ebb_emit_math(a, "pow", 2, a->x);
+}
 
 /* exp(-|x|): at most 1, so it never overflows. */
 static LLVMValueRef small_exp(const ebb_apply *a) {

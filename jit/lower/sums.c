@@ -25,7 +25,8 @@ static int64_t row_length(const ebb_nest *t) { return t->vector_reduced ? t->k->
 
 static int64_t row_count(const ebb_nest *t) {
     int64_t rows = 1;
-    for (int i = 0; i < t->reductions; i++) rows *= t->k->extent[t->reduced[i]];
+    for (int i = 0; i < t->reductions; i++)
+        rows *= t->k->extent[t->reduced[i]];
     return rows;
 }
 
@@ -54,9 +55,11 @@ static void reset(const ebb_nest *t, const ebb_fold *f) {
 /* slot[i] += slot[i + h], h = slots/2 ... 1: first whole vectors, then within one. */
 static LLVMValueRef halve(const ebb_nest *t, const ebb_fold *f) {
     LLVMValueRef part[EBB_FOLD_VECTORS_MAX];
-    for (int v = 0; v < f->vectors; v++) part[v] = get(t, f, v);
+    for (int v = 0; v < f->vectors; v++)
+        part[v] = get(t, f, v);
     for (int h = f->vectors / 2; h >= 1; h /= 2)
-        for (int v = 0; v < h; v++) part[v] = combine(t, f, part[v], part[v + h]);
+        for (int v = 0; v < h; v++)
+            part[v] = combine(t, f, part[v], part[v + h]);
     LLVMValueRef x = part[0];
     for (int h = t->lanes / 2; h > 1; h /= 2)
         x = combine(t, f, ebb_emit_lanes(t->e, x, 0, h), ebb_emit_lanes(t->e, x, h, h));
@@ -118,8 +121,10 @@ void ebb_sums_tick(ebb_nest *t, bool per_chunk) {
     for (int i = 0; i < t->ledgers; i++) {
         const ebb_ledger *l = &t->ledger[i];
         if (l->blocks == 1) continue;
-        if (l->per_chunk == per_chunk) count_down(t, l);
-        else if (l->per_chunk && row_leaves(t, l)) flush(t, l);
+        if (l->per_chunk == per_chunk)
+            count_down(t, l);
+        else if (l->per_chunk && row_leaves(t, l))
+            flush(t, l);
     }
 }
 
@@ -145,7 +150,8 @@ static LLVMValueRef array_variable(ebb_nest *t, ebb_dtype dtype, int64_t count) 
 
 static void open_ledger(ebb_nest *t, ebb_dtype dtype) {
     ebb_ledger l = {.dtype = dtype};
-    for (int i = 0; i < t->folds; i++) l.sums += in_ledger(t, &t->fold[i], &l);
+    for (int i = 0; i < t->folds; i++)
+        l.sums += in_ledger(t, &t->fold[i], &l);
     if (l.sums == 0) return;
     l.width = (int64_t)l.sums * result_lanes(t);
     set_period(t, &l);
@@ -167,7 +173,8 @@ static void open_fold(ebb_nest *t, int32_t inst) {
     ebb_dtype d = dtype_of(t, f);
     f->vectors = t->vector_reduced ? EBB_SLOTS((int)ebb_dtype_size(d)) / t->lanes : 1;
     if (f->vectors > t->unroll) t->unroll = f->vectors;
-    for (int v = 0; v < f->vectors; v++) f->accumulator[v] = ebb_variable_new(t, ebb_emit_type(t->e, d, t->lanes));
+    for (int v = 0; v < f->vectors; v++)
+        f->accumulator[v] = ebb_variable_new(t, ebb_emit_type(t->e, d, t->lanes));
     reset(t, f);
 }
 
@@ -202,7 +209,8 @@ static LLVMValueRef nothing_summed(const ebb_nest *t, const ebb_fold *f) {
 
 static void close_ledger(ebb_nest *t, const ebb_ledger *l) {
     if (!l->per_chunk && row_count(t) % l->period != 0) flush(t, l);
-    call_tree(t, l, "pop", (LLVMValueRef[]){l->stack, ebb_emit_int(t->e, l->blocks), l->value, ebb_emit_int(t->e, l->width)});
+    call_tree(t, l, "pop",
+              (LLVMValueRef[]){l->stack, ebb_emit_int(t->e, l->blocks), l->value, ebb_emit_int(t->e, l->width)});
     int ordinal = 0;
     for (int i = 0; i < t->folds; i++) {
         if (!in_ledger(t, &t->fold[i], l)) continue;
@@ -219,7 +227,9 @@ void ebb_sums_end(ebb_nest *t) {
         if (t->ledger[i].blocks > 1) close_ledger(t, &t->ledger[i]);
     for (int i = 0; i < t->folds; i++) {
         const ebb_fold *f = &t->fold[i];
-        if (nothing) t->value[f->inst] = nothing_summed(t, f);
-        else if (!t->value[f->inst]) t->value[f->inst] = partial(t, f);
+        if (nothing)
+            t->value[f->inst] = nothing_summed(t, f);
+        else if (!t->value[f->inst])
+            t->value[f->inst] = partial(t, f);
     }
 }

@@ -28,7 +28,7 @@ static int32_t new_pool_buffer(ebb_planner *p, ebb_id id, int64_t elements) {
         return -1;
     }
     memset(plan->pool + plan->pool_bytes, 0, (size_t)room);
-    memcpy(plan->pool + plan->pool_bytes, ebb_attr_of(p->graph, id).v, (size_t)bytes);
+    if (bytes) memcpy(plan->pool + plan->pool_bytes, ebb_attr_of(p->graph, id).v, (size_t)bytes);
     plan->buffer[b].offset = plan->pool_bytes;
     plan->pool_bytes += room;
     return b;

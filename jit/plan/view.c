@@ -6,7 +6,7 @@
 
 ebb_shape ebb_slim(const ebb_shape *s, int8_t place[EBB_MAX_RANK]) {
     ebb_shape slim = {0};
-    for (int32_t i = 0; i < s->rank; i++) {
+    for (int32_t i = 0; i < s->rank && i < EBB_MAX_RANK; i++) {
         bool dropped = s->dim[i] == 1;
         if (place) place[i] = dropped ? -1 : (int8_t)slim.rank;
         if (!dropped) slim.dim[slim.rank++] = s->dim[i];
@@ -23,9 +23,10 @@ int64_t ebb_elements(const ebb_shape *s) {
     return n;
 }
 
+/* Never 0, also for empty shapes: a value that differs along an axis has a stride there. */
 void ebb_row_major(const ebb_shape *slim, int64_t stride[EBB_MAX_RANK]) {
     int64_t step = 1;
-    for (int32_t i = slim->rank; i-- > 0; step *= slim->dim[i])
+    for (int32_t i = slim->rank; i-- > 0; step *= slim->dim[i] ? slim->dim[i] : 1)
         stride[i] = step;
 }
 

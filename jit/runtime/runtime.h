@@ -17,7 +17,10 @@ ebb_rt_routine ebb_rt_dot, ebb_rt_gather, ebb_rt_scatter_add, ebb_rt_argmax, ebb
 ebb_rt_routine *ebb_rt_routine_of(ebb_op op); /* NULL if op is not WHOLE */
 
 /* What went wrong last on this thread: an index outside its axis. */
-typedef struct ebb_rt_fault_info { ebb_op op; int64_t position, index, size; } ebb_rt_fault_info;
+typedef struct ebb_rt_fault_info {
+    ebb_op op;
+    int64_t position, index, size;
+} ebb_rt_fault_info;
 ebb_rt_fault_info *ebb_rt_fault(void);
 
 /* One block of the pairwise tree (reduction.h): pushes `lanes` numbers as block number `block` on `stack`
@@ -36,7 +39,10 @@ int32_t ebb_rt_to_i32(double x);
 int64_t ebb_rt_to_i64(double x);
 
 /* Every symbol that native code may call, by name: the engine gives these addresses to the linker. */
-typedef struct ebb_rt_symbol { const char *name; void *address; } ebb_rt_symbol;
+typedef struct ebb_rt_symbol {
+    const char *name;
+    void *address;
+} ebb_rt_symbol;
 extern const ebb_rt_symbol ebb_rt_table[]; /* ended by a NULL name */
 
 #endif

@@ -3,8 +3,8 @@
  *     hand h; hand_open(&h);
  *     int x = hand_input(&h, EBB_F32, n), y = hand_output(&h, EBB_F32, n);
  *     hand_kernel(&h, 1, (int64_t[]){n}, 0);
- *     hand_store(&h, y, 1, hand_apply(&h, EBB_OP_exp, EBB_F32, 1, hand_load(&h, x, 1, 0, (int64_t[]){1}), -1, -1), ...);
- *     ebb_executable *e = hand_compile(&h, NULL); ... hand_close(&h); */
+ *     hand_store(&h, y, 1, hand_apply(&h, EBB_OP_exp, EBB_F32, 1, hand_load(&h, x, 1, 0, (int64_t[]){1}), -1, -1),
+ * ...); ebb_executable *e = hand_compile(&h, NULL); ... hand_close(&h); */
 #ifndef EBB_TEST_HANDMADE_H
 #define EBB_TEST_HANDMADE_H
 
@@ -21,7 +21,7 @@ typedef struct hand {
 
 void hand_open(hand *h);
 void hand_close(hand *h);
-int hand_input(hand *h, ebb_dtype dtype, int64_t count);  /* a buffer */
+int hand_input(hand *h, ebb_dtype dtype, int64_t count); /* a buffer */
 int hand_output(hand *h, ebb_dtype dtype, int64_t count);
 int hand_arena(hand *h, ebb_dtype dtype, int64_t count);
 
@@ -35,5 +35,17 @@ int hand_fold(hand *h, ebb_op op, int level, int stage, int x);
 void hand_store(hand *h, int buffer, int level, int stage, int64_t offset, const int64_t *stride, int x);
 
 ebb_executable *hand_compile(hand *h, const ebb_compile_options *options); /* fails the test if it cannot */
+
+/* The widths that tests go through. Compiles for one of them; NULL where this machine lacks it, which 128 never is. */
+#define EACH_WIDTH(bits) for (int bits = 128; bits <= 512; bits *= 2)
+ebb_executable *hand_compile_at(hand *h, int bits, int level);
+int hand_run(const ebb_executable *x, const void *const *in, void *const *out); /* with an arena of its own */
+
+/* n random numbers that begin one element past a 64-byte boundary, with NaN and its friends if asked; hand_drop them.
+ */
+void *hand_numbers(ebb_dtype d, int64_t n, bool with_edges);
+void hand_drop(ebb_dtype d, void *array);
+double hand_random(void);
+double hand_value_of(ebb_dtype d, const void *number); /* f32 or f64 */
 
 #endif

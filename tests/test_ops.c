@@ -1,0 +1,393 @@
+/* test_ops.c - the public operations, eager and traced: numbers among tensors, broadcasting, shapes, and what tapes and
+ * traces make of them.
+ *
+ * Values of the operations themselves are proved against the quad reference elsewhere; here it is the way to them. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "frontend/values.h"
+#include "tests/support/check.h"
+
+static ebb_context *ebb;
+
+static void start(void) { ebb = ebb_open(NULL); }
+static void stop(void) { ebb_close(ebb); }
+
+TestSuite(ops, .init = start, .fini = stop);
+
+static ebb_tensor *read(const char *text) { return ebb_literal(ebb, text, EBB_NONE); }
+static ebb_tensor *read_f32(const char *text) { return ebb_literal(ebb, text, EBB_F32); }
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static const struct {
+    const char *name;
+    ebb_tensor *(*op)(ebb_tensor *, const char *, int);
+} unary[] = {
+#define ROW(op) {"ebb_" #op, ebb_##op##_at},
+    EBB_UNARY_LIST(ROW)
+#undef ROW
+};
+
+/* ---- values ---- */
+
+Test(ops, unary_operations) {
+    static const struct {
+        const char *name;
+        double x, y;
+    } cases[] = {
+        {"ebb_neg", 2, -2},
+        {"ebb_abs", -2, 2},
+        {"ebb_sign", -3, -1},
+        {"ebb_exp", 1, 2.718281828459045},
+        {"ebb_expm1", 0, 0},
+        {"ebb_log", 1, 0},
+        {"ebb_log1p", 0, 0},
+        {"ebb_sqrt", 1, 1},
+        {"ebb_square", -3, 9},
+        {"ebb_recip", 4, 0.25},
+        {"ebb_sin", 0, 0},
+        {"ebb_cos", 0, 1},
+        {"ebb_tan", 0, 0},
+        {"ebb_asin", 1, 1.5707963267948966},
+        {"ebb_acos", 1, 0},
+        {"ebb_atan", 1, 0.7853981633974483},
+        {"ebb_sinh", 0, 0},
+        {"ebb_cosh", 0, 1},
+        {"ebb_tanh", 0, 0},
+        {"ebb_sigmoid", 0, 0.5},
+        {"ebb_softplus", 0, 0.6931471805599453},
+        {"ebb_erf", 0, 0},
+        {"ebb_relu", -1, 0},
+        {"ebb_stop_gradient", 7, 7},
+    };
+    int found = 0;
+    for (int i = 0; i < COUNT(unary); i++)
+        for (int k = 0; k < COUNT(cases); k++) {
+            if (strcmp(cases[k].name, unary[i].name)) continue;
+            double y = ebb_item(unary[i].op(ebb_scalar(ebb, cases[k].x), NULL, 0), 0);
+            cr_expect_float_eq(y, cases[k].y, 1e-15, "%s(%g) = %.17g", cases[k].name, cases[k].x, y);
+            found++;
+        }
+    cr_expect_eq(found, COUNT(cases));
+    expect_text(ebb_logical_not(read("[true, false]")), "[False  True]", "logical_not");
+    expect_ok(ebb, "unary");
+}
+
+Test(ops, numbers_take_the_dtype_of_the_tensor) {
+    struct {
+        const char *name;
+        ebb_tensor *y;
+        const char *text;
+    } cases[] = {
+        {"f32 * int", ebb_mul(2, read("[1.5, 2]")), "ebb.Tensor([3. 4.], shape=(2,), dtype=float32)"},
+        {"f32 + double", ebb_add(read("1.5"), 0.1), "ebb.Tensor(1.6, shape=(), dtype=float32)"},
+        {"f64 + float", ebb_add(ebb_scalar(ebb, 1.0), 0.5f), "ebb.Tensor(1.5, shape=(), dtype=float64)"},
+        {"i32 + int", ebb_add(read("[1, 2]"), 3), "ebb.Tensor([4 5], shape=(2,), dtype=int32)"},
+        {"i32 + whole double", ebb_sub(read("1"), 3.0), "ebb.Tensor(-2, shape=(), dtype=int32)"},
+        {"i64 + int64", ebb_add(ebb_scalar(ebb, (int64_t)1), INT64_MAX - 1),
+         "ebb.Tensor(9223372036854775807, shape=(), dtype=int64)"},
+        {"bool and int", ebb_logical_and(read("[true, false]"), 1),
+         "ebb.Tensor([ True False], shape=(2,), dtype=bool)"},
+        {"bool == bool", ebb_eq(read("[true, false]"), (bool)0), "ebb.Tensor([False  True], shape=(2,), dtype=bool)"},
+        {"1 < f32", ebb_lt(1, read("[0.5, 1.5]")), "ebb.Tensor([False  True], shape=(2,), dtype=bool)"},
+        {"1e300 + f32", ebb_add(read("1."), 1e300), "ebb.Tensor(inf, shape=(), dtype=float32)"},
+        {"2^24+1 + f64", ebb_add(ebb_scalar(ebb, 0.0), 16777217), "ebb.Tensor(16777217.0, shape=(), dtype=float64)"},
+        {"c ? f32 : number", ebb_select(read("[true, false]"), read_f32("3"), 7),
+         "ebb.Tensor([3. 7.], shape=(2,), dtype=float32)"},
+        {"c ? int : double", ebb_select(read("[true, false]"), 1, 0.5),
+         "ebb.Tensor([1.  0.5], shape=(2,), dtype=float64)"},
+        {"c ? int : int", ebb_select(read("false"), 1, 2), "ebb.Tensor(2, shape=(), dtype=int32)"},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        char text[128];
+        ebb_format(cases[i].y, text, sizeof text);
+        cr_expect_str_eq(text, cases[i].text, "%s: %s", cases[i].name, text);
+    }
+    expect_ok(ebb, "numbers");
+}
+
+Test(ops, numbers_that_do_not_fit) {
+    ebb_tensor *i32 = read("[1, 2]"), *b = read("true"), *i64 = ebb_literal(ebb, "1", EBB_I64);
+    struct {
+        ebb_tensor *x;
+        ebb_operand number;
+        ebb_code code;
+        const char *error;
+    } cases[] = {
+        {i32, EBB_NUMBER(2.5), EBB_TYPE_ERROR, "ebb_add: the number 2.5 is not whole, the tensor is i32 (a.c:7)"},
+        {i32, EBB_NUMBER((double)NAN), EBB_TYPE_ERROR,
+         "ebb_add: the number nan is not whole, the tensor is i32 (a.c:7)"},
+        {i32, EBB_NUMBER((double)INFINITY), EBB_TYPE_ERROR,
+         "ebb_add: the number inf is not whole, the tensor is i32 (a.c:7)"},
+        {i32, EBB_NUMBER(3000000000), EBB_VALUE_ERROR,
+         "ebb_add: the number 3000000000 is out of range for i32 (a.c:7)"},
+        {i32, EBB_NUMBER(-2147483649.0), EBB_VALUE_ERROR,
+         "ebb_add: the number -2147483649.0 is out of range for i32 (a.c:7)"},
+        {i64, EBB_NUMBER(0x1p63), EBB_VALUE_ERROR, "is out of range for i64 (a.c:7)"},
+        {b, EBB_NUMBER(2), EBB_VALUE_ERROR, "ebb_add: the number 2 is out of range for bool (a.c:7)"},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        ebb_add_at(EBB_OPERAND(cases[i].x), cases[i].number, "a.c", 7);
+        expect_error(ebb, cases[i].code, cases[i].error, "case %d", i);
+        ebb_add_at(cases[i].number, EBB_OPERAND(cases[i].x), "a.c", 7);
+        expect_error(ebb, cases[i].code, cases[i].error, "case %d, turned", i);
+    }
+    ebb_add_at(EBB_NUMBER(1), EBB_NUMBER(2), "a.c", 7);
+    expect_error(ebb, EBB_TYPE_ERROR, "ebb_add: one operand must be a tensor (a.c:7)", "two numbers");
+}
+
+/* ---- broadcasting ---- */
+
+static int64_t element_of(const ebb_shape *s, const ebb_shape *y, int64_t index) {
+    int64_t at = 0, stride = 1;
+    for (int i = y->rank, k = s->rank; i-- > 0;) {
+        int64_t here = index % y->dim[i];
+        index /= y->dim[i];
+        if (--k < 0) continue;
+        at += (s->dim[k] == 1 ? 0 : here) * stride;
+        stride *= s->dim[k];
+    }
+    return at;
+}
+
+static ebb_tensor *counted(const ebb_shape *s, double first) {
+    int64_t n = 0;
+    ebb_shape_size(s, &n);
+    return ebb_reshape(ebb_add(ebb_range(ebb, EBB_F32, n), first), s->rank, s->dim);
+}
+
+static const struct {
+    ebb_shape x, y, both;
+} stretches[] = {
+    {{0}, {1, {3}}, {1, {3}}},
+    {{1, {3}}, {0}, {1, {3}}},
+    {{1, {1}}, {1, {4}}, {1, {4}}},
+    {{2, {2, 1}}, {1, {3}}, {2, {2, 3}}},
+    {{2, {2, 3}}, {1, {3}}, {2, {2, 3}}},
+    {{2, {1, 3}}, {2, {2, 1}}, {2, {2, 3}}},
+    {{3, {2, 1, 3}}, {3, {1, 4, 1}}, {3, {2, 4, 3}}},
+    {{1, {0}}, {1, {1}}, {1, {0}}},
+    {{2, {0, 1}}, {1, {3}}, {2, {0, 3}}},
+    {{8, {1, 2, 1, 1, 2, 1, 1, 2}}, {8, {2, 1, 1, 2, 1, 1, 2, 1}}, {8, {2, 2, 1, 2, 2, 1, 2, 2}}},
+    {{2, {5, 7}}, {2, {5, 7}}, {2, {5, 7}}},
+};
+
+/* Both roads: by strides when nobody looks on, by operations under a tape. */
+Test(ops, shapes_broadcast) {
+    for (int watched = 0; watched < 2; watched++)
+        for (int i = 0; i < COUNT(stretches); i++) {
+            EBB_SCOPE (ebb) {
+                ebb_tensor *x = counted(&stretches[i].x, 1), *y = counted(&stretches[i].y, 100), *z = x;
+                ebb_tape *tape = watched ? ebb_tape_start(ebb, EBB_TAPE_DEFAULT) : NULL;
+                if (tape) ebb_watch(tape, x);
+                z = ebb_sub(x, y);
+                cr_expect(ebb_shape_equal(&z->type.shape, &stretches[i].both), "case %d: %s", i, ebb_error(ebb));
+                for (int64_t k = 0, n = ebb_size(z); k < n; k++) {
+                    double want = 1 + (double)element_of(&stretches[i].x, &stretches[i].both, k) - 100 -
+                                  (double)element_of(&stretches[i].y, &stretches[i].both, k);
+                    cr_assert_eq(ebb_item(z, k), want, "watched %d, case %d, element %d", watched, i, (int)k);
+                }
+                ebb_tensor *c = ebb_lt(x, 3), *chosen = ebb_select(c, x, y);
+                for (int64_t k = 0, n = ebb_size(z); k < n; k++) {
+                    int64_t p = element_of(&stretches[i].x, &stretches[i].both, k),
+                            q = element_of(&stretches[i].y, &stretches[i].both, k);
+                    cr_assert_eq(ebb_item(chosen, k), p < 2 ? 1 + (double)p : 100 + (double)q,
+                                 "watched %d, case %d, element %d", watched, i, (int)k);
+                }
+                expect_ok(ebb, "watched %d, case %d", watched, i);
+            }
+        }
+}
+
+Test(ops, shapes_that_do_not_broadcast) {
+    static const struct {
+        const char *x, *y, *error;
+    } cases[] = {
+        {"[1,2,3]", "[1,2,3,4]", "ebb_add: shapes [3] and [4] do not broadcast (a.c:7)"},
+        {"[[1,2,3]]", "[[1,2],[3,4]]", "ebb_add: shapes [1,3] and [2,2] do not broadcast (a.c:7)"},
+        {"[]", "[1,2]", "ebb_add: shapes [0] and [2] do not broadcast (a.c:7)"},
+    };
+    for (int i = 0; i < COUNT(cases); i++) {
+        ebb_add_at(EBB_OPERAND(read_f32(cases[i].x)), EBB_OPERAND(read_f32(cases[i].y)), "a.c", 7);
+        cr_expect_str_eq(ebb_error(ebb), cases[i].error);
+        expect_error(ebb, EBB_VALUE_ERROR, "", "case %d", i);
+    }
+}
+
+/* ---- shapes, reductions, products: what they print ---- */
+
+#define I64(...) ((const int64_t[]){__VA_ARGS__})
+
+Test(ops, rearranging) {
+    ebb_tensor *x = read("[[1,2,3],[4,5,6]]"), *s = read("5");
+    struct {
+        const char *name;
+        ebb_tensor *y;
+        const char *text;
+    } cases[] = {
+        {"broadcast_to", ebb_broadcast_to(read("[1,2]"), EBB_SHAPE(2, 2)), "[[1 2]\n [1 2]]"},
+        {"broadcast_to scalar", ebb_broadcast_to(s, EBB_SHAPE(3)), "[5 5 5]"},
+        {"broadcast_to itself", ebb_broadcast_to(s, EBB_SCALAR), "5"},
+        {"broadcast_to nothing", ebb_broadcast_to(s, EBB_SHAPE(0)), "[]"},
+        {"reshape", ebb_reshape(x, EBB_SHAPE(3, 2)), "[[1 2]\n [3 4]\n [5 6]]"},
+        {"reshape -1", ebb_reshape(x, EBB_SHAPE(-1)), "[1 2 3 4 5 6]"},
+        {"reshape -1 of 3", ebb_reshape(x, EBB_SHAPE(2, -1, 3)), "[[[1 2 3]]\n\n [[4 5 6]]]"},
+        {"reshape to scalar", ebb_reshape(read("[7]"), EBB_SCALAR), "7"},
+        {"reshape nothing", ebb_reshape(read("[]"), EBB_SHAPE(-1, 3)), "[]"},
+        {"transpose", ebb_transpose(x, EBB_AXES(1, 0)), "[[1 4]\n [2 5]\n [3 6]]"},
+        {"transpose -1", ebb_transpose(x, EBB_AXES(-1, -2)), "[[1 4]\n [2 5]\n [3 6]]"},
+        {"slice", ebb_slice(x, I64(0, 1), I64(2, 3), NULL), "[[2 3]\n [5 6]]"},
+        {"slice with steps", ebb_slice(x, I64(0, 0), I64(2, 3), I64(1, 2)), "[[1 3]\n [4 6]]"},
+        {"slice from the end", ebb_slice(x, I64(-1, -2), I64(INT64_MAX, INT64_MAX), NULL), "[[5 6]]"},
+        {"slice of nothing", ebb_slice(x, I64(0, 3), I64(2, 3), NULL), "[]"},
+        {"slice turned", ebb_slice(x, I64(0, 2), I64(2, 1), NULL), "[]"},
+        {"slice beyond", ebb_slice(x, I64(INT64_MIN, 9), I64(1, 99), I64(INT64_MAX, INT64_MAX)), "[]"},
+        {"pad", ebb_pad(x, I64(0, 1), I64(1, 0)), "[[0 1 2 3]\n [0 4 5 6]\n [0 0 0 0]]"},
+        {"pad a scalar", ebb_pad(s, NULL, NULL), "5"},
+        {"cast", ebb_cast(read("[1.9, -1.9, nan, 1e20]"), EBB_I32), "[         1         -1          0 2147483647]"},
+        {"cast to bool", ebb_cast(read("[0, 2]"), EBB_BOOL), "[False  True]"},
+    };
+    for (int i = 0; i < COUNT(cases); i++)
+        expect_text(cases[i].y, cases[i].text, "%s", cases[i].name);
+    cr_expect_eq(ebb_dim(cases[18].y, 0), -1);
+    cr_expect(ebb_rank(ebb_reshape(read("[]"), EBB_SHAPE(-1, 3))) == 2 &&
+                  ebb_data(ebb_reshape(x, EBB_SHAPE(6))) == ebb_data(x),
+              "no copy");
+    expect_ok(ebb, "rearranging");
+}
+
+Test(ops, reductions) {
+    ebb_tensor *x = read_f32("[[1,2,3],[4,5,6]]"), *l = read_f32("[[0,0],[1000,1000]]");
+    struct {
+        const char *name;
+        ebb_tensor *y;
+        const char *text;
+    } cases[] = {
+        {"sum", ebb_sum(x), "21.0"},
+        {"sum over 0", ebb_sum_over(x, EBB_AXES(0), false), "[5. 7. 9.]"},
+        {"sum over -1", ebb_sum_over(x, EBB_AXES(-1), false), "[ 6. 15.]"},
+        {"sum over both, turned", ebb_sum_over(x, EBB_AXES(1, 0), false), "21.0"},
+        {"sum, kept", ebb_sum_over(x, EBB_AXES(1), true), "[[ 6.]\n [15.]]"},
+        {"sum, all kept", ebb_sum_over(x, EBB_ALL_AXES, true), "[[21.]]"},
+        {"sum over none", ebb_sum_over(x, 0, (const int *)0, false), "[[1. 2. 3.]\n [4. 5. 6.]]"},
+        {"sum of a scalar", ebb_sum(read("3")), "3"},
+        {"sum of nothing", ebb_sum(read("[]")), "0.0"},
+        {"sum of integers", ebb_sum(read("[1,2,3]")), "6"},
+        {"mean", ebb_mean(x), "3.5"},
+        {"mean, kept", ebb_mean_over(x, EBB_AXES(0), true), "[[2.5 3.5 4.5]]"},
+        {"max", ebb_max_over(x, EBB_AXES(1), false), "[3. 6.]"},
+        {"logsumexp", ebb_logsumexp_over(l, EBB_AXES(1), false), "[6.9314718e-01 1.0006932e+03]"},
+        {"norm", ebb_norm(read("[3., 4.]")), "5.0"},
+        {"norm of much", ebb_norm(read("[3e30, 4e30]")), "5e+30"},
+        {"argmax", ebb_argmax(read("[[1,5,5],[7,2,3]]"), 1), "[1 0]"},
+        {"argmax -2", ebb_argmax(read("[[1,5,5],[7,2,3]]"), -2), "[1 0 0]"},
+        {"softmax", ebb_softmax(l, -1), "[[0.5 0.5]\n [0.5 0.5]]"},
+        {"log_softmax", ebb_log_softmax(read("[10000., 0]"), 0), "[     0. -10000.]"},
+        {"cross-entropy", ebb_sparse_softmax_cross_entropy(l, read("[0, 1]")), "[0.6931472 0.6931472]"},
+    };
+    for (int i = 0; i < COUNT(cases); i++)
+        expect_text(cases[i].y, cases[i].text, "%s", cases[i].name);
+    cr_expect_eq((int)ebb_dtype_of(cases[16].y), EBB_I64);
+    expect_ok(ebb, "reductions");
+}
+
+Test(ops, products) {
+    ebb_tensor *m = read_f32("[[1,2],[3,4]]"), *v = read_f32("[5,6]"), *w = read_f32("[[1,2],[3,4],[5,6]]");
+    ebb_tensor *b = ebb_reshape(ebb_range(ebb, EBB_F32, 8), EBB_SHAPE(2, 2, 2)), *i = read("[2,0,2]");
+    struct {
+        const char *name;
+        ebb_tensor *y;
+        const char *text;
+    } cases[] = {
+        {"matrix, matrix", ebb_matmul(m, m), "[[ 7. 10.]\n [15. 22.]]"},
+        {"matrix, vector", ebb_matmul(m, v), "[17. 39.]"},
+        {"vector, matrix", ebb_matmul(v, m), "[23. 34.]"},
+        {"vector, vector", ebb_matmul(v, v), "61.0"},
+        {"transposed left", ebb_matmul_with(w, w, true, false), "[[35. 44.]\n [44. 56.]]"},
+        {"transposed right", ebb_matmul_with(m, w, false, true), "[[ 5. 11. 17.]\n [11. 25. 39.]]"},
+        {"transposed vectors", ebb_matmul_with(v, v, true, true), "61.0"},
+        {"batch, matrix", ebb_matmul(b, m), "[[[ 3.  4.]\n  [11. 16.]]\n\n [[19. 28.]\n  [27. 40.]]]"},
+        {"matrix, batch", ebb_matmul(m, b), "[[[ 4.  7.]\n  [ 8. 15.]]\n\n [[16. 19.]\n  [36. 43.]]]"},
+        {"batch, vector", ebb_matmul(b, v), "[[ 6. 28.]\n [50. 72.]]"},
+        {"vector, batch", ebb_matmul(v, b), "[[12. 23.]\n [56. 67.]]"},
+        {"integers", ebb_matmul(read("[[1,2]]"), read("[[3],[4]]")), "[[11]]"},
+        {"no inner size",
+         ebb_matmul(ebb_zeros(ebb, EBB_F32, EBB_SHAPE(2, 0)), ebb_zeros(ebb, EBB_F32, EBB_SHAPE(0, 2))),
+         "[[0. 0.]\n [0. 0.]]"},
+        {"gather", ebb_gather(read("[10,20,30]"), i, 0), "[30 10 30]"},
+        {"gather -1", ebb_gather(m, read("1"), -1), "[2. 4.]"},
+        {"gather rows", ebb_gather(w, read("[[0],[2]]"), 0), "[[[1. 2.]]\n\n [[5. 6.]]]"},
+        {"scatter_add", ebb_scatter_add(read("[10,20,30]"), i, read("[1,2,3]"), 0), "[12 20 34]"},
+    };
+    for (int k = 0; k < COUNT(cases); k++)
+        expect_text(cases[k].y, cases[k].text, "%s", cases[k].name);
+    expect_ok(ebb, "products");
+    ebb_tensor *a = ebb_ones(ebb, EBB_F32, EBB_SHAPE(2, 2)), *e = ebb_matmul(a, ebb_square(a)); /* G002-8 */
+    expect_text(ebb_mul(e, ebb_add(ebb_square(a), ebb_sqrt(a))), "[[4. 4.]\n [4. 4.]]", "G002-8");
+}
+
+/* ---- the same under a trace ---- */
+
+static ebb_tensor *mixture(ebb_tensor *x, ebb_tensor *v) {
+    ebb_tensor *y = ebb_add(ebb_mul(2, x), ebb_range(ebb, EBB_F32, 3));
+    y = ebb_select(ebb_lt(y, 4), ebb_matmul(y, y), ebb_sub(v, 1));
+    y = ebb_add(y, ebb_softmax(ebb_max(y, ebb_reshape(x, EBB_SHAPE(3, 1))), -1));
+    return ebb_sum_over(ebb_slice(y, I64(0, 0), I64(3, 2), NULL), EBB_AXES(0), true);
+}
+
+static void mixture_body(ebb_context *inside, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)inside;
+    out[0] = mixture(in[0], data);
+    ebb_assign_add(data, 1);
+}
+
+Test(ops, a_traced_function_computes_what_eager_code_does) {
+    ebb_tensor *x = read("[0.5, 1, 2]"), *v = ebb_variable(ebb, ebb_scalar(ebb, 3.0f), "v");
+    char eager[128], traced[128];
+    ebb_function *f = ebb_function_new(ebb, mixture_body, &(ebb_function_options){.name = "mixture", .data = v});
+    for (int i = 0; i < 3; i++) {
+        ebb_format_value(mixture(x, v), eager, sizeof eager);
+        ebb_format_value(ebb_call(f, x), traced, sizeof traced);
+        cr_expect_str_eq(eager, traced, "call %d: %s, %s", i, eager, traced);
+    }
+    expect_text(v, "6.0", "updated by each call");
+    expect_ok(ebb, "traced");
+}
+
+static void draw_body(ebb_context *inside, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)in;
+    (void)data;
+    out[0] = ebb_random_uniform(inside, EBB_F32, EBB_SHAPE(3), -1, 1);
+}
+
+Test(ops, a_traced_function_draws_what_eager_code_does) {
+    char eager[2][128], traced[2][128];
+    ebb_function *f = ebb_function_new(ebb, draw_body, NULL);
+    ebb_set_seed(ebb, 7);
+    for (int i = 0; i < 2; i++)
+        ebb_format_value(ebb_random_uniform(ebb, EBB_F32, EBB_SHAPE(3), -1, 1), eager[i], sizeof eager[i]);
+    ebb_set_seed(ebb, 7);
+    for (int i = 0; i < 2; i++) {
+        ebb_tensor *y;
+        ebb_call_n(f, 0, NULL, 1, &y);
+        ebb_format_value(y, traced[i], sizeof traced[i]);
+        cr_expect_str_eq(eager[i], traced[i], "draw %d: %s, %s", i, eager[i], traced[i]);
+    }
+    cr_expect_str_neq(eager[0], eager[1]);
+    expect_ok(ebb, "draw");
+}
+
+Test(ops, a_tape_sees_through_numbers_and_macros) {
+    ebb_tensor *x = ebb_variable(ebb, read("[1., 2.]"), "x"), *state = ebb_variable(ebb, ebb_scalar(ebb, 1.0f), "s");
+    ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_PERSISTENT);
+    ebb_tensor *y = ebb_mul(ebb_sub(x, 1), ebb_broadcast_to(ebb_pow(x, 2), EBB_SHAPE(3, 2)));
+    expect_text(ebb_gradient(tape, y, x), "[ 3. 24.]", "3 (3x^2 - 2x)");
+    expect_text(ebb_gradient(tape, ebb_mean(ebb_square(x)), x), "[1. 2.]", "mean");
+    ebb_assign_add(state, ebb_sum(x));
+    cr_expect(ebb_is_absent(ebb_gradient(tape, ebb_square(state), x)), "state stops gradients");
+    expect_text(ebb_gradient(tape, ebb_square(state), state), "8.0", "the new value of the state");
+    ebb_tape_stop(tape);
+    expect_ok(ebb, "tape");
+}
