@@ -34,7 +34,7 @@ void ebb_concrete_free(ebb_concrete *c) {
     ebb_executable_release(c->executable);
     ebb_graph_release(c->graph);
     ebb_graph_release(c->sealed);
-    void *owned[] = {c->parameter, c->key.word, c->binding, c->alias, c->in, c->out, c->fresh, c->text, c};
+    void *owned[] = {c->parameter, c->key.word, c->binding, c->alias, c->in, c->out, c->fresh, c->text, c->signature, c};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ebb_mem_free(a, owned[i]);
 }
 
@@ -213,9 +213,9 @@ bool ebb_concrete_is_native(const ebb_concrete *c) {
     return c->executable != NULL;
 }
 
-static const char *replace_text(ebb_concrete *c, char *text) {
-    ebb_mem_free(&c->function->context->allocator, c->text);
-    c->text = text;
+static const char *replace_text(const ebb_concrete *c, char **kept, char *text) {
+    ebb_mem_free(&c->function->context->allocator, *kept);
+    *kept = text;
     return text ? text : "";
 }
 
@@ -224,7 +224,7 @@ const char *ebb_concrete_text(const ebb_concrete *c) {
     ebb_diag diag = {0};
     char *text = ebb_graph_print(c->graph, &diag);
     if (!text) ebb_fail_diag(c->function->context, &diag, ebb_site_at(NULL, 0));
-    return replace_text((ebb_concrete *)c, text);
+    return replace_text(c, &((ebb_concrete *)c)->text, text);
 }
 
 /* Appends formatted types to `text` of `size` bytes, cutting what does not fit. */
@@ -242,7 +242,7 @@ const char *ebb_concrete_signature(const ebb_concrete *c) {
     const ebb_graph *g = c->graph;
     size_t size = strlen(c->function->name) + ((size_t)c->arguments + (size_t)c->results + 2) * (EBB_TYPE_TEXT + 2);
     char *text = ebb_mem_new(&c->function->context->allocator, size, 1);
-    if (!text) return replace_text((ebb_concrete *)c, NULL);
+    if (!text) return replace_text(c, &((ebb_concrete *)c)->signature, NULL);
     ebb_id argument[1];
     size_t at = (size_t)snprintf(text, size, "%s(", c->function->name);
     for (int32_t k = 0, shown = 0; k < c->arguments; k++) {
@@ -253,5 +253,5 @@ const char *ebb_concrete_signature(const ebb_concrete *c) {
     }
     at += (size_t)snprintf(text + at, size - at, ") -> ");
     list_types(text, size, at, g, g->output, c->results);
-    return replace_text((ebb_concrete *)c, text);
+    return replace_text(c, &((ebb_concrete *)c)->signature, text);
 }

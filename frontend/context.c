@@ -122,6 +122,7 @@ void ebb_clear_error(ebb_context *ebb) {
 
 ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const char *format, ...) {
     if (!ebb) ebb = ebb_current();
+    if (ebb) ebb->errors++;
     if (!ebb || ebb->diag.code != EBB_OK) return ebb_poison_of(ebb);
     ebb->diag.code = code;
     ebb->diag.site = site;

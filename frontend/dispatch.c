@@ -11,8 +11,8 @@ enum { MOST_OPERANDS = 3 };
 
 bool ebb_observed(const ebb_context *ebb) { return ebb->trace || (ebb->tapes && ebb_tapes_listening(ebb)); }
 
-/* An error leaves the rooms below as a diag; only its code must be set before. */
-#define NO_ERROR(diag) ((diag).code = EBB_OK, (diag).message[0] = 0)
+/* An error leaves the rooms below as a diag, a kilobyte that need not be cleared as a whole. */
+#define NO_ERROR(diag) ((diag).code = EBB_OK, (diag).site = (ebb_site){0}, (diag).message[0] = 0)
 
 static ebb_tensor *no_room(ebb_context *ebb, const ebb_application *app, const ebb_type *type) {
     char text[EBB_TYPE_TEXT];

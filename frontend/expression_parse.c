@@ -24,9 +24,11 @@ typedef struct parser {
     bool failed;
 } parser;
 
+static int32_t fail(parser *p, ebb_code code, int column, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Records the error unless there is one; gives node 0, which no caller looks at. */
-__attribute__((format(printf, 4, 5))) static int32_t fail(parser *p, ebb_code code, int column, const char *format,
-                                                          ...) {
+static int32_t fail(parser *p, ebb_code code, int column, const char *format, ...) {
     char message[600];
     va_list arguments;
     va_start(arguments, format);

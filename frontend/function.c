@@ -170,6 +170,7 @@ static bool trace_results(ebb_trace *t, const ebb_function *f, ebb_tensor *const
     return true;
 }
 
+/* An error in the body that no result shows, say a failed assign, is an error of the trace all the same. */
 static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site) {
     ebb_function *f = c->function;
     ebb_context *ebb = f->context;
@@ -180,8 +181,10 @@ static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *
     int scope = ebb_scope_open(ebb);
     bool good = scope && trace_arguments(t, c, nin, in, arg, site);
     if (good) {
+        uint64_t errors = ebb->errors;
         f->body(ebb, arg, out, f->data);
-        good = t->diag.code == EBB_OK && trace_results(t, f, out, site) && ebb_trace_add_states(t);
+        good = t->diag.code == EBB_OK && (ebb->errors == errors || ebb_ok(ebb)) && trace_results(t, f, out, site) &&
+               ebb_trace_add_states(t);
     }
     ebb_scope_close(ebb, scope);
     ebb_mem_free(&ebb->allocator, arg);
@@ -197,7 +200,7 @@ static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site
     if (good) {
         c->graph = ebb_graph_retain(t.graph);
         c->graph->diag = &f->context->diag;
-        good = ebb_concrete_copy_bindings(c, t.binding, t.bindings);
+        good = ebb_concrete_copy_bindings(c, t.binding, t.bindings) || ebb_fail_memory(&t.diag);
     }
     if (t.diag.code != EBB_OK) ebb_fail_diag(f->context, &t.diag, site);
     else if (!good) ebb_fail_at(f->context, EBB_RUNTIME_ERROR, site, "%s: the trace failed", f->name);

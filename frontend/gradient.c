@@ -16,7 +16,7 @@ typedef struct question {
     ebb_diag diag;
     ebb_id *map;        /* tape id -> graph id */
     int nnodes, nsources;
-    ebb_id *node;       /* [nnodes] graph ids of the sources: a variable has one per version */
+    ebb_id *node;       /* [nnodes] the sources, first as tape ids, then as graph ids: a variable has one per version */
     int *source_of;     /* [nnodes] which x it belongs to */
     ebb_id *cotangent;  /* [nnodes] */
     ebb_tensor **value; /* known values by graph id */
@@ -32,7 +32,12 @@ static ebb_id target_id(question *q, ebb_tensor *y) {
     return ebb_tape_node(tape, y);
 }
 
-/* Sources become graph ids; what the targets do not need is not in the graph and stays out of the list. */
+static void add_source(question *q, ebb_id id, int x) {
+    q->node[q->nnodes] = id;
+    q->source_of[q->nnodes++] = x;
+}
+
+/* The sources as nodes of the tape; what it does not know has no node. */
 static bool find_sources(question *q, int nx, ebb_tensor *const *x) {
     const ebb_allocator *a = &q->ebb->allocator;
     ebb_tape *tape = q->tape;
@@ -44,27 +49,30 @@ static bool find_sources(question *q, int nx, ebb_tensor *const *x) {
     for (int i = 0; i < nx; i++) {
         bool variable = x[i]->kind == EBB_KIND_VARIABLE;
         ebb_id id = variable ? -1 : ebb_tape_node(tape, x[i]);
-        if (id > 0 && q->map[id] > 0) q->node[q->nnodes] = q->map[id], q->source_of[q->nnodes++] = i;
+        if (id > 0) add_source(q, id, i);
         for (int32_t r = 0; variable && r < tape->read_count; r++)
-            if (tape->reads[r].variable == x[i] && q->map[tape->reads[r].id] > 0)
-                q->node[q->nnodes] = q->map[tape->reads[r].id], q->source_of[q->nnodes++] = i;
+            if (tape->reads[r].variable == x[i]) add_source(q, tape->reads[r].id, i);
     }
     return true;
 }
 
-/* The tape's program as far as the connected targets need it. */
+/* The tape's program as far as targets and sources need it: a source may be a result of a call whose other results lead
+ * to the target, so it is not enough to keep what the target needs. */
 static bool expand_tape(question *q, int ny, ebb_tensor *const *y) {
     ebb_graph *g = q->tape->graph;
     q->map = ebb_mem_new(&q->ebb->allocator, (size_t)g->count, sizeof *q->map);
     if (!q->map) return ebb_fail_memory(&q->diag);
     ebb_clear_outputs(g);
     bool good = true;
-    for (int j = 0; j < ny; j++) {
+    for (int j = 0; j < ny && good; j++) {
         ebb_id id = target_id(q, y[j]);
-        if (id > 0) good = good && ebb_add_output(g, id);
+        good = id <= 0 || ebb_add_output(g, id);
     }
+    for (int k = 0; k < q->nnodes && good; k++) good = ebb_add_output(g, q->node[k]);
     if (good) q->graph = ebb_expand_verbatim(g, q->map, &q->diag);
+    else ebb_fail_memory(&q->diag);
     ebb_clear_outputs(g);
+    for (int k = 0; k < q->nnodes && q->graph; k++) q->node[k] = q->map[q->node[k]];
     return q->graph != NULL;
 }
 
@@ -118,7 +126,7 @@ static bool know_values(question *q, int ny, const ebb_gradient_options *options
 static bool answer(question *q, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x, ebb_tensor **gradients,
                    const ebb_gradient_options *options) {
     ebb_id *seed_input = ebb_mem_new(&q->ebb->allocator, (size_t)ny + 1, sizeof *seed_input);
-    bool good = seed_input ? expand_tape(q, ny, y) && find_sources(q, nx, x) && append_adjoint(q, ny, y, options, seed_input) &&
+    bool good = seed_input ? find_sources(q, nx, x) && expand_tape(q, ny, y) && append_adjoint(q, ny, y, options, seed_input) &&
                                  collect_outputs(q, nx) && know_values(q, ny, options, seed_input)
                            : ebb_fail_memory(&q->diag);
     if (!good) ebb_fail_diag(q->ebb, &q->diag, q->site);

@@ -180,16 +180,16 @@ static ebb_tensor *read_tensor(ebb_file *s, const header *h, ebb_dtype dtype) {
     return ebb_poison_of(s->context);
 }
 
-ebb_tensor *ebb_read_idx(ebb_context *ebb, const char *path, ebb_dtype dtype) {
+ebb_tensor *ebb_read_idx_at(ebb_context *ebb, const char *path, ebb_dtype dtype, const char *source, int line) {
     static const char what[] = "ebb_read_idx";
-    ebb_site nowhere = {NULL, 0};
+    ebb_site site = ebb_site_at(source, line);
     if (!ebb) return ebb_poison_of(NULL);
     ebb_enter(ebb);
-    if (!path) return ebb_fail_at(ebb, EBB_VALUE_ERROR, nowhere, "%s: path is NULL", what);
+    if (!path) return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: path is NULL", what);
     if (dtype != EBB_NONE && !store_of(dtype))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: no such dtype: %d", what, (int)dtype);
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: no such dtype: %d", what, (int)dtype);
     ebb_file file;
-    if (!ebb_file_open(&file, ebb, what, path, nowhere)) return ebb_poison_of(ebb);
+    if (!ebb_file_open(&file, ebb, what, path, site)) return ebb_poison_of(ebb);
     header h = {0};
     uint64_t bytes;
     bool good = ebb_file_measure(&file, &bytes) && read_magic(&file, &h) && read_sizes(&file, &h) &&

@@ -1,7 +1,7 @@
 /* internal.h - the things behind the handles of ebb.h, shared by the files of frontend/.
  *
- * One dispatch (dispatch.c): every operation, whoever asks for it, goes through ebb_dispatch. Under a trace it appends a
- * node; else it runs a kernel; and each open tape that watches an operand records it. Because derived programs are
+ * One dispatch (dispatch.c): every operation, whoever asks for it, goes through ebb_dispatch. Under a trace it appends
+ * a node; else it runs a kernel; and each open tape that watches an operand records it. Because derived programs are
  * replayed through the same dispatch (replay.c), nested tapes, tapes inside traced functions and tapes around them need
  * no code of their own.
  *
@@ -18,20 +18,27 @@
 
 /* Counted memory of a value. Written only while references == 1. Freed ones of equal size are recycled (storage.c). */
 typedef struct ebb_storage {
-    int32_t references; /* atomic */
-    size_t bytes;       /* room, rounded up to the size class */
+    int32_t references;       /* atomic */
+    size_t bytes;             /* room, rounded up to the size class */
     struct ebb_storage *next; /* in the free list of its size class */
-    void *data;         /* 64-byte aligned */
+    void *data;               /* 64-byte aligned */
 } ebb_storage;
 
-typedef enum ebb_kind { EBB_KIND_VALUE = 1, EBB_KIND_VARIABLE, EBB_KIND_TRACED, EBB_KIND_ABSENT, EBB_KIND_POISON, EBB_KIND_DEAD } ebb_kind;
+typedef enum ebb_kind {
+    EBB_KIND_VALUE = 1,
+    EBB_KIND_VARIABLE,
+    EBB_KIND_TRACED,
+    EBB_KIND_ABSENT,
+    EBB_KIND_POISON,
+    EBB_KIND_DEAD
+} ebb_kind;
 
 struct ebb_tensor {
     ebb_context *context; /* NULL only for the poison that belongs to no context */
     ebb_kind kind;
-    int32_t references;   /* scopes, tapes, captures, caches */
-    int32_t depth;        /* scope that holds it; lowered by ebb_keep */
-    uint64_t serial;      /* unique in the context: how tapes and traces know it */
+    int32_t references; /* scopes, tapes, captures, caches */
+    int32_t depth;      /* scope that holds it; lowered by ebb_keep */
+    uint64_t serial;    /* unique in the context: how tapes and traces know it */
     ebb_type type;
     ebb_storage *storage; /* VALUE, VARIABLE */
     ebb_site site;        /* where it was made */
@@ -42,123 +49,169 @@ struct ebb_tensor {
     /* VARIABLE */
     char *name;
     bool trainable;
-    ebb_tensor *read;     /* the handle of the current value, made at the first read after an assign; counted */
-    ebb_tensor *next;     /* free list, quarantine, or the context's list of variables */
+    ebb_tensor *read; /* the handle of the current value, made at the first read after an assign; counted */
+    ebb_tensor *next; /* free list, quarantine, or the context's list of variables */
     ebb_tensor *previous;
 };
 
 /* ---- the context ---- */
 
-typedef struct ebb_tensor_list { ebb_tensor **item; int32_t count, capacity; } ebb_tensor_list;
+typedef struct ebb_tensor_list {
+    ebb_tensor **item;
+    int32_t count, capacity;
+} ebb_tensor_list;
 
 struct ebb_context {
     ebb_allocator allocator;
     ebb_options options;
-    ebb_diag diag;            /* the first error */
-    char error_text[1400];    /* message with its source line, as ebb_error shows it */
+    ebb_diag diag;         /* the first error */
+    uint64_t errors;       /* how many there were, the later ones too */
+    char error_text[1400]; /* message with its source line, as ebb_error shows it */
     uint64_t next_serial;
-    ebb_tensor poison, absent; /* shared, never freed */
+    ebb_tensor poison, absent;   /* shared, never freed */
     ebb_tensor_list temporaries; /* one reference each; scope d owns [mark[d-1], mark[d]) */
-    int32_t *mark; int32_t depth, mark_capacity;
-    ebb_tensor *variables;    /* doubly linked, owned */
-    ebb_tensor *free_tensors, *quarantine, *quarantine_tail; int32_t quarantined;
-    ebb_storage *free_storage[48]; size_t free_bytes;
-    ebb_tape *tapes;          /* open or not, innermost first */
-    ebb_tape *dead_tapes;     /* the latest first */
-    struct ebb_trace *trace;  /* the innermost running trace */
-    ebb_function *functions;  /* owned */
+    int32_t *mark;
+    int32_t depth, mark_capacity;
+    ebb_tensor *variables; /* doubly linked, owned */
+    ebb_tensor *free_tensors, *quarantine, *quarantine_tail;
+    int32_t quarantined;
+    ebb_storage *free_storage[48];
+    size_t free_bytes;
+    ebb_tape *tapes;           /* open or not, innermost first */
+    ebb_tape *dead_tapes;      /* the latest first */
+    struct ebb_trace *trace;   /* the innermost running trace */
+    ebb_function *functions;   /* owned */
     ebb_optimizer *optimizers; /* owned */
-    ebb_tensor *generator;    /* i64[2] variable {seed, counter}, not in `variables` order of the user; made at first use */
-    void *work; size_t work_bytes; /* arena of compiled calls, grown to the largest */
+    ebb_tensor
+        *generator; /* i64[2] variable {seed, counter}, not in `variables` order of the user; made at first use */
+    void *work;
+    size_t work_bytes;                 /* arena of compiled calls, grown to the largest */
     struct ebb_expansions *expansions; /* graphs of macros that ran eagerly (expansions.c) */
 };
 
 static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){file, line}; }
 
 /* context.c: records the first error (with its site) and returns the context's poison. */
-ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const char *format, ...) __attribute__((format(printf, 4, 5)));
-ebb_tensor *ebb_fail_diag(ebb_context *ebb, const ebb_diag *diag, ebb_site site); /* takes over a room's error; site if it has none */
-ebb_context *ebb_current(void);  /* of this thread: the last one opened or used; for errors of calls with NULL tensors; may be NULL */
-void ebb_enter(ebb_context *ebb); /* makes it current */
+ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+ebb_tensor *ebb_fail_diag(ebb_context *ebb, const ebb_diag *diag,
+                          ebb_site site); /* takes over a room's error; site if it has none */
+ebb_context *
+ebb_current(void); /* of this thread: the last one opened or used; for errors of calls with NULL tensors; may be NULL */
+void ebb_enter(ebb_context *ebb);            /* makes it current */
 ebb_tensor *ebb_poison_of(ebb_context *ebb); /* NULL gives the poison without a context */
 
 /* storage.c */
-ebb_storage *ebb_storage_new(ebb_context *ebb, size_t bytes);  /* references 1, contents undefined; NULL: no memory */
+ebb_storage *ebb_storage_new(ebb_context *ebb, size_t bytes); /* references 1, contents undefined; NULL: no memory */
 void ebb_storage_release(ebb_context *ebb, ebb_storage *s);
 
 /* tensor.c: handles. `ebb_tensor_*` give tensors held by the innermost scope, or poison with an error. */
-ebb_tensor *ebb_handle_new(ebb_context *ebb, ebb_kind kind, const ebb_type *type, ebb_site site); /* references 1, held by nobody; NULL */
+ebb_tensor *ebb_handle_new(ebb_context *ebb, ebb_kind kind, const ebb_type *type,
+                           ebb_site site); /* references 1, held by nobody; NULL */
 ebb_tensor *ebb_handle_retain(ebb_tensor *x);
-void ebb_handle_release(ebb_tensor *x);                      /* NULL, absent, poison: nothing */
-ebb_tensor *ebb_scope_hold(ebb_context *ebb, ebb_tensor *x); /* gives the reference to the innermost scope; poison if there is no memory */
-ebb_tensor *ebb_tensor_value(ebb_context *ebb, const ebb_type *type, const void *data, ebb_site site); /* copies data; NULL data: undefined contents */
-ebb_tensor *ebb_tensor_of_storage(ebb_context *ebb, const ebb_type *type, ebb_storage *s, ebb_site site); /* takes the reference */
-bool ebb_usable(ebb_context *ebb, const ebb_tensor *x, const char *what, ebb_site site); /* not NULL, dead, absent, poison, another context's, or a leaked traced tensor: else an error (none for poison) */
+void ebb_handle_release(ebb_tensor *x); /* NULL, absent, poison: nothing */
+ebb_tensor *
+ebb_scope_hold(ebb_context *ebb,
+               ebb_tensor *x); /* gives the reference to the innermost scope; poison if there is no memory */
+ebb_tensor *ebb_tensor_value(ebb_context *ebb, const ebb_type *type, const void *data,
+                             ebb_site site); /* copies data; NULL data: undefined contents */
+ebb_tensor *ebb_tensor_of_storage(ebb_context *ebb, const ebb_type *type, ebb_storage *s,
+                                  ebb_site site); /* takes the reference */
+bool ebb_usable(ebb_context *ebb, const ebb_tensor *x, const char *what,
+                ebb_site site); /* not NULL, dead, absent, poison, another context's, or a leaked traced tensor: else an
+                                   error (none for poison) */
 void ebb_number_bits(ebb_operand number, ebb_dtype dtype, void *out); /* writes the number as one element of dtype */
 
 /* variable.c */
-ebb_tensor *ebb_variable_read(ebb_tensor *v);  /* the current value: traced under a trace; shows tapes the access; held by v or the trace; poison on error */
-ebb_tensor *ebb_variable_set(ebb_tensor *v, ebb_tensor *x, ebb_site site); /* x: a value or traced tensor of v's type; gives x back, or poison */
-void ebb_variable_forget_read(ebb_tensor *v);  /* after its storage changed */
+ebb_tensor *ebb_variable_read(ebb_tensor *v); /* the current value: traced under a trace; shows tapes the access; held
+                                                 by v or the trace; poison on error */
+ebb_tensor *ebb_variable_set(ebb_tensor *v, ebb_tensor *x,
+                             ebb_site site);  /* x: a value or traced tensor of v's type; gives x back, or poison */
+void ebb_variable_forget_read(ebb_tensor *v); /* after its storage changed */
 
 /* dispatch.c: the one door. Operands: values, variables (read here), traced tensors. Attributes and asked type as in
- * jit/graph/types.h. Broadcasting and numbers are made explicit before (ops.c). The result is held by the innermost scope. */
+ * jit/graph/types.h. Broadcasting and numbers are made explicit before (ops.c). The result is held by the innermost
+ * scope. */
 ebb_tensor *ebb_dispatch(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg);
 
 /* ---- tapes (tape.c records, gradient.c asks) ---- */
 
-typedef struct ebb_serial_map { struct ebb_serial_entry { uint64_t key; int32_t value; } *entry; int32_t capacity, count; } ebb_serial_map; /* serialmap.c */
+typedef struct ebb_serial_map {
+    struct ebb_serial_entry {
+        uint64_t key;
+        int32_t value;
+    } *entry;
+    int32_t capacity, count;
+} ebb_serial_map;                                            /* serialmap.c */
 int32_t ebb_map_find(const ebb_serial_map *m, uint64_t key); /* -1: not there */
 bool ebb_map_put(const ebb_allocator *a, ebb_serial_map *m, uint64_t key, int32_t value);
 void ebb_map_free(const ebb_allocator *a, ebb_serial_map *m);
 
-typedef struct ebb_source_read { ebb_tensor *variable; ebb_id id; } ebb_source_read;
+typedef struct ebb_source_read {
+    ebb_tensor *variable;
+    ebb_id id;
+} ebb_source_read;
 
-/* A tape is the same array as any program (a recorded graph) with the values filled in: tensor[id] is the value of node id. */
+/* A tape is the same array as any program (a recorded graph) with the values filled in: tensor[id] is the value of node
+ * id. */
 struct ebb_tape {
     ebb_context *context;
-    ebb_tape *next;            /* in context->tapes */
-    int flags, depth;          /* depth: scope that owns it */
-    struct ebb_trace *trace;   /* it listens to what happens in this trace only; NULL: to what runs eagerly */
+    ebb_tape *next;          /* in context->tapes */
+    int flags, depth;        /* depth: scope that owns it */
+    struct ebb_trace *trace; /* it listens to what happens in this trace only; NULL: to what runs eagerly */
     bool recording, released;
-    bool dead;                 /* its scope closed; kept a while to say so */
+    bool dead; /* its scope closed; kept a while to say so */
     ebb_graph *graph;
     ebb_diag diag;
-    ebb_tensor_list value;     /* value.item[id], counted; NULL where there is none */
-    ebb_serial_map ids;        /* serial of a tensor -> its node */
-    ebb_source_read *reads; int32_t read_count, read_capacity; /* which node a variable's value entered by */
+    ebb_tensor_list value; /* value.item[id], counted; NULL where there is none */
+    ebb_serial_map ids;    /* serial of a tensor -> its node */
+    ebb_source_read *reads;
+    int32_t read_count, read_capacity; /* which node a variable's value entered by */
 };
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
-void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg, ebb_tensor *result); /* one op ran */
+void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg,
+                      ebb_tensor *result); /* one op ran */
 /* A call of a concrete function ran: result[k] for output k of graph (maybe absent). Output binding[i].state is a
  * later version of the variable binding[i].tensor. */
 typedef struct ebb_call_record {
     ebb_graph *graph;
-    ebb_tensor *const *arg;    /* [graph->inputs] */
-    ebb_tensor *const *result; int results;
-    const struct ebb_binding *binding; int32_t bindings;
+    ebb_tensor *const *arg; /* [graph->inputs] */
+    ebb_tensor *const *result;
+    int results;
+    const struct ebb_binding *binding;
+    int32_t bindings;
     ebb_site site;
 } ebb_call_record;
 void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call);
-bool ebb_tapes_listening(const ebb_context *ebb); /* any tape recording here */
+bool ebb_tapes_listening(const ebb_context *ebb);  /* any tape recording here */
 void ebb_tapes_close(ebb_context *ebb, int depth); /* frees tapes of scopes >= depth */
 void ebb_tapes_forget(ebb_context *ebb, int keep); /* gives the dead ones back, but for the latest `keep` */
-bool ebb_tape_usable(const ebb_tape *tape, const char *function, ebb_site site); /* neither NULL nor dead; else an error */
+bool ebb_tape_usable(const ebb_tape *tape, const char *function,
+                     ebb_site site);                             /* neither NULL nor dead; else an error */
 ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x); /* the node of a watched or computed tensor, or -1 */
 void ebb_tape_clear(ebb_tape *tape); /* lets go of the record; the tape cannot be asked again */
 
-/* replay.c: walks an expanded graph and sends each op through dispatch again. value[id] (count entries) holds what is known, NULL elsewhere;
- * gives results[j] for g's outputs, held by the innermost scope (absent for absent outputs). When nobody else is listening the evaluator runs it
- * over slots, without tensor objects. False: an error was recorded. */
+/* replay.c: walks an expanded graph and sends each op through dispatch again. value[id] (count entries) holds what is
+ * known, NULL elsewhere; gives results[j] for g's outputs, held by the innermost scope (absent for absent outputs).
+ * When nobody else is listening the evaluator runs it over slots, without tensor objects. False: an error was recorded.
+ */
 bool ebb_replay(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results, ebb_site site);
 
 /* ---- traces and functions (trace.c, function.c, concrete.c, call.c, transform.c) ---- */
 
 /* What enters a traced function beside its arguments. */
-typedef struct ebb_binding { ebb_tensor *tensor; /* a variable, or a captured value; counted */ int32_t parameter; int32_t state; /* output that is its new value, or -1 */ } ebb_binding;
+typedef struct ebb_binding {
+    ebb_tensor *tensor; /* a variable, or a captured value; counted */
+    int32_t parameter;
+    int32_t state; /* output that is its new value, or -1 */
+} ebb_binding;
 
-typedef struct ebb_trace_variable { ebb_tensor *variable; ebb_tensor *current; bool assigned; } ebb_trace_variable;
+typedef struct ebb_trace_variable {
+    ebb_tensor *variable;
+    ebb_tensor *current;
+    bool assigned;
+} ebb_trace_variable;
 
 typedef struct ebb_trace {
     ebb_context *context;
@@ -167,15 +220,19 @@ typedef struct ebb_trace {
     uint64_t serial;
     ebb_graph *graph;
     ebb_diag diag;
-    ebb_serial_map captured;       /* serial of an eager tensor -> node */
-    ebb_binding *binding; int32_t bindings, binding_capacity;
-    ebb_trace_variable *variable; int32_t variables, variable_capacity;
+    ebb_serial_map captured; /* serial of an eager tensor -> node */
+    ebb_binding *binding;
+    int32_t bindings, binding_capacity;
+    ebb_trace_variable *variable;
+    int32_t variables, variable_capacity;
 } ebb_trace;
 
-ebb_tensor *ebb_trace_record(ebb_trace *t, const ebb_application *app, int narg, ebb_tensor *const *arg); /* a traced tensor held by the innermost scope, or poison */
-ebb_tensor *ebb_trace_read(ebb_trace *t, ebb_tensor *variable);   /* borrowed */
+ebb_tensor *ebb_trace_record(ebb_trace *t, const ebb_application *app, int narg,
+                             ebb_tensor *const *arg); /* a traced tensor held by the innermost scope, or poison */
+ebb_tensor *ebb_trace_read(ebb_trace *t, ebb_tensor *variable); /* borrowed */
 ebb_tensor *ebb_trace_assign(ebb_trace *t, ebb_tensor *variable, ebb_tensor *x, ebb_site site);
-ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x, ebb_site site);  /* the node of any usable tensor; captures eager ones; EBB_POISON on error */
+ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x,
+                    ebb_site site); /* the node of any usable tensor; captures eager ones; EBB_POISON on error */
 
 void ebb_functions_close(ebb_context *ebb);
 void ebb_optimizers_close(ebb_context *ebb);

@@ -16,6 +16,7 @@ typedef struct literal {
     int rank;                  /* -1 until the first element or empty list shows it */
     int64_t dim[EBB_MAX_RANK]; /* -1 until the first list of this depth ends */
     unsigned kinds;
+    ebb_site site;
     ebb_dtype dtype; /* second time: */
     char *out;       /* where the next element goes; NULL the first time */
 } literal;
@@ -26,7 +27,7 @@ static bool refuse(const literal *l, ebb_code code, const char *format, ...) {
     va_start(list, format);
     vsnprintf(why, sizeof why, format, list);
     va_end(list);
-    ebb_fail_at(l->ebb, code, (ebb_site){0}, "ebb_literal: column %d: %s", (int)(l->at - l->text) + 1, why);
+    ebb_fail_at(l->ebb, code, l->site, "ebb_literal: column %d: %s", (int)(l->at - l->text) + 1, why);
     return false;
 }
 
@@ -91,7 +92,7 @@ static bool read_element(literal *l, int depth) {
     l->rank = depth;
     l->kinds |= kind;
     if (l->out) {
-        if (!ebb_number_fits(l->ebb, "ebb_literal", number, l->dtype, (ebb_site){0})) return false;
+        if (!ebb_number_fits(l->ebb, "ebb_literal", number, l->dtype, l->site)) return false;
         ebb_number_bits(number, l->dtype, l->out);
         l->out += ebb_dtype_size(l->dtype);
     }
@@ -153,19 +154,19 @@ static bool choose_dtype(literal *l, ebb_dtype asked) {
     return true;
 }
 
-ebb_tensor *ebb_literal(ebb_context *ebb, const char *text, ebb_dtype dtype) {
-    ebb_site nowhere = {0};
-    literal l = {.ebb = ebb, .text = text, .at = text, .rank = -1, .dtype = dtype};
-    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, nowhere, "ebb_literal: the context is NULL");
+ebb_tensor *ebb_literal_at(ebb_context *ebb, const char *text, ebb_dtype dtype, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    literal l = {.ebb = ebb, .site = site, .text = text, .at = text, .rank = -1, .dtype = dtype};
+    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "ebb_literal: the context is NULL");
     ebb_enter(ebb);
-    if (!text) return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "ebb_literal: the text is NULL");
+    if (!text) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_literal: the text is NULL");
     if (dtype != EBB_NONE && !ebb_dtype_size(dtype))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "ebb_literal: no such dtype: %d", (int)dtype);
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_literal: no such dtype: %d", (int)dtype);
     memset(l.dim, -1, sizeof l.dim);
     if (!read_all(&l) || !choose_dtype(&l, dtype)) return ebb_poison_of(ebb);
     ebb_type type = {.dtype = l.dtype, .shape = {.rank = l.rank}};
     memcpy(type.shape.dim, l.dim, (size_t)l.rank * sizeof *l.dim);
-    ebb_tensor *x = ebb_tensor_value(ebb, &type, NULL, nowhere);
+    ebb_tensor *x = ebb_tensor_value(ebb, &type, NULL, site);
     if (x->kind == EBB_KIND_POISON) return x;
     l.at = text;
     l.out = x->storage->data;

@@ -6,9 +6,9 @@
 #include "jit/graph/text.h"
 #include "jit/plan/plan.h"
 
-bool ebb_log_wants(const char *topic);                                   /* EBB_LOG names it */
-void ebb_say(ebb_context *ebb, const char *topic, const char *text);     /* topic NULL: a warning */
-void ebb_say_time(void *context, const char *text);                      /* the log callback of a compile */
+bool ebb_log_wants(const char *topic);                                       /* EBB_LOG names it */
+void ebb_say(ebb_context *ebb, const char *topic, const char *text);         /* topic NULL: a warning */
+void ebb_say_time(void *context, const char *text);                          /* the log callback of a compile */
 void ebb_show_graph(ebb_context *ebb, const char *name, const ebb_graph *g); /* logged, and dumped as <name>.graph */
 void ebb_show_plan(ebb_context *ebb, const ebb_plan *plan);
 

@@ -5,21 +5,20 @@
 
 /* The checks that every maker begins with. */
 static bool is_asked_well(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims,
-                          ebb_type *type) {
-    ebb_site nowhere = {0};
-    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, nowhere, "%s: the context is NULL", function), false;
+                          ebb_type *type, ebb_site site) {
+    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "%s: the context is NULL", function), false;
     ebb_enter(ebb);
     if (!ebb_dtype_size(dtype))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: no such dtype: %d", function, (int)dtype), false;
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: no such dtype: %d", function, (int)dtype), false;
     type->dtype = dtype;
-    return ebb_shape_given(ebb, function, rank, dims, &type->shape, nowhere);
+    return ebb_shape_given(ebb, function, rank, dims, &type->shape, site);
 }
 
 ebb_tensor *ebb_scalar_at(ebb_context *ebb, ebb_dtype dtype, ebb_operand number) {
     ebb_type type;
     int64_t bits = 0;
     if (dtype == EBB_NONE) dtype = number.dtype;
-    if (!is_asked_well(ebb, "ebb_scalar", dtype, EBB_SCALAR, &type)) return ebb_poison_of(ebb);
+    if (!is_asked_well(ebb, "ebb_scalar", dtype, EBB_SCALAR, &type, (ebb_site){0})) return ebb_poison_of(ebb);
     if (number.tensor)
         return ebb_fail_at(ebb, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_scalar: takes a number, not a tensor");
     if (!ebb_number_fits(ebb, "ebb_scalar", number, dtype, (ebb_site){0})) return ebb_poison_of(ebb);
@@ -34,13 +33,15 @@ static void normalise_bools(ebb_tensor *x) {
         b[i] = b[i] != 0;
 }
 
-ebb_tensor *ebb_constant(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, const void *data) {
+ebb_tensor *ebb_constant_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, const void *data,
+                            const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
     ebb_type type;
     int64_t size = 0;
-    if (!is_asked_well(ebb, "ebb_constant", dtype, rank, dims, &type)) return ebb_poison_of(ebb);
+    if (!is_asked_well(ebb, "ebb_constant", dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);
     if (!data && (!ebb_shape_size(&type.shape, &size) || size))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_constant: the data is NULL");
-    ebb_tensor *x = ebb_tensor_value(ebb, &type, data, (ebb_site){0});
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_constant: the data is NULL");
+    ebb_tensor *x = ebb_tensor_value(ebb, &type, data, site);
     if (x->kind == EBB_KIND_VALUE && dtype == EBB_BOOL) normalise_bools(x);
     return x;
 }
@@ -54,37 +55,38 @@ static void fill(char *data, size_t bytes, const void *element, size_t size) {
 }
 
 static ebb_tensor *full(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims,
-                        double value) {
+                        double value, ebb_site site) {
     ebb_type type;
     int64_t bits = 0, bytes = 0;
     ebb_operand number = ebb_operand_double(value);
-    if (!is_asked_well(ebb, function, dtype, rank, dims, &type)) return ebb_poison_of(ebb);
-    if (!ebb_number_fits(ebb, function, number, dtype, (ebb_site){0})) return ebb_poison_of(ebb);
+    if (!is_asked_well(ebb, function, dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);
+    if (!ebb_number_fits(ebb, function, number, dtype, site)) return ebb_poison_of(ebb);
     ebb_number_bits(number, dtype, &bits);
-    ebb_tensor *x = ebb_tensor_value(ebb, &type, NULL, (ebb_site){0});
+    ebb_tensor *x = ebb_tensor_value(ebb, &type, NULL, site);
     if (x->kind == EBB_KIND_VALUE && ebb_type_bytes(&type, &bytes))
         fill(x->storage->data, (size_t)bytes, &bits, ebb_dtype_size(dtype));
     return x;
 }
 
-ebb_tensor *ebb_full(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double value) {
-    return full(ebb, "ebb_full", dtype, rank, dims, value);
+ebb_tensor *ebb_full_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double value, const char *file, int line) {
+    return full(ebb, "ebb_full", dtype, rank, dims, value, ebb_site_at(file, line));
 }
 
-ebb_tensor *ebb_zeros(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims) {
-    return full(ebb, "ebb_zeros", dtype, rank, dims, 0);
+ebb_tensor *ebb_zeros_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, const char *file, int line) {
+    return full(ebb, "ebb_zeros", dtype, rank, dims, 0, ebb_site_at(file, line));
 }
 
-ebb_tensor *ebb_ones(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims) {
-    return full(ebb, "ebb_ones", dtype, rank, dims, 1);
+ebb_tensor *ebb_ones_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, const char *file, int line) {
+    return full(ebb, "ebb_ones", dtype, rank, dims, 1, ebb_site_at(file, line));
 }
 
-ebb_tensor *ebb_range(ebb_context *ebb, ebb_dtype dtype, int64_t n) {
+ebb_tensor *ebb_range_at(ebb_context *ebb, ebb_dtype dtype, int64_t n, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
     static const int64_t axis = 0;
-    ebb_application app = {.op = EBB_OP_iota, .nattr = 1, .attr = &axis};
-    if (!is_asked_well(ebb, "ebb_range", dtype, 1, &n, &app.asked)) return ebb_poison_of(ebb);
+    ebb_application app = {.op = EBB_OP_iota, .nattr = 1, .attr = &axis, .site = site};
+    if (!is_asked_well(ebb, "ebb_range", dtype, 1, &n, &app.asked, site)) return ebb_poison_of(ebb);
     if (dtype == EBB_I32 && n > (int64_t)INT32_MAX + 1)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "ebb_range: %lld numbers are out of range for i32",
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_range: %lld numbers are out of range for i32",
                            (long long)n);
     return ebb_run(ebb, &app, 0, NULL, NULL);
 }

@@ -35,24 +35,23 @@ static ebb_tensor *advance(ebb_context *ebb, ebb_tensor *v) {
     return next->kind == EBB_KIND_POISON ? next : ebb_variable_set(v, next, (ebb_site){0});
 }
 
-static ebb_tensor *draw(ebb_context *ebb, ebb_op op, const ebb_type *type) {
+static ebb_tensor *draw(ebb_context *ebb, ebb_op op, const ebb_type *type, ebb_site site) {
     ebb_tensor *v = generator(ebb);
-    ebb_tensor *numbers = ebb_dispatch(ebb, &(ebb_application){.op = op, .asked = *type}, 1, &v);
+    ebb_tensor *numbers = ebb_dispatch(ebb, &(ebb_application){.op = op, .asked = *type, .site = site}, 1, &v);
     if (numbers->kind == EBB_KIND_POISON) return numbers;
     return advance(ebb, v)->kind == EBB_KIND_POISON ? ebb_poison_of(ebb) : numbers;
 }
 
 static bool is_asked_well(ebb_context *ebb, const char *function, ebb_dtype dtype, int rank, const int64_t *dims,
-                          ebb_type *type) {
-    ebb_site nowhere = {0};
-    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, nowhere, "%s: the context is NULL", function), false;
+                          ebb_type *type, ebb_site site) {
+    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "%s: the context is NULL", function), false;
     ebb_enter(ebb);
     if (!ebb_is_float(dtype))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "%s: random numbers are f32 or f64, not %s", function,
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: random numbers are f32 or f64, not %s", function,
                            ebb_dtype_short(dtype)),
                false;
     type->dtype = dtype;
-    return ebb_shape_given(ebb, function, rank, dims, &type->shape, nowhere);
+    return ebb_shape_given(ebb, function, rank, dims, &type->shape, site);
 }
 
 /* a * x + b */
@@ -73,34 +72,36 @@ static ebb_tensor *spread(ebb_tensor *u, ebb_dtype dtype, double low, double hig
     return ebb_min_at(ebb_operand_tensor(affine(high - low, u, low)), end, NULL, 0);
 }
 
-ebb_tensor *ebb_random_uniform(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double low,
-                               double high) {
+ebb_tensor *ebb_random_uniform_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double low,
+                                  double high, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
     ebb_type type;
-    if (!is_asked_well(ebb, "ebb_random_uniform", dtype, rank, dims, &type)) return ebb_poison_of(ebb);
+    if (!is_asked_well(ebb, "ebb_random_uniform", dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);
     low = rounded(dtype, low);
     high = rounded(dtype, high);
     if (!(low < high) || !isfinite(rounded(dtype, high - low)))
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0},
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
                            "ebb_random_uniform: low must be less than high, and both finite");
     ebb_tensor *y = ebb_poison_of(ebb);
     EBB_SCOPE (ebb) {
-        y = draw(ebb, EBB_OP_random_uniform, &type);
+        y = draw(ebb, EBB_OP_random_uniform, &type, site);
         if (low != 0 || high != 1) y = spread(y, dtype, low, high);
         ebb_keep(y);
     }
     return y;
 }
 
-ebb_tensor *ebb_random_normal(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,
-                              double deviation) {
+ebb_tensor *ebb_random_normal_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,
+                                 double deviation, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
     ebb_type type;
-    if (!is_asked_well(ebb, "ebb_random_normal", dtype, rank, dims, &type)) return ebb_poison_of(ebb);
+    if (!is_asked_well(ebb, "ebb_random_normal", dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);
     if (!isfinite(rounded(dtype, mean)) || !isfinite(rounded(dtype, deviation)) || deviation < 0)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0},
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
                            "ebb_random_normal: mean and deviation must be finite, and deviation not negative");
     ebb_tensor *y = ebb_poison_of(ebb);
     EBB_SCOPE (ebb) {
-        y = draw(ebb, EBB_OP_random_normal, &type);
+        y = draw(ebb, EBB_OP_random_normal, &type, site);
         if (mean != 0 || deviation != 1) y = affine(deviation, y, mean);
         ebb_keep(y);
     }

@@ -1,5 +1,5 @@
-/* trace.h - traces, concrete functions and the functions that own them: what trace.c, function.c, concrete.c, call.c and
- * transform.c share.
+/* trace.h - traces, concrete functions and the functions that own them: what trace.c, function.c, concrete.c, call.c
+ * and transform.c share.
  *
  * A function has one body (C code, or another function and a transform); a concrete function is its graph for one key
  * (types of the arguments), with what it needs beside its arguments; native code is made at its first run.
@@ -10,45 +10,60 @@
 #include "frontend/internal.h"
 #include "jit/load/load.h"
 
-typedef enum ebb_transform { EBB_BODY, EBB_GRAD, EBB_VALUE_AND_GRAD, EBB_JVP, EBB_VJP, EBB_HVP, EBB_HESSIAN } ebb_transform;
+typedef enum ebb_transform {
+    EBB_BODY,
+    EBB_GRAD,
+    EBB_VALUE_AND_GRAD,
+    EBB_JVP,
+    EBB_VJP,
+    EBB_HVP,
+    EBB_HESSIAN
+} ebb_transform;
 
 struct ebb_function {
     ebb_context *context;
     ebb_function *next, *previous; /* the context's list */
     int32_t references;            /* the user's, and one of each function derived from it */
     char *name;
-    ebb_body *body;                /* EBB_BODY */
+    ebb_body *body; /* EBB_BODY */
     void *data;
     int results;
-    int32_t arguments;             /* how many it must be given; -1: whatever its body reads */
-    void *owned;                   /* what `data` points to, if it is freed with the function */
+    int32_t arguments; /* how many it must be given; -1: whatever its body reads */
+    void *owned;       /* what `data` points to, if it is freed with the function */
     ebb_mode mode;
-    bool tracing;                  /* for refusing recursion */
+    bool tracing; /* for refusing recursion */
     ebb_transform transform;
-    ebb_function *base;            /* transforms: what is differentiated; counted */
-    int *wrt; int nwrt;
+    ebb_function *base; /* transforms: what is differentiated; counted */
+    int *wrt;
+    int nwrt;
     ebb_concrete *concretes;
     int32_t traces;
 };
 
-typedef struct ebb_key { uint64_t *word; int32_t count; } ebb_key; /* what a trace depends on, argument by argument */
+typedef struct ebb_key {
+    uint64_t *word;
+    int32_t count;
+} ebb_key; /* what a trace depends on, argument by argument */
 
 struct ebb_concrete {
     ebb_function *function;
     ebb_concrete *next;
     ebb_key key;
-    ebb_graph *graph;       /* as recorded: what call nodes and transforms use */
-    ebb_graph *sealed;      /* expanded, simplified: what runs */
-    int32_t arguments;      /* of a call */
-    int32_t *parameter;     /* [arguments] which parameter each is, or -1: a number or variable, part of the key */
-    ebb_binding *binding; int32_t bindings;
-    int32_t results;        /* outputs beyond are new values of variables */
-    int32_t *alias;         /* [outputs] the parameter each may share memory with, or -1 */
-    bool in_place;          /* variables may be updated where they are: nothing in the program can fail halfway */
+    ebb_graph *graph;   /* as recorded: what call nodes and transforms use */
+    ebb_graph *sealed;  /* expanded, simplified: what runs */
+    int32_t arguments;  /* of a call */
+    int32_t *parameter; /* [arguments] which parameter each is, or -1: a number or variable, part of the key */
+    ebb_binding *binding;
+    int32_t bindings;
+    int32_t results; /* outputs beyond are new values of variables */
+    int32_t *alias;  /* [outputs] the parameter each may share memory with, or -1 */
+    bool in_place;   /* variables may be updated where they are: nothing in the program can fail halfway */
     ebb_executable *executable;
-    bool tried;             /* and there is no compiler, so there is no executable */
-    const void **in; void **out; ebb_storage **fresh; /* scratch of a run; fresh: new memory of states */
-    char *text;             /* what ebb_concrete_text or _signature gave last */
+    bool tried; /* and there is no compiler, so there is no executable */
+    const void **in;
+    void **out;
+    ebb_storage **fresh;    /* scratch of a run; fresh: new memory of states */
+    char *text, *signature; /* what ebb_concrete_text and _signature gave last */
 };
 
 bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f);
@@ -58,20 +73,26 @@ ebb_tensor *ebb_trace_tensor(ebb_trace *t, ebb_id id, ebb_site site); /* held by
 
 /* function.c: the concrete function for these operands, traced if there is none; NULL: an error was recorded. */
 ebb_concrete *ebb_function_concrete(ebb_function *f, int nin, const ebb_operand *in, ebb_site site);
-ebb_function *ebb_function_alloc(ebb_context *ebb, const char *name, int results, ebb_mode mode); /* NULL: an error was recorded */
-bool ebb_function_takes(const ebb_function *f, int nin, ebb_site site);       /* so many arguments; false: an error was recorded */
-ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *in, int k, ebb_site site); /* operand k as a tensor */
+ebb_function *ebb_function_alloc(ebb_context *ebb, const char *name, int results,
+                                 ebb_mode mode); /* NULL: an error was recorded */
+bool ebb_function_takes(const ebb_function *f, int nin,
+                        ebb_site site); /* so many arguments; false: an error was recorded */
+ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *in, int k,
+                                  ebb_site site); /* operand k as a tensor */
 
 /* transform.c: the graph of a derived function; fills c's graph, parameters, bindings and results. */
 bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
 
 /* concrete.c */
 ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key); /* copies the key; NULL: no memory */
-bool ebb_concrete_seal(ebb_concrete *c, ebb_site site);                       /* after graph, parameters, bindings, results are filled */
+bool ebb_concrete_seal(ebb_concrete *c, ebb_site site); /* after graph, parameters, bindings, results are filled */
 void ebb_concrete_free(ebb_concrete *c);
 bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count);
-bool ebb_concrete_compile(ebb_concrete *c, ebb_mode mode, ebb_site site); /* false: an error was recorded; true without executable: the evaluator runs it */
-/* Runs it on values: arg[arguments]; results[results] are held by the innermost scope. Variables get their new values. */
+bool ebb_concrete_compile(
+    ebb_concrete *c, ebb_mode mode,
+    ebb_site site); /* false: an error was recorded; true without executable: the evaluator runs it */
+/* Runs it on values: arg[arguments]; results[results] are held by the innermost scope. Variables get their new values.
+ */
 bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **results, ebb_mode mode, ebb_site site);
 
 #endif

@@ -189,7 +189,7 @@ static bool check_point(ebb_op op, const ebb_type *type, ebb_dtype to, const int
             x[k] = get(arg[k].data, type[k].dtype, place(&type[k].shape, &arg[k], at));
         const number want = expected(op, type, to, x), have = get(out, result.dtype, i);
         char text[EBB_TYPE_TEXT];
-        cr_assert(same(result.dtype, want, have), "%s %s, views %d %d, element %d: of %g, %g: %g, not %g",
+        cr_assert(same_elements(result.dtype, want, have), "%s %s, views %d %d, element %d: of %g, %g: %g, not %g",
                   ebb_op_table[op].name, ebb_type_text(&type[narg - 1], text), kind[0], kind[1], (int)i,
                   as_double(type[0].dtype, x[0]), narg > 1 ? as_double(type[1].dtype, x[1]) : 0,
                   as_double(result.dtype, have), as_double(result.dtype, want));

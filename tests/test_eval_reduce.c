@@ -128,7 +128,7 @@ static void check_reduction(ebb_op op, ebb_dtype d, const ebb_shape *s, unsigned
             t.offset[k++] = place(s, x, at) + place(s, x, in);
         const number want = op == EBB_OP_sum ? sum_of(d, row, &t) : max_of(d, &t), have = get(out, d, i);
         char text[EBB_TYPE_TEXT];
-        cr_assert(same(d, want, have), "%s of %s over axes %x, result %d: %a, not %a", ebb_op_table[op].name,
+        cr_assert(same_elements(d, want, have), "%s of %s over axes %x, result %d: %a, not %a", ebb_op_table[op].name,
                   ebb_type_text(&type, text), axes, (int)i, as_double(d, have), as_double(d, want));
     }
     cr_assert_eq(out[results * (int64_t)ebb_dtype_size(d)], 0x5a, "writes too far");

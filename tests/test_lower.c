@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "jit/eval/eval.h"
 #include "tests/support/handmade.h"
@@ -296,6 +298,43 @@ Test(lower, a_tail_writes_no_byte_beyond_its_end) {
         free(from), free(to);
         hand_close(&h);
     }
+}
+
+/* Room for n numbers that ends where the next page may not be touched. */
+static char *room_before_guard(int64_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(memory != MAP_FAILED && (size_t)bytes <= page);
+    cr_assert_eq(mprotect(memory + page, page, PROT_NONE), 0);
+    return memory + page - bytes;
+}
+
+/* y[i] = x[stride * i], also summed: an access beyond the last element is a crash. */
+static void touch_to_the_end(ebb_dtype d, int64_t n, int64_t stride, int bits) {
+    static hand h;
+    int64_t size = (int64_t)ebb_dtype_size(d), room = (stride * (n - 1) + 1) * size;
+    hand_open(&h);
+    int x = hand_input(&h, d, n), y = hand_output(&h, d, n), z = hand_output(&h, d, 1);
+    hand_kernel(&h, 1, &n, 0, 0);
+    hand_store(&h, y, 1, 0, 0, &stride, hand_load(&h, x, 1, 0, &stride));
+    hand_kernel(&h, 1, &n, 1, 1);
+    hand_store(&h, z, 0, 0, 0, (int64_t[]){0}, hand_fold(&h, EBB_OP_sum, 0, 0, hand_load(&h, x, 2, 0, &stride)));
+    ebb_executable *e = hand_compile_at(&h, bits, 2);
+    char *from = room_before_guard(room), *to = room_before_guard(room), sum[8];
+    for (int64_t i = 0; i < n; i++)
+        hand_put(d, from, stride * i, (double)i);
+    if (e) hand_run(e, (const void *[]){from}, (void *[]){to, sum});
+    for (int64_t i = 0; i < n && e; i++)
+        cr_assert(memcmp(from + stride * i * size, to + stride * i * size, (size_t)size) == 0, "n=%d", (int)n);
+    ebb_executable_release(e);
+    hand_close(&h);
+}
+
+Test(lower, a_tail_touches_nothing_beyond_its_end) {
+    EACH_WIDTH(bits)
+    for (int64_t n = 1; n < 36; n += 5) for (int64_t stride = 1; stride <= 3; stride++) for (int d = EBB_I32;
+                                                                                             d <= EBB_F64; d++)
+        touch_to_the_end((ebb_dtype)d, n, stride, bits);
 }
 
 /* ---- levels, index values, in place ---- */

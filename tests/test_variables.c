@@ -181,8 +181,8 @@ Test(variables, random_numbers_have_their_distribution) { /* G002-2 */
     enum { N = 100000 };
     for (int i = 0; i < COUNT(cases); i++) {
         double sum = 0, squares = 0;
-        ebb_tensor *x = (cases[i].normal ? ebb_random_normal : ebb_random_uniform)(ebb, cases[i].dtype, EBB_SHAPE(N),
-                                                                                   cases[i].a, cases[i].b);
+        ebb_tensor *x = (cases[i].normal ? ebb_random_normal_at : ebb_random_uniform_at)(
+            ebb, cases[i].dtype, EBB_SHAPE(N), cases[i].a, cases[i].b, __FILE__, __LINE__);
         for (int k = 0; k < N; k++) {
             double u = ebb_item(x, k);
             cr_assert(cases[i].normal || (u >= cases[i].a && u < cases[i].b), "case %d: %g", i, u);
@@ -222,8 +222,8 @@ Test(variables, random_numbers_refuse) {
         {true, EBB_F32, 1e39, 1, EBB_VALUE_ERROR, "ebb_random_normal: mean and deviation must be finite"},
     };
     for (int i = 0; i < COUNT(cases); i++) {
-        (cases[i].normal ? ebb_random_normal : ebb_random_uniform)(ebb, cases[i].dtype, EBB_SHAPE(3), cases[i].a,
-                                                                   cases[i].b);
+        (cases[i].normal ? ebb_random_normal_at : ebb_random_uniform_at)(
+            ebb, cases[i].dtype, EBB_SHAPE(3), cases[i].a, cases[i].b, __FILE__, __LINE__);
         expect_error(ebb, cases[i].code, cases[i].error, "case %d", i);
     }
 }

@@ -45,7 +45,7 @@ static void run_job(void *data) {
     int inputs = j->kind == HVP ? 2 * p->count : p->count;
     EBB_SCOPE (j->side->ebb) {
         ebb_tensor *first;
-        ebb_call_n(j->side->function[j->kind], inputs, p->arguments, 1, &first);
+        ebb_call_n_at(j->side->function[j->kind], inputs, p->arguments, 1, &first, NULL, 0);
     }
 }
 

@@ -16,8 +16,13 @@ typedef struct answer {
 
 /* ---- computing ---- */
 
+/* Not the macro: errors shall name columns of the expression, not lines of this file. */
+static void call(ebb_function *f, const problem *p, int results, ebb_tensor **out) {
+    ebb_call_n_at(f, p->count, p->arguments, results, out, NULL, 0);
+}
+
 static bool compute_value(answer *a, const problem *p) {
-    ebb_call_n(p->function, p->count, p->arguments, 1, &a->value);
+    call(p->function, p, 1, &a->value);
     return !ebb_is_poison(a->value);
 }
 
@@ -35,7 +40,7 @@ static bool compute_gradient(answer *a, ebb_context *ebb, const problem *p) {
     ebb_tensor **out = calloc((size_t)p->count + 1, sizeof(ebb_tensor *));
     a->gradient = calloc((size_t)p->count + 1, sizeof(ebb_tensor *));
     bool good = out && a->gradient;
-    if (good) ebb_call_n(ebb_value_and_grad(p->function, &wrt), p->count, p->arguments, p->count + 1, out);
+    if (good) call(ebb_value_and_grad(p->function, &wrt), p, p->count + 1, out);
     for (int i = 0; good && i < p->count; i++)
         a->gradient[i] = zeros_if_absent(ebb, out[i + 1], p->arguments[i].tensor);
     if (good) a->value = out[0];
@@ -66,7 +71,7 @@ static bool compute_hessian(answer *a, ebb_context *ebb, const problem *p) {
     a->n = p->size;
     a->hessian = calloc((size_t)(a->n * a->n) + 1, sizeof(double));
     bool good = blocks && a->hessian;
-    if (good) ebb_call_n(ebb_hessian(p->function, &wrt), p->count, p->arguments, count, blocks);
+    if (good) call(ebb_hessian(p->function, &wrt), p, count, blocks);
     good = good && ebb_ok(ebb);
     if (good) place_blocks(a, p, blocks);
     free(blocks);

@@ -70,6 +70,21 @@ static bool enter_call(expansion *e, const frame *caller, ebb_id id) {
     return true;
 }
 
+/* The value of x as a node of its own. */
+static ebb_id apart(expansion *e, ebb_id x, ebb_site site) {
+    return ebb_record(e->to, &(ebb_application){.op = EBB_OP_reshape, .asked = ebb_type_of(e->to, x), .site = site}, 1,
+                      &x);
+}
+
+/* Result k of the callee. In verbatim graphs a parameter that is handed back is a node of its own, as it is a tensor of its
+ * own; what the callee computed is that node itself, so that a result may be differentiated by another one. */
+static ebb_id result_of(expansion *e, const frame *f, int32_t k) {
+    ebb_id id = f->from->output[k];
+    ebb_site site = f->from->site[id];
+    if (!e->verbatim || ebb_op_of(f->from, id) != EBB_OP_input) return f->map[id];
+    return ebb_graph_keep_site(e->to, f->from, &site) ? apart(e, f->map[id], site) : EBB_POISON;
+}
+
 /* The callee has been read: what its own calls left in `result` makes room for its results. */
 static bool leave_call(expansion *e) {
     frame *f = &e->frame[e->depth - 1];
@@ -79,7 +94,7 @@ static bool leave_call(expansion *e) {
                          sizeof *e->result))
         return ebb_fail_memory(e->to->diag);
     for (int32_t k = 0; k < callee->outputs; k++)
-        e->result[base + k] = f->map[callee->output[k]];
+        if ((e->result[base + k] = result_of(e, f, k)) == EBB_POISON) return false;
     e->results = base + callee->outputs;
     pop(e);
     frame *caller = &e->frame[e->depth - 1];
@@ -88,12 +103,6 @@ static bool leave_call(expansion *e) {
 }
 
 /* ---- one node ---- */
-
-/* The value of x as a node of its own. */
-static ebb_id apart(expansion *e, ebb_id x, ebb_site site) {
-    return ebb_record(e->to, &(ebb_application){.op = EBB_OP_reshape, .asked = ebb_type_of(e->to, x), .site = site}, 1,
-                      &x);
-}
 
 /* Records the nodes of g that are live (NULL: all) into `to`; renumber has the new ids, those of inputs already. */
 static bool copy_nodes(ebb_graph *to, const ebb_graph *g, const uint8_t *live, ebb_id *renumber) {
@@ -155,11 +164,8 @@ static ebb_id rebuild(expansion *e, const frame *f, ebb_id id) {
     return ebb_expand_macro(&(ebb_builder){e->to, app.site}, op, x, ebb_attr_of(f->from, id));
 }
 
-static ebb_id resolve_get(expansion *e, const frame *f, ebb_id id) {
-    ebb_id x = e->result[f->map[ebb_operands(f->from, id)[0]] + ebb_attr_of(f->from, id).v[0]];
-    ebb_site site = f->from->site[id];
-    if (!e->verbatim) return x;
-    return ebb_graph_keep_site(e->to, f->from, &site) ? apart(e, x, site) : EBB_POISON;
+static ebb_id resolve_get(const expansion *e, const frame *f, ebb_id id) {
+    return e->result[f->map[ebb_operands(f->from, id)[0]] + ebb_attr_of(f->from, id).v[0]];
 }
 
 static bool read_node(expansion *e, frame *f, ebb_id id) {

@@ -6,7 +6,7 @@
 
 extern const ebb_allocator ebb_malloc_allocator; /* the default: realloc and free */
 
-void *ebb_mem_new(const ebb_allocator *a, size_t count, size_t size);  /* zeroed, or NULL */
+void *ebb_mem_new(const ebb_allocator *a, size_t count, size_t size); /* zeroed, or NULL */
 void *ebb_mem_copy(const ebb_allocator *a, const void *from, size_t bytes);
 void ebb_mem_free(const ebb_allocator *a, void *memory);
 

@@ -12,7 +12,15 @@
 /* dot: product of [batch, m, k] and [batch, k, n]; tx: x is stored [batch, k, m]; ty: y is stored [batch, n, k] */
 enum { EBB_DOT_DTYPE, EBB_DOT_BATCH, EBB_DOT_M, EBB_DOT_N, EBB_DOT_K, EBB_DOT_TX, EBB_DOT_TY, EBB_DOT_COUNT };
 /* gather, scatter_add: x is [outer, size, inner], the index has `count` elements, updates are [outer, count, inner] */
-enum { EBB_GATHER_DTYPE, EBB_GATHER_INDEX_DTYPE, EBB_GATHER_OUTER, EBB_GATHER_SIZE, EBB_GATHER_INNER, EBB_GATHER_COUNT_, EBB_GATHER_COUNT };
+enum {
+    EBB_GATHER_DTYPE,
+    EBB_GATHER_INDEX_DTYPE,
+    EBB_GATHER_OUTER,
+    EBB_GATHER_SIZE,
+    EBB_GATHER_INNER,
+    EBB_GATHER_COUNT_,
+    EBB_GATHER_COUNT
+};
 /* argmax: x is [outer, size, inner], the result i64 [outer, inner] */
 enum { EBB_ARGMAX_DTYPE, EBB_ARGMAX_OUTER, EBB_ARGMAX_SIZE, EBB_ARGMAX_INNER, EBB_ARGMAX_COUNT };
 /* random: count elements of dtype */
@@ -22,6 +30,7 @@ enum { EBB_PAD_DTYPE, EBB_PAD_RANK, EBB_PAD_SIZES };
 
 /* Writes the description of a WHOLE operation (random_*, pad, argmax, dot, gather, scatter_add) with concrete types;
  * returns how many numbers, 0 if op is not WHOLE. */
-int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result, int64_t desc[EBB_DESCRIBE_MAX]);
+int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result,
+                 int64_t desc[EBB_DESCRIBE_MAX]);
 
 #endif

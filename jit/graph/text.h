@@ -6,19 +6,25 @@
  *       return %4
  *     }
  * Callees are printed before their callers, `%5 (f64[], f32[3]) = call @loss %3, %4` with `%6 f64[] = get %5 {k=0}`;
- * functions of one name become f, f_2 ... Constants are printed bit-exactly: `constant [1.5, -0, inf, nan(0x7fc00000)]`,
- * row-major. A result that is absent is `absent`. What follows `;` is the source line of its operation, or a comment;
- * parameters have none. The file names that a parsed graph has read belong to it (ebb_graph_own_file). The program's
- * locale does not matter. */
+ * functions of one name become f, f_2 ... Constants are printed bit-exactly: `constant [1.5, -0, inf,
+ * nan(0x7fc00000)]`, row-major. A result that is absent is `absent`. What follows `;` is the source line of its
+ * operation, or a comment; parameters have none. The file names that a parsed graph has read belong to it
+ * (ebb_graph_own_file). The program's locale does not matter. */
 #ifndef EBB_TEXT_H
 #define EBB_TEXT_H
 
 #include "jit/graph/graph.h"
 
-typedef struct ebb_module { ebb_graph **function; int32_t functions; const ebb_allocator *allocator; } ebb_module;
+typedef struct ebb_module {
+    ebb_graph **function;
+    int32_t functions;
+    const ebb_allocator *allocator;
+} ebb_module;
 
-char *ebb_graph_print(const ebb_graph *g, ebb_diag *diag);        /* NUL-ended, the graph's allocator owns it (ebb_mem_free); NULL on error */
-/* Parses every function of `text` (length bytes); errors name line and column. `calls` may name earlier functions only. */
+char *ebb_graph_print(const ebb_graph *g,
+                      ebb_diag *diag); /* NUL-ended, the graph's allocator owns it (ebb_mem_free); NULL on error */
+/* Parses every function of `text` (length bytes); errors name line and column. `calls` may name earlier functions only.
+ */
 ebb_module *ebb_module_parse(const ebb_allocator *a, const char *text, size_t length, ebb_diag *diag);
 ebb_graph *ebb_module_find(const ebb_module *m, const char *name); /* borrowed; NULL if there is none */
 void ebb_module_free(ebb_module *m);

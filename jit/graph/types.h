@@ -1,7 +1,7 @@
 /* types.h - dtypes, shapes and the type rules of the operations.
  *
- * A dimension is a size >= 0, or a symbol (EBB_SYMBOL(k) < 0) that stands for an unknown size: symbols are equal only to
- * themselves. Start reading at ebb_infer. */
+ * A dimension is a size >= 0, or a symbol (EBB_SYMBOL(k) < 0) that stands for an unknown size: symbols are equal only
+ * to themselves. Start reading at ebb_infer. */
 #ifndef EBB_TYPES_H
 #define EBB_TYPES_H
 
@@ -16,33 +16,49 @@ typedef enum ebb_op {
 } ebb_op;
 
 typedef enum ebb_family {
-    EBB_LEAF, EBB_STEP, EBB_LINEAR, EBB_BILINEAR, EBB_SMOOTH, EBB_SELECTION, EBB_MACRO, EBB_REGION
+    EBB_LEAF,
+    EBB_STEP,
+    EBB_LINEAR,
+    EBB_BILINEAR,
+    EBB_SMOOTH,
+    EBB_SELECTION,
+    EBB_MACRO,
+    EBB_REGION
 } ebb_family;
 
-typedef enum ebb_access {
-    EBB_SOURCE, EBB_POINT, EBB_VIEW, EBB_REDUCE, EBB_WHOLE, EBB_NOWHERE
-} ebb_access;
+typedef enum ebb_access { EBB_SOURCE, EBB_POINT, EBB_VIEW, EBB_REDUCE, EBB_WHOLE, EBB_NOWHERE } ebb_access;
 
-typedef struct ebb_op_row { const char *name; ebb_family family; ebb_access access; int arity; } ebb_op_row;
+typedef struct ebb_op_row {
+    const char *name;
+    ebb_family family;
+    ebb_access access;
+    int arity;
+} ebb_op_row;
 extern const ebb_op_row ebb_op_table[EBB_OP_COUNT];
 ebb_op ebb_op_by_name(const char *name, size_t length); /* EBB_OP_NONE if there is no such */
 
 #define EBB_SYMBOL(k) (-1 - (int64_t)(k))
 #define EBB_MAX_BYTES ((int64_t)1 << 47) /* of one tensor */
 
-typedef struct ebb_shape { int32_t rank; int64_t dim[EBB_MAX_RANK]; } ebb_shape; /* dims past the rank are 0 */
-typedef struct ebb_type { ebb_dtype dtype; ebb_shape shape; } ebb_type;
+typedef struct ebb_shape {
+    int32_t rank;
+    int64_t dim[EBB_MAX_RANK];
+} ebb_shape; /* dims past the rank are 0 */
+typedef struct ebb_type {
+    ebb_dtype dtype;
+    ebb_shape shape;
+} ebb_type;
 
 bool ebb_shape_equal(const ebb_shape *a, const ebb_shape *b);
 static inline bool ebb_type_equal(const ebb_type *a, const ebb_type *b) {
     return a->dtype == b->dtype && ebb_shape_equal(&a->shape, &b->shape);
 }
 bool ebb_shape_concrete(const ebb_shape *s);
-bool ebb_shape_size(const ebb_shape *s, int64_t *size);   /* product; false on overflow of int64 or a symbol */
-bool ebb_type_bytes(const ebb_type *t, int64_t *bytes);   /* false on overflow, a symbol, or more than EBB_MAX_BYTES */
+bool ebb_shape_size(const ebb_shape *s, int64_t *size); /* product; false on overflow of int64 or a symbol */
+bool ebb_type_bytes(const ebb_type *t, int64_t *bytes); /* false on overflow, a symbol, or more than EBB_MAX_BYTES */
 
 size_t ebb_dtype_size(ebb_dtype d);
-const char *ebb_dtype_short(ebb_dtype d);                  /* "f32" */
+const char *ebb_dtype_short(ebb_dtype d); /* "f32" */
 bool ebb_is_float(ebb_dtype d);
 bool ebb_is_int(ebb_dtype d);
 

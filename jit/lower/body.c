@@ -31,7 +31,36 @@ LLVMValueRef ebb_body_operand(ebb_nest *t, int32_t i, int lanes) {
     return t->splat[i];
 }
 
-static LLVMValueRef apply(ebb_nest *t, const ebb_inst *inst, int lanes) {
+/* ---- sin and cos of one scalar are one call: reducing the argument is most of the work ---- */
+
+static int32_t other_half(const ebb_nest *t, int32_t i) {
+    const ebb_inst *inst = &t->k->inst[i];
+    if (inst->op != EBB_OP_sin && inst->op != EBB_OP_cos) return -1;
+    ebb_op wanted = inst->op == EBB_OP_sin ? EBB_OP_cos : EBB_OP_sin;
+    for (int32_t j = i + 1; j < t->k->count; j++) {
+        const ebb_inst *other = &t->k->inst[j];
+        bool same = other->kind == EBB_APPLY && other->op == wanted && other->operand[0] == inst->operand[0];
+        if (same && t->need[j] && !t->value[j] && other->level == inst->level) return j;
+    }
+    return -1;
+}
+
+static LLVMValueRef apply_both(ebb_nest *t, int32_t i, int32_t j) {
+    const ebb_inst *inst = &t->k->inst[i];
+    bool single = inst->dtype == EBB_F32;
+    LLVMTypeRef type = ebb_emit_type(t->e, (ebb_dtype)inst->dtype, 1);
+    LLVMValueRef half[2] = {ebb_variable_new(t, type), ebb_variable_new(t, type)};
+    LLVMValueRef arg[3] = {ebb_body_operand(t, inst->operand[0], 1), half[0], half[1]};
+    ebb_emit_call(t->e, single ? "sincosf" : "sincos", t->e->nothing, 3, arg);
+    bool sine = inst->op == EBB_OP_sin;
+    t->value[j] = LLVMBuildLoad2(t->e->builder, type, half[sine], "");
+    return LLVMBuildLoad2(t->e->builder, type, half[!sine], "");
+}
+
+static LLVMValueRef apply(ebb_nest *t, int32_t i, int lanes) {
+    const ebb_inst *inst = &t->k->inst[i];
+    int32_t other = lanes == 1 ? other_half(t, i) : -1;
+    if (other >= 0) return apply_both(t, i, other);
     ebb_dtype from = (ebb_dtype)t->k->inst[inst->operand[0]].dtype;
     ebb_apply a = {t->e, lanes, lanes == 1 ? 1 : t->at.active, from, (ebb_dtype)inst->dtype, {NULL}};
     for (int j = 0; j < 3; j++)
@@ -47,7 +76,7 @@ static LLVMValueRef value_of(ebb_nest *t, int32_t i, int lanes) {
     case EBB_IOTA:
         return ebb_access_iota(t, i, lanes);
     case EBB_APPLY:
-        return apply(t, inst, lanes);
+        return apply(t, i, lanes);
     case EBB_CONST: /* made where it is used */
     case EBB_FOLD:  /* sums.c */
     case EBB_STORE:

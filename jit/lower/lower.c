@@ -169,7 +169,7 @@ static void count_instructions(const ebb_plan *plan, ebb_lowered *lowered) {
     for (int32_t i = 0; i < plan->steps; i++) {
         const ebb_kernel *k = &plan->step[i].kernel;
         if (plan->step[i].kind != EBB_STEP_KERNEL) continue;
-        *(k->axes == 0 ? &lowered->straight : &lowered->looped) += k->count;
+        if (k->axes > 0) lowered->looped += k->count;
     }
 }
 

@@ -20,8 +20,8 @@ typedef struct ebb_lower_options {
 
 typedef struct ebb_lowered {
     LLVMModuleRef module;
-    const char *passes;       /* NULL: none are wanted */
-    int64_t straight, looped; /* instructions in straight-line kernels, and in loop nests */
+    const char *passes; /* NULL: none are wanted */
+    int64_t looped;     /* instructions in loop nests */
 } ebb_lowered;
 
 /* The caller owns the context and, after success, the module. */

@@ -47,17 +47,14 @@ static LLVMValueRef compare(const ebb_apply *a, LLVMRealPredicate of_real, LLVMI
 static LLVMValueRef positive(const ebb_apply *a) { return compare(a, LLVMRealOGT, LLVMIntSGT, a->x[0], number(a, 0)); }
 static LLVMValueRef negative(const ebb_apply *a) { return compare(a, LLVMRealOLT, LLVMIntSLT, a->x[0], number(a, 0)); }
 
-/* A bool is unsigned: false < true. */
-#define COMPARE(name, of_real, of_int, of_bool)                                                                        \
-    static LLVMValueRef lower_##name(const ebb_apply *a) {                                                             \
-        return compare(a, of_real, a->from == EBB_BOOL ? of_bool : of_int, a->x[0], a->x[1]);                          \
-    }
-COMPARE(eq, LLVMRealOEQ, LLVMIntEQ, LLVMIntEQ)
-COMPARE(ne, LLVMRealUNE, LLVMIntNE, LLVMIntNE)
-COMPARE(lt, LLVMRealOLT, LLVMIntSLT, LLVMIntULT)
-COMPARE(le, LLVMRealOLE, LLVMIntSLE, LLVMIntULE)
-COMPARE(gt, LLVMRealOGT, LLVMIntSGT, LLVMIntUGT)
-COMPARE(ge, LLVMRealOGE, LLVMIntSGE, LLVMIntUGE)
+#define COMPARE(name, of_real, of_int)                                                                                 \
+    static LLVMValueRef lower_##name(const ebb_apply *a) { return compare(a, of_real, of_int, a->x[0], a->x[1]); }
+COMPARE(eq, LLVMRealOEQ, LLVMIntEQ)
+COMPARE(ne, LLVMRealUNE, LLVMIntNE)
+COMPARE(lt, LLVMRealOLT, LLVMIntSLT)
+COMPARE(le, LLVMRealOLE, LLVMIntSLE)
+COMPARE(gt, LLVMRealOGT, LLVMIntSGT)
+COMPARE(ge, LLVMRealOGE, LLVMIntSGE)
 
 LLVMValueRef ebb_emit_max(const ebb_apply *a, LLVMValueRef x, LLVMValueRef y) {
     return intrinsic(a, real(a) ? "llvm.maximum" : "llvm.smax", 2, (LLVMValueRef[]){x, y});
@@ -120,8 +117,9 @@ static LLVMValueRef math(const ebb_apply *a, const char *name, LLVMValueRef x) {
 #define MATH(name)                                                                                                     \
     static LLVMValueRef lower_##name(const ebb_apply *a) { return math(a, #name, a->x[0]); }
 MATH(exp)
-MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan) MATH(sinh) MATH(cosh)
-    MATH(tanh) MATH(erf)
+MATH(expm1)
+MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan) MATH(sinh) MATH(cosh) MATH(tanh)
+    MATH(erf)
 
         static LLVMValueRef lower_pow(const ebb_apply *a) {
     return ebb_emit_math(a, "pow", 2, a->x);

@@ -10,11 +10,11 @@
  *
  * Values of a kernel are instructions in topological order. Their level says where they are constant:
  *   0 kernel: once per call        1 row: once per kept index        2 element: every index
- * (without reduced axes the row is the innermost level). A REDUCE instruction has level 1 (0 if no kept axes) and an operand of level <= 2.
- * Stages: a kernel runs `stages` passes over its reduced axes; REDUCE and element-level STORE instructions say in which
- * pass they happen; the pass's code is whatever they need (lower emits on demand, so an element value needed in two
- * passes is recomputed). REDUCE results of pass s are available to row code and to passes > s. Row- and kernel-level
- * STOREs happen after the last pass.
+ * (without reduced axes the row is the innermost level). A REDUCE instruction has level 1 (0 if no kept axes) and an
+ * operand of level <= 2. Stages: a kernel runs `stages` passes over its reduced axes; REDUCE and element-level STORE
+ * instructions say in which pass they happen; the pass's code is whatever they need (lower emits on demand, so an
+ * element value needed in two passes is recomputed). REDUCE results of pass s are available to row code and to passes >
+ * s. Row- and kernel-level STOREs happen after the last pass.
  *
  * Invariants: instruction operands are earlier instructions; STOREs come last; every kernel has a STORE. What a kernel
  * stores it does not load, with two exceptions, both at the same index: an output that aliases an input (in place), and
@@ -31,9 +31,9 @@ typedef enum ebb_place { EBB_IN_INPUT, EBB_IN_OUTPUT, EBB_IN_ARENA, EBB_IN_POOL 
 
 typedef struct ebb_buffer {
     ebb_place place;
-    int32_t index;   /* INPUT: parameter; OUTPUT: result */
-    int64_t offset;  /* ARENA: bytes from `work`, a multiple of 64, but of 8 if bytes <= 8; POOL: bytes into plan->pool,
-                      * a multiple of 8 */
+    int32_t index;  /* INPUT: parameter; OUTPUT: result */
+    int64_t offset; /* ARENA: bytes from `work`, a multiple of 64, but of 8 if bytes <= 8; POOL: bytes into plan->pool,
+                     * a multiple of 8 */
     int64_t bytes;
     ebb_dtype dtype;
 } ebb_buffer;
@@ -41,25 +41,25 @@ typedef struct ebb_buffer {
 typedef enum ebb_inst_kind { EBB_LOAD, EBB_CONST, EBB_IOTA, EBB_APPLY, EBB_FOLD, EBB_STORE } ebb_inst_kind;
 
 typedef struct ebb_inst {
-    uint8_t kind;        /* ebb_inst_kind */
-    uint8_t dtype;       /* of the value; STORE: of what is stored */
+    uint8_t kind;  /* ebb_inst_kind */
+    uint8_t dtype; /* of the value; STORE: of what is stored */
     uint8_t level;
-    uint8_t op;          /* APPLY: a POINT operation; FOLD: EBB_OP_sum or EBB_OP_reduce_max */
-    int32_t stage;       /* FOLD, STORE of level 2: the pass; LOAD of a spill: the first pass that reads it; else 0 */
-    int32_t operand[3];  /* instruction numbers; -1 */
-    int32_t buffer;      /* LOAD, STORE */
-    int64_t offset;      /* LOAD, STORE: first element; IOTA: first value */
+    uint8_t op;         /* APPLY: a POINT operation; FOLD: EBB_OP_sum or EBB_OP_reduce_max */
+    int32_t stage;      /* FOLD, STORE of level 2: the pass; LOAD of a spill: the first pass that reads it; else 0 */
+    int32_t operand[3]; /* instruction numbers; -1 */
+    int32_t buffer;     /* LOAD, STORE */
+    int64_t offset;     /* LOAD, STORE: first element; IOTA: first value */
     int64_t stride[EBB_MAX_RANK]; /* LOAD, STORE: elements per step of each kernel axis; IOTA: value per step */
-    uint64_t bits;       /* CONST: the value's bits, in the low bytes */
-    ebb_id node;         /* the graph node it came from, for names and lines */
+    uint64_t bits;                /* CONST: the value's bits, in the low bytes */
+    ebb_id node;                  /* the graph node it came from, for names and lines */
 } ebb_inst;
 
 typedef struct ebb_kernel {
     int32_t axes;
     int64_t extent[EBB_MAX_RANK];
     bool reduced[EBB_MAX_RANK];
-    int32_t stages;      /* passes over the reduced axes; 0 without reduced axes */
-    int32_t count;       /* instructions */
+    int32_t stages; /* passes over the reduced axes; 0 without reduced axes */
+    int32_t count;  /* instructions */
     ebb_inst *inst;
 } ebb_kernel;
 
@@ -67,34 +67,37 @@ typedef enum ebb_step_kind { EBB_STEP_KERNEL, EBB_STEP_ROUTINE, EBB_STEP_COPY } 
 
 typedef struct ebb_step {
     ebb_step_kind kind;
-    ebb_kernel kernel;                  /* KERNEL */
-    ebb_op op;                          /* ROUTINE */
-    int32_t ndesc; int64_t desc[EBB_DESCRIBE_MAX]; /* ROUTINE */
-    int32_t in[3], nin, out;            /* ROUTINE: buffers; COPY: in[0] -> out, the whole buffer */
+    ebb_kernel kernel; /* KERNEL */
+    ebb_op op;         /* ROUTINE */
+    int32_t ndesc;
+    int64_t desc[EBB_DESCRIBE_MAX]; /* ROUTINE */
+    int32_t in[3], nin, out;        /* ROUTINE: buffers; COPY: in[0] -> out, the whole buffer */
     ebb_id node;
 } ebb_step;
 
 typedef struct ebb_plan {
     const ebb_allocator *allocator;
-    const ebb_graph *graph;             /* retained: names and lines */
-    ebb_buffer *buffer; int32_t buffers;
-    ebb_step *step; int32_t steps;
-    int64_t arena_bytes;                /* size of `work`; 64-byte aligned by the caller */
-    unsigned char *pool; int64_t pool_bytes; /* constants of more than one element */
+    const ebb_graph *graph; /* retained: names and lines */
+    ebb_buffer *buffer;
+    int32_t buffers;
+    ebb_step *step;
+    int32_t steps;
+    int64_t arena_bytes; /* size of `work`; 64-byte aligned by the caller */
+    unsigned char *pool;
+    int64_t pool_bytes; /* constants of more than one element */
 } ebb_plan;
 
 typedef struct ebb_plan_options {
     /* alias[j] (of g->outputs entries, or NULL): the parameter whose memory result j may share (a variable updated in
      * place), or -1. The plan is right whether or not the caller passes the same pointer for both. */
     const int32_t *alias;
-    int32_t scalar_chunk;               /* instructions per straight-line kernel; 0: 1000 */
-    bool no_fusion;                     /* one kernel per operation: for tests and for measuring what fusion gives */
+    int32_t scalar_chunk; /* instructions per straight-line kernel; 0: 1000 */
+    bool no_fusion;       /* one kernel per operation: for tests and for measuring what fusion gives */
 } ebb_plan_options;
 
 /* Plans an expanded graph with concrete shapes (ebb_expand). NULL: an error in diag. */
 ebb_plan *ebb_plan_new(const ebb_graph *g, const ebb_plan_options *options, ebb_diag *diag);
 void ebb_plan_free(ebb_plan *plan);
 char *ebb_plan_print(const ebb_plan *plan); /* readable text: steps, kernels, instructions, arena; ebb_mem_free it */
-
 
 #endif

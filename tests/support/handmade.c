@@ -133,7 +133,7 @@ static const double edges[] = {0.0,    -0.0,  1,  -1,  0.5,  -0.5,  2,    -2.5, 
                                -1e-40, 1e-20, 80, -80, 1e10, -1e10, 3e38, 100.25, 3,        -3,        1e-4, 700};
 #define EDGES (sizeof edges / sizeof *edges)
 
-static void put(ebb_dtype d, void *array, int64_t i, double v) {
+void hand_put(ebb_dtype d, void *array, int64_t i, double v) {
     int64_t whole = isnan(v) ? 7 : v > 1e9 ? INT64_MAX : v < -1e9 ? INT64_MIN : (int64_t)(v * 3);
     switch (d) {
     case EBB_BOOL:
@@ -157,7 +157,7 @@ void *hand_numbers(ebb_dtype d, int64_t n, bool with_edges) {
     size_t size = ebb_dtype_size(d), offset = size;
     char *memory = aligned_alloc(64, ((size_t)n * size + offset + 128) / 64 * 64);
     for (int64_t i = 0; i < n; i++)
-        put(d, memory + offset, i, with_edges && i % 3 != 2 ? edges[random_bits() % EDGES] : hand_random());
+        hand_put(d, memory + offset, i, with_edges && i % 3 != 2 ? edges[random_bits() % EDGES] : hand_random());
     return memory + offset;
 }
 void hand_drop(ebb_dtype d, void *array) { free((char *)array - ebb_dtype_size(d)); }

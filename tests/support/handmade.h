@@ -44,6 +44,7 @@ int hand_run(const ebb_executable *x, const void *const *in, void *const *out); 
 /* n random numbers that begin one element past a 64-byte boundary, with NaN and its friends if asked; hand_drop them.
  */
 void *hand_numbers(ebb_dtype d, int64_t n, bool with_edges);
+void hand_put(ebb_dtype d, void *array, int64_t i, double v); /* as a number of that dtype */
 void hand_drop(ebb_dtype d, void *array);
 double hand_random(void);
 double hand_value_of(ebb_dtype d, const void *number); /* f32 or f64 */

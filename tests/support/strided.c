@@ -10,7 +10,7 @@ number get(const void *from, ebb_dtype d, int64_t i) {
     return v;
 }
 
-bool same(ebb_dtype d, number a, number b) {
+bool same_elements(ebb_dtype d, number a, number b) {
     if (d == EBB_F32 && isnan(a.f32) && isnan(b.f32)) return true;
     if (d == EBB_F64 && isnan(a.f64) && isnan(b.f64)) return true;
     return memcmp(&a, &b, ebb_dtype_size(d)) == 0;

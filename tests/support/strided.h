@@ -18,7 +18,7 @@ typedef union number { /* an element of any dtype */
 } number;
 
 number get(const void *from, ebb_dtype d, int64_t i);
-bool same(ebb_dtype d, number a, number b); /* to the bit; any NaN equals any other */
+bool same_elements(ebb_dtype d, number a, number b); /* to the bit; any NaN equals any other */
 double as_double(ebb_dtype d, number v);
 double larger(double x, double y); /* NaN propagates, -0 < +0 */
 

@@ -1,0 +1,164 @@
+/* quad_axes.c - references of the operations that look at axes: views, reductions, products, gathers. */
+#include "tests/ref/quad_ops.h"
+
+#include <quadmath.h>
+
+void quad_broadcast(const quad_call *c);
+void quad_reshape(const quad_call *c);
+void quad_transpose(const quad_call *c);
+void quad_slice(const quad_call *c);
+void quad_pad(const quad_call *c);
+void quad_sum(const quad_call *c);
+void quad_reduce_max(const quad_call *c);
+void quad_argmax(const quad_call *c);
+void quad_dot(const quad_call *c);
+void quad_gather(const quad_call *c);
+void quad_scatter_add(const quad_call *c);
+
+static const ebb_shape *shape_of(const quad_call *c, int k) { return &c->arg[k].type.shape; }
+
+/* Where `from` is read by result element `to`. */
+typedef void route(const quad_call *c, const int64_t *to, int64_t *from);
+
+static void view(const quad_call *c, route *go) {
+    int64_t to[EBB_MAX_RANK], from[EBB_MAX_RANK];
+    for (int64_t k = 0; k < c->result->size; k++) {
+        quad_position(&c->result->type.shape, k, to);
+        go(c, to, from);
+        c->result->at[k] = c->arg[0].at[quad_offset(shape_of(c, 0), from)];
+    }
+}
+
+static void stretch(const quad_call *c, const int64_t *to, int64_t *from) {
+    for (int a = 0; a < shape_of(c, 0)->rank; a++)
+        from[a] = shape_of(c, 0)->dim[a] == 1 ? 0 : to[c->app->attr[a]];
+}
+
+static void permute(const quad_call *c, const int64_t *to, int64_t *from) {
+    for (int a = 0; a < shape_of(c, 0)->rank; a++)
+        from[c->app->attr[a]] = to[a];
+}
+
+static void step(const quad_call *c, const int64_t *to, int64_t *from) {
+    int rank = shape_of(c, 0)->rank;
+    for (int a = 0; a < rank; a++)
+        from[a] = c->app->attr[a] + to[a] * c->app->attr[rank + a];
+}
+
+void quad_broadcast(const quad_call *c) { view(c, stretch); }
+void quad_transpose(const quad_call *c) { view(c, permute); }
+void quad_slice(const quad_call *c) { view(c, step); }
+
+void quad_reshape(const quad_call *c) {
+    for (int64_t k = 0; k < c->result->size; k++)
+        c->result->at[k] = c->arg[0].at[k];
+}
+
+void quad_pad(const quad_call *c) {
+    int64_t index[EBB_MAX_RANK];
+    int rank = shape_of(c, 0)->rank;
+    for (int64_t k = 0; k < c->arg[0].size; k++) {
+        quad_position(shape_of(c, 0), k, index);
+        for (int a = 0; a < rank; a++)
+            index[a] = c->app->attr[a] + index[a] * (1 + c->app->attr[2 * rank + a]);
+        c->result->at[quad_offset(&c->result->type.shape, index)] = c->arg[0].at[k];
+    }
+}
+
+/* ---- reductions ---- */
+
+static void add(quad_tensor *y, int64_t k, quad term) {
+    y->at[k] += term;
+    y->scale[k] += fabsq(term);
+}
+
+static void wrap_all(quad_tensor *y) {
+    for (int64_t k = 0; ebb_is_int(y->type.dtype) && k < y->size; k++)
+        y->at[k] = quad_wrap(y->type.dtype, y->at[k]);
+}
+
+/* A sum of nothing is +0; adding starts at -0. */
+void quad_sum(const quad_call *c) {
+    for (int64_t g = 0; c->arg[0].size && g < c->result->size; g++)
+        c->result->at[g] = -0.0Q;
+    for (int64_t k = 0; k < c->arg[0].size; k++)
+        add(c->result, quad_group(c, k), c->arg[0].at[k]);
+    wrap_all(c->result);
+}
+
+/* Where the largest element of group `g` is: the first one; NaN is larger than anything. -0 < +0. */
+static int64_t largest(const quad_call *c, int64_t g, bool zeros_differ) {
+    const quad *x = c->arg[0].at;
+    int64_t best = -1;
+    for (int64_t k = 0; k < c->arg[0].size; k++) {
+        if (quad_group(c, k) != g) continue;
+        if (best < 0 || (!isnanq(x[best]) && (isnanq(x[k]) || x[k] > x[best]))) best = k;
+        if (zeros_differ && x[best] == 0 && x[k] == 0 && signbitq(x[best]) && !signbitq(x[k])) best = k;
+    }
+    return best;
+}
+
+void quad_reduce_max(const quad_call *c) {
+    for (int64_t g = 0; g < c->result->size; g++)
+        c->result->at[g] = c->arg[0].at[largest(c, g, true)];
+}
+
+void quad_argmax(const quad_call *c) {
+    int64_t index[EBB_MAX_RANK];
+    for (int64_t g = 0; g < c->result->size; g++) {
+        quad_position(shape_of(c, 0), largest(c, g, false), index);
+        c->result->at[g] = index[c->app->attr[0]];
+    }
+}
+
+/* ---- products ---- */
+
+/* Element (row, column) of the matrix that `to` lies in, maybe given transposed. */
+static quad entry(const quad_tensor *m, const int64_t *to, bool transposed, int64_t row, int64_t column) {
+    int64_t index[EBB_MAX_RANK], rank = m->type.shape.rank;
+    for (int a = 0; a < rank - 2; a++)
+        index[a] = to[a];
+    index[rank - 2] = transposed ? column : row;
+    index[rank - 1] = transposed ? row : column;
+    return m->at[quad_offset(&m->type.shape, index)];
+}
+
+void quad_dot(const quad_call *c) {
+    int64_t to[EBB_MAX_RANK];
+    int rank = c->result->type.shape.rank;
+    bool tx = c->app->attr[0], ty = c->app->attr[1];
+    int64_t inner = shape_of(c, 0)->dim[tx ? rank - 2 : rank - 1];
+    for (int64_t k = 0; k < c->result->size; k++) {
+        quad_position(&c->result->type.shape, k, to);
+        for (int64_t i = 0; i < inner; i++)
+            add(c->result, k, entry(&c->arg[0], to, tx, to[rank - 2], i) * entry(&c->arg[1], to, ty, i, to[rank - 1]));
+    }
+    wrap_all(c->result);
+}
+
+/* Where in x the index sends element `k` of the gathered shape. */
+static int64_t source(const quad_call *c, const ebb_shape *gathered, int64_t k) {
+    int64_t at[EBB_MAX_RANK], from[EBB_MAX_RANK];
+    const ebb_shape *x = shape_of(c, 0), *index = shape_of(c, 1);
+    int axis = (int)c->app->attr[0];
+    quad_position(gathered, k, at);
+    for (int a = 0; a < x->rank; a++)
+        from[a] = a < axis ? at[a] : at[a + index->rank - 1];
+    from[axis] = (int64_t)c->arg[1].at[quad_offset(index, at + axis)];
+    return quad_offset(x, from);
+}
+
+void quad_gather(const quad_call *c) {
+    for (int64_t k = 0; k < c->result->size; k++)
+        c->result->at[k] = c->arg[0].at[source(c, &c->result->type.shape, k)];
+}
+
+void quad_scatter_add(const quad_call *c) {
+    for (int64_t k = 0; k < c->result->size; k++) {
+        c->result->at[k] = -0.0Q;
+        add(c->result, k, c->arg[0].at[k]);
+    }
+    for (int64_t k = 0; k < c->arg[2].size; k++)
+        add(c->result, source(c, shape_of(c, 2), k), c->arg[2].at[k]);
+    wrap_all(c->result);
+}

@@ -1,0 +1,221 @@
+/* op_case.c - see op_case.h. */
+#include "tests/support/op_case.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "tests/support/run_graph.h"
+
+/* ---- the cases of operations that look at axes ---- */
+
+#define COUNT(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define S(...)                                                                                                         \
+    {                                                                                                                  \
+        COUNT(__VA_ARGS__), { __VA_ARGS__ }                                                                            \
+    }
+#define SCALAR {0, {0}}
+#define ATTR(...) .nattr = COUNT(__VA_ARGS__), .attr = {__VA_ARGS__}
+#define CASE(text, row, n, ...) {.name = #row " " text, .op = EBB_OP_##row, .operands = n, __VA_ARGS__}
+#define LIST(...) {__VA_ARGS__}
+
+#define DOT(text, x, y, ...) CASE(text, dot, 2, .shape = LIST(x, y), ATTR(__VA_ARGS__))
+#define RANDOM(name)                                                                                                   \
+    CASE("scalar", name, 1, .shape = {S(2)}), CASE("3", name, 1, .shape = {S(2)}, .asked = S(3)),                      \
+        CASE("5,7", name, 1, .shape = {S(2)}, .asked = S(5, 7)), CASE("0", name, 1, .shape = {S(2)}, .asked = S(0))
+#define REDUCE(name)                                                                                                   \
+    CASE("all", name, 1, .shape = {S(3, 5)}, ATTR(0, 1)), CASE("no axis", name, 1, .shape = {S(2, 3)}),                \
+        CASE("rows", name, 1, .shape = {S(4, 19)}, ATTR(1)), CASE("columns", name, 1, .shape = {S(5, 17)}, ATTR(0)),   \
+        CASE("middle", name, 1, .shape = {S(2, 3, 4)}, ATTR(1)),                                                       \
+        CASE("outer and inner", name, 1, .shape = {S(3, 4, 5)}, ATTR(0, 2)),                                           \
+        CASE("one element", name, 1, .shape = {S(1)}, ATTR(0)), CASE("vector", name, 1, .shape = {S(70)}, ATTR(0)),    \
+        CASE("to nothing", name, 1, .shape = {S(0, 3)}, ATTR(1)), CASE("scalar", name, 1, .shape = {SCALAR})
+#define ALONG(name)                                                                                                    \
+    CASE("last", name, 1, .shape = {S(3, 10)}, ATTR(1)), CASE("first", name, 1, .shape = {S(4, 9)}, ATTR(0)),          \
+        CASE("middle", name, 1, .shape = {S(2, 3, 2)}, ATTR(1)), CASE("vector", name, 1, .shape = {S(33)}, ATTR(0)),   \
+        CASE("one class", name, 1, .shape = {S(3, 1)}, ATTR(1)),                                                       \
+        CASE("of nothing", name, 1, .shape = {S(3, 0)}, ATTR(1))
+
+const op_case op_cases[] = {
+    CASE("17", iota, 0, .asked = S(17), ATTR(0)),
+    CASE("0", iota, 0, .asked = S(0), ATTR(0)),
+    CASE("rows", iota, 0, .asked = S(5, 3), ATTR(0)),
+    CASE("columns", iota, 0, .asked = S(5, 33), ATTR(1)),
+    CASE("middle", iota, 0, .asked = S(2, 3, 4), ATTR(1)),
+    RANDOM(random_uniform),
+    RANDOM(random_normal),
+
+    CASE("new axes", broadcast, 1, .shape = {S(3)}, .asked = S(2, 3, 2), ATTR(1)),
+    CASE("stretched", broadcast, 1, .shape = {S(2, 1, 3)}, .asked = S(2, 4, 3), ATTR(0, 1, 2)),
+    CASE("both", broadcast, 1, .shape = {S(1, 3)}, .asked = S(2, 5, 3), ATTR(1, 2)),
+    CASE("column", broadcast, 1, .shape = {S(5)}, .asked = S(5, 9), ATTR(0)),
+    CASE("scalar", broadcast, 1, .shape = {SCALAR}, .asked = S(2, 3)),
+    CASE("to itself", broadcast, 1, .shape = {S(3)}, .asked = S(3), ATTR(0)),
+    CASE("to nothing", broadcast, 1, .shape = {S(1)}, .asked = S(0), ATTR(0)),
+    CASE("rank 8", broadcast, 1, .shape = {S(1, 2, 1, 2)}, .asked = S(1, 2, 1, 2, 2, 1, 2, 2), ATTR(0, 1, 2, 4)),
+    CASE("2,6 to 3,4", reshape, 1, .shape = {S(2, 6)}, .asked = S(3, 4)),
+    CASE("to a vector", reshape, 1, .shape = {S(3, 1, 5)}, .asked = S(15)),
+    CASE("to a scalar", reshape, 1, .shape = {S(1, 1)}, .asked = SCALAR),
+    CASE("from a scalar", reshape, 1, .shape = {SCALAR}, .asked = S(1, 1, 1)),
+    CASE("of nothing", reshape, 1, .shape = {S(0, 3)}, .asked = S(7, 0)),
+    CASE("2,3,4", transpose, 1, .shape = {S(2, 3, 4)}, ATTR(2, 0, 1)),
+    CASE("matrix", transpose, 1, .shape = {S(7, 9)}, ATTR(1, 0)),
+    CASE("scalar", transpose, 1, .shape = {SCALAR}),
+    CASE("swap", transpose, 1, .shape = {S(2, 3, 2, 3)}, ATTR(0, 3, 2, 1)),
+    CASE("of nothing", transpose, 1, .shape = {S(0, 2)}, ATTR(1, 0)),
+    CASE("inside", slice, 1, .shape = {S(5, 6)}, .asked = S(3, 4), ATTR(1, 2, 1, 1)),
+    CASE("in steps", slice, 1, .shape = {S(7, 20)}, .asked = S(3, 7), ATTR(1, 0, 2, 3)),
+    CASE("all", slice, 1, .shape = {S(5)}, .asked = S(5), ATTR(0, 1)),
+    CASE("nothing", slice, 1, .shape = {S(4)}, .asked = S(0), ATTR(4, 1)),
+    CASE("last", slice, 1, .shape = {S(9)}, .asked = S(1), ATTR(8, 1)),
+    CASE("around", pad, 1, .shape = {S(2, 3)}, ATTR(1, 0, 0, 2, 0, 0)),
+    CASE("gaps", pad, 1, .shape = {S(3, 2)}, ATTR(1, 2, 0, 1, 2, 1)),
+    CASE("none", pad, 1, .shape = {S(17)}, ATTR(0, 0, 0)),
+    CASE("nothing", pad, 1, .shape = {S(0)}, ATTR(2, 3, 1)),
+    CASE("scalar", pad, 1, .shape = {SCALAR}),
+    REDUCE(sum),
+    CASE("nothing", sum, 1, .shape = {S(0, 3)}, ATTR(0)),
+    CASE("long", sum, 1, .shape = {S(5000)}, ATTR(0)),
+    CASE("tall", sum, 1, .shape = {S(300, 3)}, ATTR(0)),
+    REDUCE(reduce_max),
+    CASE("rows", argmax, 1, .shape = {S(4, 9)}, ATTR(1)),
+    CASE("columns", argmax, 1, .shape = {S(9, 4)}, ATTR(0)),
+    CASE("middle", argmax, 1, .shape = {S(2, 5, 3)}, ATTR(1)),
+    CASE("vector", argmax, 1, .shape = {S(33)}, ATTR(0)),
+    CASE("to nothing", argmax, 1, .shape = {S(0, 4)}, ATTR(1)),
+    DOT("0,0", S(2, 3), S(3, 4), 0, 0),
+    DOT("0,1", S(2, 3), S(4, 3), 0, 1),
+    DOT("1,0", S(3, 2), S(3, 4), 1, 0),
+    DOT("1,1", S(3, 2), S(4, 3), 1, 1),
+    DOT("row", S(1, 5), S(5, 3), 0, 0),
+    DOT("column", S(4, 5), S(5, 1), 0, 0),
+    DOT("inner", S(1, 17), S(17, 1), 0, 0),
+    DOT("outer", S(5, 1), S(1, 7), 0, 0),
+    DOT("batch", S(3, 2, 5), S(3, 5, 3), 0, 0),
+    DOT("batch transposed", S(2, 5, 3), S(2, 4, 5), 1, 1),
+    DOT("two batches", S(2, 2, 1, 3), S(2, 2, 3, 2), 0, 0),
+    DOT("over nothing", S(2, 0), S(0, 3), 0, 0),
+    DOT("of nothing", S(0, 2), S(2, 3), 0, 0),
+    CASE("rows", gather, 2, .shape = {S(3, 2), S(7)}, ATTR(0)),
+    CASE("columns", gather, 2, .shape = {S(2, 3), S(2, 2)}, ATTR(1)),
+    CASE("one", gather, 2, .shape = {S(4), SCALAR}, ATTR(0)),
+    CASE("none", gather, 2, .shape = {S(4, 3), S(0)}, ATTR(0)),
+    CASE("middle", gather, 2, .shape = {S(2, 4, 3), S(5)}, ATTR(1)),
+    CASE("rows", scatter_add, 3, .shape = {S(3, 2), S(7), S(7, 2)}, ATTR(0)),
+    CASE("columns", scatter_add, 3, .shape = {S(2, 3), S(2), S(2, 2)}, ATTR(1)),
+    CASE("one", scatter_add, 3, .shape = {S(4), SCALAR, SCALAR}, ATTR(0)),
+    CASE("none", scatter_add, 3, .shape = {S(4, 3), S(0), S(0, 3)}, ATTR(0)),
+    CASE("middle", scatter_add, 3, .shape = {S(2, 4, 3), S(5), S(2, 5, 3)}, ATTR(1)),
+
+    REDUCE(mean),
+    REDUCE(logsumexp),
+    REDUCE(norm),
+    ALONG(softmax),
+    ALONG(log_softmax),
+    CASE("rows", sparse_softmax_cross_entropy, 2, .shape = {S(5, 10), S(5)}),
+    CASE("one", sparse_softmax_cross_entropy, 2, .shape = {S(3), SCALAR}),
+    CASE("batches", sparse_softmax_cross_entropy, 2, .shape = {S(2, 3, 4), S(2, 3)}),
+    CASE("one class", sparse_softmax_cross_entropy, 2, .shape = {S(3, 1), S(3)}),
+    CASE("no rows", sparse_softmax_cross_entropy, 2, .shape = {S(0, 4), S(0)}),
+};
+const int op_case_count = sizeof op_cases / sizeof *op_cases;
+
+op_case op_case_point(ebb_op op, int64_t n, ebb_dtype to) {
+    op_case c = {.name = ebb_op_table[op].name, .op = op, .operands = ebb_op_table[op].arity, .to = to};
+    for (int k = 0; n >= 0 && k < c.operands; k++)
+        c.shape[k] = (ebb_shape){1, {n}};
+    return c;
+}
+
+/* ---- dtypes ---- */
+
+static ebb_dtype operand_dtype(ebb_op op, int k, ebb_dtype dtype, ebb_dtype index) {
+    switch (op) {
+    case EBB_OP_random_uniform:
+    case EBB_OP_random_normal:
+        return EBB_I64;
+    case EBB_OP_select:
+        return k == 0 ? EBB_BOOL : dtype;
+    case EBB_OP_gather:
+    case EBB_OP_scatter_add:
+    case EBB_OP_sparse_softmax_cross_entropy:
+        return k == 1 ? index : dtype;
+    default:
+        return dtype;
+    }
+}
+
+bool op_use_of(const op_case *c, ebb_dtype dtype, ebb_dtype index, op_use *use) {
+    ebb_diag diag = {.code = EBB_OK};
+    *use = (op_use){.c = c};
+    for (int k = 0; k < c->operands; k++)
+        use->operand[k] = (ebb_type){operand_dtype(c->op, k, dtype, index), c->shape[k]};
+    use->app = (ebb_application){.op = c->op, .nattr = c->nattr, .attr = c->attr};
+    use->app.asked = (ebb_type){c->to ? c->to : dtype, c->asked};
+    return ebb_infer(&diag, &use->app, c->operands, use->operand, &use->result);
+}
+
+const char *op_use_text(const op_use *use) {
+    static char text[200];
+    char type[EBB_TYPE_TEXT];
+    const ebb_type *shown = use->c->operands ? &use->operand[use->c->operands - 1] : &use->result;
+    snprintf(text, sizeof text, "%s of %s -> %s", use->c->name, ebb_type_text(shown, type),
+             ebb_dtype_short(use->result.dtype));
+    return text;
+}
+
+/* ---- numbers ---- */
+
+/* Where floating-point operands are taken from: inside the domain, and where results are of ordinary size. */
+static const struct domain {
+    double low[2], high[2]; /* of operand 0, and of the others; all 0: from -3 to 3 */
+} domains[EBB_OP_COUNT] = {
+    [EBB_OP_exp] = {{-20}, {20}},        [EBB_OP_expm1] = {{-5}, {5}},        [EBB_OP_log] = {{1e-3}, {50}},
+    [EBB_OP_log1p] = {{-0.9}, {10}},     [EBB_OP_sqrt] = {{1e-3}, {50}},      [EBB_OP_recip] = {{0.1}, {10}},
+    [EBB_OP_sin] = {{-30}, {30}},        [EBB_OP_cos] = {{-30}, {30}},        [EBB_OP_tan] = {{-1.4}, {1.4}},
+    [EBB_OP_asin] = {{-0.98}, {0.98}},   [EBB_OP_acos] = {{-0.98}, {0.98}},   [EBB_OP_atan] = {{-10}, {10}},
+    [EBB_OP_sinh] = {{-8}, {8}},         [EBB_OP_cosh] = {{-8}, {8}},         [EBB_OP_tanh] = {{-5}, {5}},
+    [EBB_OP_sigmoid] = {{-20}, {20}},    [EBB_OP_softplus] = {{-20}, {20}},   [EBB_OP_erf] = {{-4}, {4}},
+    [EBB_OP_div] = {{-3, 0.1}, {3, 10}}, [EBB_OP_pow] = {{0.05, -4}, {8, 4}}, [EBB_OP_logsumexp] = {{-9}, {9}},
+    [EBB_OP_softmax] = {{-9}, {9}},      [EBB_OP_log_softmax] = {{-9}, {9}},
+};
+
+/* Numbers below this, where an operand is an index or a label. */
+static double places(const op_use *use) {
+    const ebb_shape *x = &use->operand[0].shape;
+    return (double)x->dim[use->c->nattr ? use->c->attr[0] : x->rank - 1];
+}
+
+static void range_of(const op_use *use, int k, double *low, double *high) {
+    const struct domain *d = &domains[use->c->op];
+    bool given = d->low[k > 0] != d->high[k > 0];
+    if (ebb_is_float(use->operand[k].dtype)) {
+        *low = given ? d->low[k > 0] : -3, *high = given ? d->high[k > 0] : 3;
+    } else if (k == 1 && operand_dtype(use->c->op, 1, EBB_NONE, EBB_I64) == EBB_I64) {
+        *low = 0, *high = places(use);
+    } else {
+        *low = use->operand[k].dtype == EBB_BOOL ? 0 : -100, *high = use->operand[k].dtype == EBB_BOOL ? 2 : 100;
+    }
+}
+
+/* Comparisons get few different numbers, so that equal ones come up. */
+static bool is_comparison(ebb_op op) { return op >= EBB_OP_eq && op <= EBB_OP_ge; }
+
+void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
+    double low, high, value;
+    bool few = is_comparison(use->c->op) && x->type.dtype != EBB_BOOL;
+    range_of(use, k, &low, &high);
+    for (int64_t e = 0; e < x->size; e++) {
+        fill_uniform(seed * 1000003 + (uint64_t)k * 7919 + (uint64_t)e * 104729, low, high, 1, &value);
+        if (few) value = floor(value / high * 3);
+        x->at[e] = ebb_is_float(x->type.dtype) ? (quad)value : (quad)(int64_t)value;
+        if (x->type.dtype == EBB_F32) x->at[e] = (float)x->at[e];
+    }
+}
+
+void op_fill_direction(uint64_t seed, quad_tensor *x) {
+    double value;
+    for (int64_t e = 0; e < x->size; e++) {
+        fill_uniform(seed * 1000033 + (uint64_t)e * 104729, -1, 1, 1, &value);
+        x->at[e] = x->type.dtype == EBB_F32 ? (float)value : value;
+    }
+}

@@ -1,0 +1,87 @@
+/* tolerance.c - see tolerance.h. */
+#include "tests/support/tolerance.h"
+
+#include <quadmath.h>
+
+#include "tests/support/engines.h"
+
+/* What is not listed is exact. */
+typedef struct tolerance {
+    double allowed[ENGINES];
+    const char *reason;
+} tolerance;
+
+#define ROUNDED {{0.501, 0.501}, "IEEE: rounded once (and the reference itself, far below)"}
+#define LIBM(ulps) {{ulps, 4}, "the manual of libm; libmvec promises 4"}
+
+static const tolerance values[EBB_OP_COUNT] = {
+    [EBB_OP_add] = ROUNDED,
+    [EBB_OP_sub] = ROUNDED,
+    [EBB_OP_mul] = ROUNDED,
+    [EBB_OP_div] = ROUNDED,
+    [EBB_OP_square] = ROUNDED,
+    [EBB_OP_recip] = ROUNDED,
+    [EBB_OP_sqrt] = ROUNDED,
+    [EBB_OP_cast] = ROUNDED,
+    [EBB_OP_exp] = LIBM(1),
+    [EBB_OP_expm1] = LIBM(1),
+    [EBB_OP_log] = LIBM(1),
+    [EBB_OP_log1p] = LIBM(1),
+    [EBB_OP_sin] = LIBM(1),
+    [EBB_OP_cos] = LIBM(1),
+    [EBB_OP_tan] = LIBM(1),
+    [EBB_OP_asin] = LIBM(1),
+    [EBB_OP_acos] = LIBM(1),
+    [EBB_OP_atan] = LIBM(1),
+    [EBB_OP_sinh] = LIBM(2),
+    [EBB_OP_cosh] = LIBM(2),
+    [EBB_OP_tanh] = LIBM(2),
+    [EBB_OP_erf] = LIBM(1),
+    [EBB_OP_pow] = {{1, 1}, "libm in both engines: exact powers are exact"},
+    [EBB_OP_sigmoid] = {{3, 6}, "exp, a sum and a quotient"},
+    [EBB_OP_softplus] = {{3, 9}, "log1p of exp, each with its own error, and a sum"},
+    [EBB_OP_sum] = {{4, 4}, "of sum |x|: half a unit for each level of the tree, most cancel"},
+    [EBB_OP_dot] = {{8, 8}, "of sum |x y|: BLAS adds in an order of its own"},
+    [EBB_OP_scatter_add] = {{8, 8}, "of sum |x|: added one after another"},
+    [EBB_OP_random_normal] = {{2, 2}, "of 2 pi times the radius: the angle is rounded"},
+    [EBB_OP_mean] = {{4, 4}, "as sum, and a quotient"},
+    [EBB_OP_logsumexp] = {{4, 8}, "of 1 + |y|: exp, sum, log"},
+    [EBB_OP_norm] = {{4, 4}, "quotients, squares, a sum without cancellation, a root"},
+    [EBB_OP_softmax] = {{4, 8}, "of y (1 + |log y|): exp of a rounded number, a quotient"},
+    [EBB_OP_log_softmax] = {{4, 8}, "of 1 + |y|: as logsumexp"},
+    [EBB_OP_sparse_softmax_cross_entropy] = {{4, 8}, "of 1 + |y|: as logsumexp"},
+};
+
+/* Of max(1, |derivative|): formulas of a few operations, and sums of them that cancel. */
+static const tolerance derivatives = {{16, 32}, "some six operations, each as above"};
+
+double tolerance_of_value(ebb_op op, int engine) { return values[op].allowed[engine]; }
+double tolerance_of_derivative(ebb_op op, int engine) {
+    (void)op;
+    return derivatives.allowed[engine];
+}
+
+/* ---- measuring ---- */
+
+/* The step from one number of the dtype to the next, at x. */
+static quad unit_at(ebb_dtype dtype, quad x) {
+    int digits = dtype == EBB_F32 ? 24 : 53, least = dtype == EBB_F32 ? -149 : -1074, exponent = 0;
+    if (!ebb_is_float(dtype)) return 1;
+    frexpq(x, &exponent);
+    return ldexpq(1, exponent - digits > least && x != 0 ? exponent - digits : least);
+}
+
+static quad rounded(ebb_dtype dtype, quad x) {
+    return dtype == EBB_F32 ? (quad)(float)x : dtype == EBB_F64 ? (quad)(double)x : x;
+}
+
+double ulps_apart(ebb_dtype dtype, quad got, quad want, quad scale) {
+    quad near = rounded(dtype, want);
+    if (got == near || (isnanq(got) && isnanq(want))) return 0;
+    if (!finiteq(got) || !finiteq(near)) return (double)HUGE_VALQ;
+    return (double)(fabsq(got - want) / unit_at(dtype, fmaxq(fabsq(want), fabsq(scale))));
+}
+
+bool zero_differs(ebb_dtype dtype, quad got, quad want) {
+    return ebb_is_float(dtype) && got == 0 && want == 0 && !signbitq(got) != !signbitq(want);
+}
