@@ -183,7 +183,7 @@ static ebb_tensor *read_tensor(ebb_file *s, const header *h, ebb_dtype dtype) {
 ebb_tensor *ebb_read_idx_at(ebb_context *ebb, const char *path, ebb_dtype dtype, const char *source, int line) {
     static const char what[] = "ebb_read_idx";
     ebb_site site = ebb_site_at(source, line);
-    if (!ebb) return ebb_poison_of(NULL);
+    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "%s: the context is NULL", what);
     ebb_enter(ebb);
     if (!path) return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: path is NULL", what);
     if (dtype != EBB_NONE && !store_of(dtype))

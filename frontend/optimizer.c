@@ -37,15 +37,15 @@ static void disown(ebb_tensor *v) {
 /* A scope without memory leaves NULL, a variable without memory is poison. */
 static bool is_made(const ebb_tensor *v) { return v && v->kind == EBB_KIND_VARIABLE; }
 
-static ebb_optimizer *optimizer_new(ebb_context *ebb, ebb_rule rule, double learning_rate) {
+static ebb_optimizer *optimizer_new(ebb_context *ebb, const char *function, ebb_rule rule, double learning_rate) {
     if (!ebb) {
-        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "an optimizer needs a context; it is NULL");
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "%s: the context is NULL", function);
         return NULL;
     }
     ebb_enter(ebb);
     ebb_optimizer *o = ebb_mem_new(&ebb->allocator, 1, sizeof *o);
     if (!o) {
-        ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "no memory for an optimizer");
+        ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "%s: out of memory", function);
         return NULL;
     }
     o->context = ebb;
@@ -66,14 +66,14 @@ static double or_default(double value, double otherwise) { return value != 0 ? v
 
 ebb_optimizer *ebb_sgd(ebb_context *ebb, const ebb_sgd_options *options) {
     ebb_sgd_options given = options ? *options : (ebb_sgd_options){0};
-    ebb_optimizer *o = optimizer_new(ebb, EBB_RULE_SGD, or_default(given.learning_rate, 0.01));
+    ebb_optimizer *o = optimizer_new(ebb, "ebb_sgd", EBB_RULE_SGD, or_default(given.learning_rate, 0.01));
     if (o) o->sgd = given;
     return o;
 }
 
 ebb_optimizer *ebb_adam(ebb_context *ebb, const ebb_adam_options *options) {
     ebb_adam_options given = options ? *options : (ebb_adam_options){0};
-    ebb_optimizer *o = optimizer_new(ebb, EBB_RULE_ADAM, or_default(given.learning_rate, 0.001));
+    ebb_optimizer *o = optimizer_new(ebb, "ebb_adam", EBB_RULE_ADAM, or_default(given.learning_rate, 0.001));
     given.beta1 = or_default(given.beta1, 0.9);
     given.beta2 = or_default(given.beta2, 0.999);
     given.epsilon = or_default(given.epsilon, 1e-7);

@@ -24,6 +24,18 @@ if ! diff "$prefix/expected" "$prefix/printed"; then
     exit 1
 fi
 
+# What must not compile: a second operand of square, two numbers as the operands of one operation.
+refuse() {
+    printf '#include <ebb.h>\nebb_tensor *f(ebb_tensor *x, ebb_tensor *y);\nebb_tensor *f(ebb_tensor *x, ebb_tensor *y) { (void)y; return %s; }\n' \
+        "$1" >"$prefix/refused.c"
+    if gcc -std=c11 -fsyntax-only "${flags[@]}" "$prefix/refused.c" 2>/dev/null; then
+        echo "$1 compiles, and must not" >&2
+        exit 1
+    fi
+}
+refuse 'ebb_square(x, y)'
+refuse 'ebb_add(1, 2)'
+
 answer=$("$prefix/bin/ebb" grad 'x*x' -v x=3 --mode compiled --json)
 if [[ $answer != *'"x":6'* ]]; then
     echo "the installed command says: $answer" >&2

@@ -60,7 +60,7 @@ static void identity(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, vo
 static ebb_function *function_of(ebb_body *body) { return ebb_function_new(ebb, body, NULL); }
 
 static void make_bad(bad *b) {
-    ebb_tensor *dead = NULL, *x = f32("2");
+    ebb_tensor *foreign = ebb_literal(other, "3", EBB_F32), *dead = NULL, *x = f32("2");
     EBB_SCOPE (ebb)
         dead = ebb_add(x, 1);
     ebb_call(function_of(leak), x);
@@ -71,55 +71,58 @@ static void make_bad(bad *b) {
                     {"absent", absent, EBB_TYPE_ERROR},
                     {"poison", poison, EBB_OK},
                     {"dead", dead, EBB_RUNTIME_ERROR},
-                    {"of another context", ebb_literal(other, "3", EBB_F32), EBB_VALUE_ERROR},
+                    {"of another context", foreign, EBB_VALUE_ERROR},
                     {"leaked", leaked, EBB_TYPE_ERROR}};
     memcpy(b, all, sizeof all);
 }
 
-/* One call that gives a tensor, with the tensor b->tensor in it. */
+/* One call that gives a tensor, with b->tensor in it. */
 #define TRY(function, call)                                                                                            \
     do {                                                                                                               \
         ebb_tensor *result_ = (call);                                                                                  \
         cr_expect(result_ &&ebb_is_poison(result_), #call ", %s: no poison", b->name);                                 \
         check(b->code, function, #call, b->name, __LINE__);                                                            \
     } while (0)
-#define UNARY_(op) TRY("ebb_" #op, ebb_##op(x));
+/* The same where b->tensor comes first: it says which context is meant, so that of another context is fine. */
+#define FIRST(function, call)                                                                                          \
+    if (b->code != EBB_VALUE_ERROR) TRY(function, call)
+#define UNARY_(op) FIRST("ebb_" #op, ebb_##op(x));
 #define BINARY_(op)                                                                                                    \
-    TRY("ebb_" #op, ebb_##op(x, y));                                                                                   \
+    FIRST("ebb_" #op, ebb_##op(x, y));                                                                                 \
     TRY("ebb_" #op, ebb_##op(y, x));                                                                                   \
-    TRY("ebb_" #op, ebb_##op(x, 1));
+    FIRST("ebb_" #op, ebb_##op(x, 1));
 
 static void operations_with(const bad *b) {
     ebb_tensor *x = b->tensor, *y = f32("[[1, 2], [3, 4]]"), *i = ebb_literal(ebb, "[0, 1]", EBB_I32);
     int64_t two[] = {1, 1}, none[] = {0, 0};
     EBB_UNARY_LIST(UNARY_)
     EBB_BINARY_LIST(BINARY_)
-    TRY("ebb_select", ebb_select(x, y, y));
+    FIRST("ebb_select", ebb_select(x, y, y));
     TRY("ebb_select", ebb_select(ebb_gt(y, 0), x, y));
     TRY("ebb_select", ebb_select(ebb_gt(y, 0), 1, x));
-    TRY("ebb_cast", ebb_cast(x, EBB_F64));
-    TRY("ebb_broadcast_to", ebb_broadcast_to(x, EBB_SHAPE(2, 2)));
-    TRY("ebb_reshape", ebb_reshape(x, EBB_SHAPE(1, 1)));
-    TRY("ebb_transpose", ebb_transpose(x, EBB_AXES(1, 0)));
-    TRY("ebb_slice", ebb_slice(x, none, two, NULL));
-    TRY("ebb_pad", ebb_pad(x, two, two));
-    TRY("ebb_sum", ebb_sum(x));
-    TRY("ebb_sum", ebb_sum_over(x, EBB_AXES(0), true));
-    TRY("ebb_mean", ebb_mean(x));
-    TRY("ebb_max_over", ebb_max_over(x, EBB_ALL_AXES, false));
-    TRY("ebb_logsumexp", ebb_logsumexp_over(x, EBB_ALL_AXES, false));
-    TRY("ebb_norm", ebb_norm(x));
-    TRY("ebb_argmax", ebb_argmax(x, 0));
-    TRY("ebb_matmul", ebb_matmul(x, y));
+    FIRST("ebb_cast", ebb_cast(x, EBB_F64));
+    FIRST("ebb_broadcast_to", ebb_broadcast_to(x, EBB_SHAPE(2, 2)));
+    FIRST("ebb_reshape", ebb_reshape(x, EBB_SHAPE(1, 1)));
+    FIRST("ebb_transpose", ebb_transpose(x, EBB_AXES(1, 0)));
+    FIRST("ebb_slice", ebb_slice(x, none, two, NULL));
+    FIRST("ebb_pad", ebb_pad(x, two, two));
+    FIRST("ebb_sum", ebb_sum(x));
+    FIRST("ebb_sum", ebb_sum_over(x, EBB_AXES(0), true));
+    FIRST("ebb_mean", ebb_mean(x));
+    FIRST("ebb_max_over", ebb_max_over(x, EBB_ALL_AXES, false));
+    FIRST("ebb_logsumexp", ebb_logsumexp_over(x, EBB_ALL_AXES, false));
+    FIRST("ebb_norm", ebb_norm(x));
+    FIRST("ebb_argmax", ebb_argmax(x, 0));
+    FIRST("ebb_matmul", ebb_matmul(x, y));
     TRY("ebb_matmul", ebb_matmul(y, x));
-    TRY("ebb_gather", ebb_gather(x, i, 0));
+    FIRST("ebb_gather", ebb_gather(x, i, 0));
     TRY("ebb_gather", ebb_gather(y, x, 0));
-    TRY("ebb_scatter_add", ebb_scatter_add(x, i, y, 0));
+    FIRST("ebb_scatter_add", ebb_scatter_add(x, i, y, 0));
     TRY("ebb_scatter_add", ebb_scatter_add(y, x, y, 0));
     TRY("ebb_scatter_add", ebb_scatter_add(y, i, x, 0));
-    TRY("ebb_softmax", ebb_softmax(x, 0));
-    TRY("ebb_log_softmax", ebb_log_softmax(x, 0));
-    TRY("ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(x, i));
+    FIRST("ebb_softmax", ebb_softmax(x, 0));
+    FIRST("ebb_log_softmax", ebb_log_softmax(x, 0));
+    FIRST("ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(x, i));
     TRY("ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(y, x));
 }
 
@@ -239,7 +242,7 @@ Test(bad_input, readers) {
 Test(bad_input, shapes) {
     ebb_tensor *a = f32("[[1, 2, 3], [4, 5, 6]]"), *v = f32("[1, 2]"), *s = f32("1"),
                *i = ebb_literal(ebb, "[0, 5]", EBB_I32);
-    int64_t none[] = {0, 0}, two[] = {2, 2}, minus[] = {-1, 0}, zero_step[] = {0, 1};
+    int64_t none[] = {0, 0}, two[] = {2, 2}, huge[] = {INT64_MAX, INT64_MAX}, minus[] = {-1, 0}, zero_step[] = {0, 1};
     EXPECT(EBB_VALUE_ERROR, "ebb_add", ebb_add(a, v));
     EXPECT(EBB_VALUE_ERROR, "ebb_select", ebb_select(ebb_gt(a, 0), v, a));
     EXPECT(EBB_VALUE_ERROR, "ebb_broadcast_to", ebb_broadcast_to(a, EBB_SHAPE(3, 2)));
@@ -261,7 +264,7 @@ Test(bad_input, shapes) {
     EXPECT(EBB_TYPE_ERROR, "ebb_slice", ebb_slice(a, none, NULL, NULL));
     EXPECT(EBB_VALUE_ERROR, "ebb_slice", ebb_slice(a, none, two, zero_step));
     EXPECT(EBB_VALUE_ERROR, "ebb_pad", ebb_pad(a, minus, none));
-    EXPECT(EBB_VALUE_ERROR, "ebb_pad", ebb_pad(a, none, (int64_t[]){INT64_MAX, INT64_MAX}));
+    EXPECT(EBB_VALUE_ERROR, "ebb_pad", ebb_pad(a, none, huge));
     EXPECT(EBB_TYPE_ERROR, "ebb_pad", ebb_pad(a, none, NULL));
     EXPECT(EBB_INDEX_ERROR, "ebb_sum", ebb_sum_over(a, EBB_AXES(2), false));
     EXPECT(EBB_INDEX_ERROR, "ebb_mean", ebb_mean_over(a, EBB_AXES(-3), false));
@@ -280,8 +283,8 @@ Test(bad_input, shapes) {
     EXPECT(EBB_INDEX_ERROR, "ebb_gather", ebb_gather(a, i, 2));
     EXPECT(EBB_INDEX_ERROR, "ebb_scatter_add", ebb_scatter_add(a, i, a, 0));
     EXPECT(EBB_VALUE_ERROR, "ebb_scatter_add", ebb_scatter_add(a, ebb_literal(ebb, "[0, 1]", EBB_I32), v, 0));
-    EXPECT(EBB_VALUE_ERROR, "ebb_sparse_softmax_cross_entropy",
-           ebb_sparse_softmax_cross_entropy(a, ebb_literal(ebb, "[0, 1, 1]", EBB_I32)));
+    ebb_tensor *three = ebb_literal(ebb, "[0, 1, 1]", EBB_I32);
+    EXPECT(EBB_VALUE_ERROR, "ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(a, three));
 }
 
 Test(bad_input, dtypes) {
@@ -302,9 +305,9 @@ Test(bad_input, dtypes) {
     EXPECT(EBB_TYPE_ERROR, "ebb_softmax", ebb_softmax(i, 0));
     EXPECT(EBB_TYPE_ERROR, "ebb_sum", ebb_sum(p));
     EXPECT(EBB_TYPE_ERROR, "ebb_matmul", ebb_matmul(f, d));
-    EXPECT(EBB_TYPE_ERROR, "ebb_matmul", ebb_matmul(i, i));
+    EXPECT(EBB_TYPE_ERROR, "ebb_matmul", ebb_matmul(p, p));
     EXPECT(EBB_TYPE_ERROR, "ebb_gather", ebb_gather(f, f, 0));
-    EXPECT(EBB_TYPE_ERROR, "ebb_scatter_add", ebb_scatter_add(f, i, d, 0));
+    EXPECT(EBB_VALUE_ERROR, "ebb_scatter_add", ebb_scatter_add(f, i, d, 0));
     EXPECT(EBB_TYPE_ERROR, "ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(f, f));
     EXPECT(EBB_VALUE_ERROR, "ebb_assign", ebb_assign(v, d));
     EXPECT(EBB_VALUE_ERROR, "ebb_assign", ebb_assign(v, 1));
@@ -337,7 +340,7 @@ Test(bad_input, making) {
     EXPECT_PLAIN(EBB_TYPE_ERROR, "ebb_literal", ebb_literal(ebb, NULL, EBB_F32));
     EXPECT_PLAIN(EBB_VALUE_ERROR, "ebb_literal", ebb_literal(ebb, "[1, [2]]", EBB_F32));
     EXPECT_PLAIN(EBB_TYPE_ERROR, "ebb_literal", ebb_literal(ebb, "1.5", EBB_I32));
-    EXPECT_PLAIN(EBB_TYPE_ERROR, "ebb_read_idx", ebb_read_idx(ebb, NULL, EBB_F32));
+    EXPECT_PLAIN(EBB_VALUE_ERROR, "ebb_read_idx", ebb_read_idx(ebb, NULL, EBB_F32));
     EXPECT_PLAIN(EBB_NOT_FOUND, "ebb_read_idx", ebb_read_idx(ebb, "/nowhere/at.all", EBB_F32));
 }
 
@@ -423,10 +426,10 @@ Test(bad_input, no_object) {
 Test(bad_input, derived_functions) {
     static ebb_function *(*const derive[])(ebb_function *, const ebb_wrt *) = {
         ebb_grad, ebb_value_and_grad, ebb_jvp, ebb_vjp, ebb_hvp, ebb_hessian};
-    static const char *const name[] = {"grad", "value_and_grad", "jvp", "vjp", "hvp", "hessian"};
+    static const char *const name[] = {"grad", "grad", "jvp", "vjp", "hvp", "hessian"};
     ebb_tensor *x = f32("1"), *v = f32("[1, 2]"), *i = ebb_literal(ebb, "1", EBB_I32);
-    ebb_function *f = function_of(identity);
     for (int k = 0; k < 6; k++) {
+        ebb_function *f = function_of(identity);
         bool more = k == 2 || k == 3 || k == 4; /* takes a tangent, cotangent or direction */
         EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](NULL, NULL));
         EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](f, &(ebb_wrt){NULL, 2}));

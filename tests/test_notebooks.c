@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frontend/common/progress.h"
 #include "tests/support/check.h"
 
 /* ---- four ways ---- */
@@ -358,4 +359,50 @@ Test(notebooks, g003_6_7_thousand_steps) {
         fit_case(mode, false, 4.302092012372, 6.59168682419e-05, -0.011468848738, 0.004863684497);
         fit_case(mode, true, 36.494797898620, 0.314579921381, 2.207688262836, 2.335955957366);
     }
+}
+
+/* G003-1: the formatted print. G003-2: the derivatives of x*w + b are x and 1. */
+Test(notebooks, g003_1_2_first_cells) {
+    ebb_context *ebb = ebb_open(&(ebb_options){.seed = 3});
+    ebb_tensor *x = ebb_variable(ebb, ebb_scalar(ebb, 3.0f), "x");
+    ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+    ebb_tensor *y = ebb_square(x), *slope = ebb_gradient(tape, y, x);
+    char text[64];
+    ebb_format_value(y, text, sizeof text);
+    cr_expect_str_eq(text, "9.0", "G003-1");
+    ebb_format_value(slope, text, sizeof text);
+    cr_expect_str_eq(text, "6.0", "G003-1");
+    ebb_tensor *at = ebb_random_uniform(ebb, EBB_F32, EBB_SCALAR, 0, 1), *g[2];
+    ebb_tensor *p[2] = {ebb_variable(ebb, ebb_random_uniform(ebb, EBB_F32, EBB_SCALAR, 0, 1), "w"),
+                        ebb_variable(ebb, ebb_random_uniform(ebb, EBB_F32, EBB_SCALAR, 0, 1), "b")};
+    tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+    ebb_tensor *predicted = ebb_add(ebb_mul(at, p[0]), p[1]);
+    ebb_gradients(tape, 1, &predicted, 2, p, g, NULL);
+    cr_expect_eq(ebb_item(g[0], 0), ebb_item(at, 0), "G003-2 w");
+    cr_expect_eq(ebb_item(g[1], 0), 1, "G003-2 b");
+    expect_ok(ebb, "G003-1, 2");
+    ebb_close(ebb);
+}
+
+/* G003-8: a bar of a thousand, described every ten steps. */
+Test(notebooks, g003_8_progress_bar) {
+    FILE *to = tmpfile();
+    cr_assert_not_null(to);
+    progress bar = {.to = to, .live = true};
+    char label[40] = "", text[1 << 17];
+    for (int i = 0; i < 1000; i++) {
+        if (i % 10 == 0) snprintf(label, sizeof label, "loss: %d", i);
+        progress_draw(&bar, label, i + 1, 1000, "");
+    }
+    rewind(to);
+    size_t length = fread(text, 1, sizeof text - 1, to);
+    text[length] = 0;
+    fclose(to);
+    int labels = 0;
+    for (int i = 0; i < 1000; i += 10) {
+        snprintf(label, sizeof label, "\rloss: %d:", i);
+        labels += strstr(text, label) != NULL;
+    }
+    cr_expect_eq(labels, 100);
+    cr_expect_not_null(strstr(text, "100%|########################| 1000/1000"), "%s", text + (length > 200 ? length - 200 : 0));
 }

@@ -122,7 +122,7 @@ static double train_on_all(classifier *c, progress *bar, const char *label) {
         sum += call_on(c, c->step, &c->data->train, c->order + done, n) * (double)n;
         done += n;
         snprintf(note, sizeof note, "loss %.4f", sum / (double)done);
-        progress_draw(bar, label, (double)done / (double)images, note);
+        progress_draw(bar, label, done, images, note);
     }
     return sum / (double)images;
 }

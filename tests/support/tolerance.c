@@ -78,7 +78,7 @@ static quad rounded(ebb_dtype dtype, quad x) {
 double ulps_apart(ebb_dtype dtype, quad got, quad want, quad scale) {
     quad near = rounded(dtype, want);
     if (got == near || (isnanq(got) && isnanq(want))) return 0;
-    if (!finiteq(got) || !finiteq(near)) return (double)HUGE_VALQ;
+    if (!finiteq(got) || !finiteq(near)) return HUGE_VAL;
     return (double)(fabsq(got - want) / unit_at(dtype, fmaxq(fabsq(want), fabsq(scale))));
 }
 
