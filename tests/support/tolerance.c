@@ -1,6 +1,7 @@
 /* tolerance.c - see tolerance.h. */
 #include "tests/support/tolerance.h"
 
+#include <math.h>
 #include <quadmath.h>
 
 #include "tests/support/engines.h"
