@@ -162,7 +162,13 @@ static long resident_kb(void) {
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-#ifdef __SANITIZE_ADDRESS__ /* keeps what is freed in quarantine */
+/* The address sanitizer keeps what is freed in quarantine. gcc and clang say in different ways that it is there. */
+#ifdef __has_feature
+#define CLANG_HAS(what) __has_feature(what)
+#else
+#define CLANG_HAS(what) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || CLANG_HAS(address_sanitizer)
 #define GROWTH_KB (64 * 1024)
 #else
 #define GROWTH_KB 1024
