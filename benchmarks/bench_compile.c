@@ -15,7 +15,8 @@ enum { REPEATS = 15 };
 static void twenty(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)ebb, (void)data;
     ebb_tensor *x = in[0], *y = x;
-    for (int i = 0; i < 4; i++) y = ebb_add(ebb_mul(ebb_sin(y), 0.5), ebb_mul(ebb_exp(ebb_neg(x)), y));
+    for (int i = 0; i < 4; i++)
+        y = ebb_add(ebb_mul(ebb_sin(y), 0.5), ebb_mul(ebb_exp(ebb_neg(x)), y));
     out[0] = y;
 }
 
@@ -23,7 +24,7 @@ static double compile_twenty(ebb_context *ebb) {
     double start = bench_now(), end;
     ebb_function *f = ebb_function_new(ebb, twenty, &(ebb_function_options){.name = "twenty"});
     ebb_function *both = ebb_value_and_grad(f, NULL);
-    EBB_SCOPE(ebb) {
+    EBB_SCOPE (ebb) {
         ebb_tensor *out[2];
         ebb_call_n(both, 1, (ebb_operand[]){EBB_OPERAND(ebb_scalar(ebb, 0.3))}, 2, out);
     }
@@ -33,7 +34,10 @@ static double compile_twenty(ebb_context *ebb) {
     return end - start;
 }
 
-typedef struct model { ebb_tensor *v[4]; ebb_optimizer *adam; } model;
+typedef struct model {
+    ebb_tensor *v[4];
+    ebb_optimizer *adam;
+} model;
 
 static void train_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     model *m = data;
@@ -78,7 +82,8 @@ static void report(const char *what, double *seconds, double limit, const char *
     char least[40];
     double median = seconds[REPEATS / 2];
     snprintf(least, sizeof least, "%.1f ms at least", seconds[0] * 1e3);
-    printf("| %s | %.1f ms | %s | | %s | %s |\n", what, median * 1e3, least, limit_text, median < limit ? "holds" : "MISSED");
+    printf("| %s | %.1f ms | %s | | %s | %s |\n", what, median * 1e3, least, limit_text,
+           median < limit ? "holds" : "MISSED");
 }
 
 int main(int argc, char **argv) {
@@ -94,7 +99,8 @@ int main(int argc, char **argv) {
                 ebb_variable(ebb, ebb_zeros(ebb, EBB_F32, EBB_SHAPE(128, 10)), "w2"),
                 ebb_variable(ebb, ebb_zeros(ebb, EBB_F32, EBB_SHAPE(10)), "b2")},
                ebb_adam(ebb, NULL)};
-    ebb_operand in[] = {EBB_OPERAND(ebb_zeros(ebb, EBB_F32, EBB_SHAPE(64, 784))), EBB_OPERAND(ebb_zeros(ebb, EBB_I32, EBB_SHAPE(64)))};
+    ebb_operand in[] = {EBB_OPERAND(ebb_zeros(ebb, EBB_F32, EBB_SHAPE(64, 784))),
+                        EBB_OPERAND(ebb_zeros(ebb, EBB_I32, EBB_SHAPE(64)))};
     double warm[REPEATS], step[REPEATS], cold[REPEATS];
     compile_twenty(ebb);
     compile_step(ebb, &m, in);

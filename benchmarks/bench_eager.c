@@ -1,4 +1,5 @@
-/* bench_eager.c - what one eager operation costs, with and without a tape, and the same in torch where Debian's python3-torch is. */
+/* bench_eager.c - what one eager operation costs, with and without a tape, and the same in torch where Debian's
+ * python3-torch is. */
 #include "benchmarks/support/bench.h"
 #include "frontend/ebb.h"
 
@@ -7,29 +8,33 @@
 
 enum { OPS = 100 };
 
-typedef struct chain { ebb_context *ebb; ebb_tensor *x, *y; bool tape; } chain;
+typedef struct chain {
+    ebb_context *ebb;
+    ebb_tensor *x, *y;
+    bool tape;
+} chain;
 
 /* A hundred operations on ten elements. */
 static void run_chain(void *data) {
     chain *c = data;
-    EBB_SCOPE(c->ebb) {
+    EBB_SCOPE (c->ebb) {
         if (c->tape) ebb_watch(ebb_tape_start(c->ebb, EBB_TAPE_DEFAULT), c->x);
         ebb_tensor *z = c->x;
-        for (int i = 0; i < OPS / 2; i++) z = ebb_mul(ebb_add(z, c->y), c->y);
+        for (int i = 0; i < OPS / 2; i++)
+            z = ebb_mul(ebb_add(z, c->y), c->y);
     }
 }
 
-static const char torch_program[] =
-    "import torch, time, statistics\n"
-    "torch.set_num_threads(1)\n"
-    "x = torch.ones(10); y = torch.full((10,), 0.5)\n"
-    "def run():\n"
-    "    z = x\n"
-    "    for i in range(50): z = (z + y) * y\n"
-    "run(); t = []\n"
-    "for i in range(200):\n"
-    "    s = time.perf_counter(); run(); t.append(time.perf_counter() - s)\n"
-    "print(statistics.median(t) / 100)\n";
+static const char torch_program[] = "import torch, time, statistics\n"
+                                    "torch.set_num_threads(1)\n"
+                                    "x = torch.ones(10); y = torch.full((10,), 0.5)\n"
+                                    "def run():\n"
+                                    "    z = x\n"
+                                    "    for i in range(50): z = (z + y) * y\n"
+                                    "run(); t = []\n"
+                                    "for i in range(200):\n"
+                                    "    s = time.perf_counter(); run(); t.append(time.perf_counter() - s)\n"
+                                    "print(statistics.median(t) / 100)\n";
 
 /* Seconds per operation in torch, or 0 where there is none. */
 static double torch_seconds(void) {

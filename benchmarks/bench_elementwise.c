@@ -1,5 +1,5 @@
-/* bench_elementwise.c - W3, sum(exp(sin x) tanh x + log(1 + x^2)) over a million elements: value and gradient in one pass,
- * against a C loop with libm. */
+/* bench_elementwise.c - W3, sum(exp(sin x) tanh x + log(1 + x^2)) over a million elements: value and gradient in one
+ * pass, against a C loop with libm. */
 #include "benchmarks/support/bench.h"
 #include "benchmarks/support/native.h"
 
@@ -16,7 +16,10 @@ static void w3(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *
     out[0] = ebb_sum(ebb_add(a, ebb_log(ebb_add(1, ebb_mul(x, x)))));
 }
 
-typedef struct hand { const float *x; float value, *gradient; } hand;
+typedef struct hand {
+    const float *x;
+    float value, *gradient;
+} hand;
 
 static void by_hand(void *data) {
     hand *h = data;
@@ -33,7 +36,8 @@ static ebb_tensor *points(ebb_context *ebb, ebb_dtype dtype) {
     double *u = malloc(N * sizeof *u);
     if (!u) exit(1);
     bench_uniform(3, N, u);
-    for (int i = 0; i < N; i++) u[i] = dtype == EBB_F32 ? (double)(float)(4 * u[i] - 2) : 4 * u[i] - 2;
+    for (int i = 0; i < N; i++)
+        u[i] = dtype == EBB_F32 ? (double)(float)(4 * u[i] - 2) : 4 * u[i] - 2;
     ebb_tensor *x = ebb_constant(ebb, EBB_F64, EBB_SHAPE(N), u);
     free(u);
     return dtype == EBB_F32 ? ebb_cast(x, EBB_F32) : x;
@@ -50,7 +54,8 @@ int main(void) {
     if (!h.gradient) return 1;
     by_hand(&h);
     native_call(&gradient), native_call(&gradient64);
-    printf("W3 f32 %.7g, by hand %.7g; f64 %.12g\n", (double)native_item_f32(&gradient, 0), (double)h.value, native_item(&gradient64, 0));
+    printf("W3 f32 %.7g, by hand %.7g; f64 %.12g\n", (double)native_item_f32(&gradient, 0), (double)h.value,
+           native_item(&gradient64, 0));
     bench_yardsticks();
     bench_title("W3, a million elements", "C with libm, f32 value+gradient");
     bench_result r = bench_pair(native_call, &gradient, by_hand, &h);

@@ -1,4 +1,5 @@
-/* bench_scalar.c - W1, a formula of two scalars: gradient and Hessian-vector product by raw call, against the same by hand. */
+/* bench_scalar.c - W1, a formula of two scalars: gradient and Hessian-vector product by raw call, against the same by
+ * hand. */
 #include "benchmarks/support/bench.h"
 #include "benchmarks/support/native.h"
 
@@ -22,7 +23,9 @@ static void gradient_by_hand(const double *x, const double *y, double *gx, doubl
     *gy = e * sx + l * (1 - t * t) + *y / r;
 }
 
-typedef struct hand { double x, y, gx, gy; } hand;
+typedef struct hand {
+    double x, y, gx, gy;
+} hand;
 
 static void call_hand(void *data) {
     hand *h = data;
@@ -39,7 +42,8 @@ int main(void) {
     hand h = {0.7, 1.3, 0, 0};
     call_hand(&h);
     native_call(&gradient);
-    printf("W1 gradient %.12g %.12g, by hand %.12g %.12g\n", native_item(&gradient, 0), native_item(&gradient, 1), h.gx, h.gy);
+    printf("W1 gradient %.12g %.12g, by hand %.12g %.12g\n", native_item(&gradient, 0), native_item(&gradient, 1), h.gx,
+           h.gy);
     bench_yardsticks();
     bench_title("W1, two scalars, f64", "C by hand");
     bench_result r = bench_pair(native_call, &gradient, call_hand, &h);

@@ -10,9 +10,9 @@
 typedef struct calling {
     ebb_context *ebb;
     ebb_concrete *concrete;
-    ebb_tensor **arg;      /* [arguments] */
-    ebb_tensor **operand;  /* [parameters] what enters the graph: arguments and the values of bindings */
-    ebb_tensor **result;   /* [outputs of the graph] */
+    ebb_tensor **arg;     /* [arguments] */
+    ebb_tensor **operand; /* [parameters] what enters the graph: arguments and the values of bindings */
+    ebb_tensor **result;  /* [outputs of the graph] */
     ebb_site site;
 } calling;
 
@@ -39,7 +39,8 @@ static bool call_node(calling *k, ebb_trace *t, ebb_id *id) {
     ebb_id call = ebb_record_call(t->graph, c->graph, c->graph->inputs, id, k->site);
     for (int32_t j = 0; j < c->graph->outputs; j++) {
         bool absent = c->graph->output[j] == EBB_ABSENT;
-        k->result[j] = absent ? &k->ebb->absent : ebb_trace_tensor(t, ebb_record_get(t->graph, call, j, k->site), k->site);
+        k->result[j] =
+            absent ? &k->ebb->absent : ebb_trace_tensor(t, ebb_record_get(t->graph, call, j, k->site), k->site);
         if (k->result[j]->kind == EBB_KIND_POISON) return false;
     }
     for (int32_t i = 0; i < c->bindings; i++)
@@ -69,7 +70,8 @@ static bool hold_operands(calling *k) {
 
 static void tell_tapes(const calling *k) {
     const ebb_concrete *c = k->concrete;
-    ebb_tapes_record_call(k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->binding, c->bindings, k->site});
+    ebb_tapes_record_call(
+        k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->binding, c->bindings, k->site});
 }
 
 static bool call_now(calling *k, ebb_mode mode) {
@@ -81,16 +83,19 @@ static bool call_now(calling *k, ebb_mode mode) {
     return good;
 }
 
-static bool call_concrete(ebb_function *f, ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
+static bool call_concrete(ebb_function *f, ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
+                          ebb_site site) {
     ebb_context *ebb = f->context;
     ebb_tensor *few[24];
     size_t room = (size_t)nin + (size_t)c->graph->inputs + (size_t)c->graph->outputs + 1;
     ebb_tensor **scratch = room <= 24 ? few : ebb_mem_new(&ebb->allocator, room, sizeof *scratch);
     if (!scratch) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
     calling k = {ebb, c, scratch, scratch + nin, scratch + nin + c->graph->inputs, site};
-    for (int i = 0; i < nin; i++) k.arg[i] = in[i].tensor;
+    for (int i = 0; i < nin; i++)
+        k.arg[i] = in[i].tensor;
     bool good = call_now(&k, f->mode);
-    for (int j = 0; good && j < nout; j++) out[j] = k.result[j];
+    for (int j = 0; good && j < nout; j++)
+        out[j] = k.result[j];
     if (scratch != few) ebb_mem_free(&ebb->allocator, scratch);
     return good;
 }
@@ -117,8 +122,10 @@ static ebb_tensor *eager_result(ebb_function *f, ebb_tensor *x, int j, ebb_site 
 
 static bool eager_results(ebb_function *f, ebb_tensor **result, ebb_site site) {
     int32_t j = 0;
-    while (j < f->results && (result[j] = eager_result(f, result[j], j, site))) j++;
-    for (int32_t i = 0; j < f->results && i < j; i++) ebb_handle_release(result[i]);
+    while (j < f->results && (result[j] = eager_result(f, result[j], j, site)))
+        j++;
+    for (int32_t i = 0; j < f->results && i < j; i++)
+        ebb_handle_release(result[i]);
     return j == f->results;
 }
 
@@ -139,7 +146,8 @@ static bool call_body(ebb_function *f, int nin, const ebb_operand *in, int nout,
         ebb_tensor *x = result[j]->kind == EBB_KIND_ABSENT ? result[j] : ebb_scope_hold(ebb, result[j]);
         if (j < nout) out[j] = x;
     }
-    for (int j = 0; good && j < nout; j++) good = out[j]->kind != EBB_KIND_POISON;
+    for (int j = 0; good && j < nout; j++)
+        good = out[j]->kind != EBB_KIND_POISON;
     ebb_function_free(f);
     ebb_mem_free(&ebb->allocator, arg);
     return good;
@@ -159,13 +167,16 @@ static bool is_callable(const char *what, ebb_function *f, int nin, const ebb_op
     if (!f) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: the function is NULL", what), false;
     ebb_enter(ebb);
     if (nin >= 0 && (in || !nin)) return true;
-    return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: %s: %d arguments and no list of them", what, f->name, nin), false;
+    return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: %s: %d arguments and no list of them", what, f->name, nin),
+           false;
 }
 
-void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file, int line) {
+void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
+                   int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = f ? f->context : ebb_current();
-    for (int j = 0; out && j < nout; j++) out[j] = ebb_poison_of(ebb);
+    for (int j = 0; out && j < nout; j++)
+        out[j] = ebb_poison_of(ebb);
     if (!is_callable("ebb_call", f, nin, in, site)) return;
     if (nout > 0 && !out) {
         ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_call: %s: the list of results is NULL", f->name);
@@ -173,7 +184,8 @@ void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, eb
     }
     if (has_poison(nin, in)) return;
     if (nout > f->results) {
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_call: %s has %d results, %d were asked for", f->name, f->results, nout);
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_call: %s has %d results, %d were asked for", f->name, f->results,
+                    nout);
         return;
     }
     bool good;
@@ -183,7 +195,8 @@ void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, eb
         ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
         good = c && call_concrete(f, c, nin, in, nout, out, site);
     }
-    for (int j = 0; j < nout && !good; j++) out[j] = ebb_poison_of(ebb);
+    for (int j = 0; j < nout && !good; j++)
+        out[j] = ebb_poison_of(ebb);
 }
 
 ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line) {
@@ -202,7 +215,9 @@ ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *i
 
 ebb_native ebb_native_of(ebb_concrete *c) {
     ebb_native n = {0};
-    if (!c) ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_native_of: the concrete function is NULL");
+    if (!c)
+        ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0),
+                    "ebb_native_of: the concrete function is NULL");
     if (!c || !ebb_concrete_compile(c, EBB_NATIVE, ebb_site_at(NULL, 0))) return n;
     n.entry = ebb_executable_entry(c->executable);
     n.inputs = c->sealed->inputs;
@@ -230,8 +245,8 @@ static void own_memory(ebb_context *ebb, ebb_tensor *v) {
 
 void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
     if (!c || (c->bindings && (!in || !out))) {
-        ebb_fail_at(c ? c->function->context : ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_native_bind: %s",
-                    c ? "in or out is NULL" : "the concrete function is NULL");
+        ebb_fail_at(c ? c->function->context : ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0),
+                    "ebb_native_bind: %s", c ? "in or out is NULL" : "the concrete function is NULL");
         return;
     }
     for (int32_t i = 0; i < c->bindings; i++) {

@@ -2,7 +2,8 @@
  *
  * Invariant: parameters are the arguments and the bindings, in the order of graph->input; outputs are the results, then
  * the new values of variables. A variable is updated in place iff nobody else holds its memory and no operation of the
- * program can fail halfway; else it gets new memory, so that an error loses nothing. Start reading at ebb_concrete_run. */
+ * program can fail halfway; else it gets new memory, so that an error loses nothing. Start reading at ebb_concrete_run.
+ */
 #include <string.h>
 
 #include "frontend/log.h"
@@ -24,18 +25,22 @@ ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key) {
         ebb_concrete_free(c);
         return NULL;
     }
-    for (; c->key.count < key->count; c->key.count++) c->key.word[c->key.count] = key->word[c->key.count];
+    for (; c->key.count < key->count; c->key.count++)
+        c->key.word[c->key.count] = key->word[c->key.count];
     return c;
 }
 
 void ebb_concrete_free(ebb_concrete *c) {
     const ebb_allocator *a = &c->function->context->allocator;
-    for (int32_t i = 0; i < c->bindings; i++) ebb_handle_release(c->binding[i].tensor);
+    for (int32_t i = 0; i < c->bindings; i++)
+        ebb_handle_release(c->binding[i].tensor);
     ebb_executable_release(c->executable);
     ebb_graph_release(c->graph);
     ebb_graph_release(c->sealed);
-    void *owned[] = {c->parameter, c->key.word, c->binding, c->alias, c->in, c->out, c->fresh, c->text, c->signature, c};
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) ebb_mem_free(a, owned[i]);
+    void *owned[] = {c->parameter, c->key.word, c->binding, c->alias,     c->in,
+                     c->out,       c->fresh,    c->text,    c->signature, c};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        ebb_mem_free(a, owned[i]);
 }
 
 bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count) {
@@ -69,7 +74,8 @@ bool ebb_concrete_seal(ebb_concrete *c, ebb_site site) {
     c->alias = ebb_mem_new(a, (size_t)c->sealed->outputs + 1, sizeof *c->alias);
     if (!c->in || !c->out || !c->fresh || !c->alias)
         return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a trace", c->function->name), false;
-    for (int32_t j = 0; j < c->sealed->outputs; j++) c->alias[j] = -1;
+    for (int32_t j = 0; j < c->sealed->outputs; j++)
+        c->alias[j] = -1;
     for (int32_t i = 0; i < c->bindings; i++)
         if (c->binding[i].state >= 0) c->alias[c->binding[i].state] = c->binding[i].parameter;
     c->in_place = !can_fail_halfway(c->sealed);
@@ -84,8 +90,8 @@ static ebb_executable *compile(ebb_concrete *c, ebb_diag *diag) {
     if (!plan) return NULL;
     ebb_show_graph(ebb, c->function->name, c->sealed);
     ebb_show_plan(ebb, plan);
-    ebb_compile_options options = {.name = c->function->name, .dump_folder = ebb->options.dump_folder,
-                                   .log = ebb_say_time, .log_self = ebb};
+    ebb_compile_options options = {
+        .name = c->function->name, .dump_folder = ebb->options.dump_folder, .log = ebb_say_time, .log_self = ebb};
     ebb_executable *x = ebb_compile(plan, &options, diag);
     ebb_plan_free(plan);
     return x;
@@ -113,7 +119,8 @@ static bool sole_holder(ebb_tensor *v) {
 static void point_inputs(ebb_concrete *c, ebb_tensor *const *arg) {
     for (int32_t k = 0; k < c->arguments; k++)
         if (c->parameter[k] >= 0) c->in[c->parameter[k]] = arg[k]->storage->data;
-    for (int32_t i = 0; i < c->bindings; i++) c->in[c->binding[i].parameter] = c->binding[i].tensor->storage->data;
+    for (int32_t i = 0; i < c->bindings; i++)
+        c->in[c->binding[i].parameter] = c->binding[i].tensor->storage->data;
 }
 
 /* Tensors for the results; their numbers come later. */
@@ -137,7 +144,8 @@ static bool point_state(ebb_concrete *c, ebb_binding *b, ebb_site site) {
     if (c->in_place && sole_holder(b->tensor)) return true;
     ebb_type_bytes(&b->tensor->type, &bytes);
     ebb_storage *s = c->fresh[b->state] = ebb_storage_new(ebb, (size_t)bytes);
-    if (!s) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for %s", c->function->name, b->tensor->name), false;
+    if (!s)
+        return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for %s", c->function->name, b->tensor->name), false;
     c->out[b->state] = s->data;
     return true;
 }
@@ -165,8 +173,9 @@ static bool run_native(ebb_concrete *c, ebb_diag *diag) {
     int code = ebb_executable_entry(c->executable)(c->in, c->out, work_aligned(ebb));
     if (code == EBB_OK) return true;
     const ebb_rt_fault_info *fault = ebb_rt_fault();
-    return ebb_fail(diag, (ebb_code)code, (ebb_site){NULL, 0}, "%s: %s: index %lld at position %lld is outside [0, %lld)",
-                    c->function->name, ebb_op_table[fault->op].name, (long long)fault->index, (long long)fault->position,
+    return ebb_fail(diag, (ebb_code)code, (ebb_site){NULL, 0},
+                    "%s: %s: index %lld at position %lld is outside [0, %lld)", c->function->name,
+                    ebb_op_table[fault->op].name, (long long)fault->index, (long long)fault->position,
                     (long long)fault->size);
 }
 
@@ -196,12 +205,15 @@ bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **resu
     bool good = point_results(c, results, site) && point_states(c, site);
     if (good) {
         point_inputs(c, arg);
-        good = c->executable && mode != EBB_EAGER ? run_native(c, &diag)
-                                                  : ebb_eval_graph(c->sealed, NULL, c->in, c->out, &ebb->allocator, &diag);
+        good = c->executable && mode != EBB_EAGER
+                   ? run_native(c, &diag)
+                   : ebb_eval_graph(c->sealed, NULL, c->in, c->out, &ebb->allocator, &diag);
     }
     if (!good && diag.code != EBB_OK) ebb_fail_diag(ebb, &diag, site);
-    if (good) commit_states(c);
-    else drop_fresh(c);
+    if (good)
+        commit_states(c);
+    else
+        drop_fresh(c);
     return good;
 }
 
@@ -232,7 +244,8 @@ static size_t list_types(char *text, size_t size, size_t at, const ebb_graph *g,
     char type_text[EBB_TYPE_TEXT];
     for (int32_t k = 0; k < count && at + EBB_TYPE_TEXT < size; k++) {
         ebb_type type = ebb_type_of(g, id[k]);
-        at += (size_t)snprintf(text + at, size - at, "%s%s", k ? ", " : "", id[k] == EBB_ABSENT ? "absent" : ebb_type_text(&type, type_text));
+        at += (size_t)snprintf(text + at, size - at, "%s%s", k ? ", " : "",
+                               id[k] == EBB_ABSENT ? "absent" : ebb_type_text(&type, type_text));
     }
     return at;
 }

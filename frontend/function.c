@@ -9,7 +9,9 @@
 
 /* ---- life ---- */
 
-static char *copy_text(ebb_context *ebb, const char *text) { return ebb_mem_copy(&ebb->allocator, text, strlen(text) + 1); }
+static char *copy_text(ebb_context *ebb, const char *text) {
+    return ebb_mem_copy(&ebb->allocator, text, strlen(text) + 1);
+}
 
 ebb_function *ebb_function_alloc(ebb_context *ebb, const char *name, int results, ebb_mode mode) {
     ebb_function *f = ebb_mem_new(&ebb->allocator, 1, sizeof *f);
@@ -54,8 +56,10 @@ static void function_destroy(ebb_function *f) {
         ebb_concrete_free(c);
     }
     if (f->next) f->next->previous = f->previous;
-    if (f->previous) f->previous->next = f->next;
-    else ebb->functions = f->next;
+    if (f->previous)
+        f->previous->next = f->next;
+    else
+        ebb->functions = f->next;
     ebb_mem_free(&ebb->allocator, f->wrt);
     ebb_mem_free(&ebb->allocator, f->owned);
     ebb_mem_free(&ebb->allocator, f->name);
@@ -65,7 +69,8 @@ static void function_destroy(ebb_function *f) {
 /* A chain of derived functions may be long: a loop, not a recursion. */
 void ebb_function_free(ebb_function *f) {
     if (f && f->tracing) {
-        ebb_fail_at(f->context, EBB_RUNTIME_ERROR, ebb_site_at(NULL, 0), "ebb_function_free: %s is being traced", f->name);
+        ebb_fail_at(f->context, EBB_RUNTIME_ERROR, ebb_site_at(NULL, 0), "ebb_function_free: %s is being traced",
+                    f->name);
         return;
     }
     while (f && --f->references == 0) {
@@ -76,7 +81,8 @@ void ebb_function_free(ebb_function *f) {
 }
 
 void ebb_functions_close(ebb_context *ebb) {
-    while (ebb->functions) function_destroy(ebb->functions);
+    while (ebb->functions)
+        function_destroy(ebb->functions);
 }
 
 const char *ebb_function_name(const ebb_function *f) { return f ? f->name : ""; }
@@ -107,13 +113,15 @@ static int key_words(const ebb_operand *in, uint64_t *word) {
         return 2;
     }
     word[0] = (uint64_t)x->type.shape.rank << 16 | KEY_TENSOR << 8 | (uint64_t)x->type.dtype;
-    for (int i = 0; i < x->type.shape.rank; i++) word[1 + i] = (uint64_t)x->type.shape.dim[i];
+    for (int i = 0; i < x->type.shape.rank; i++)
+        word[1 + i] = (uint64_t)x->type.shape.dim[i];
     return 1 + x->type.shape.rank;
 }
 
 static ebb_key key_make(int nin, const ebb_operand *in, uint64_t *word) {
     ebb_key key = {word, 0};
-    for (int k = 0; k < nin; k++) key.count += key_words(&in[k], word + key.count);
+    for (int k = 0; k < nin; k++)
+        key.count += key_words(&in[k], word + key.count);
     return key;
 }
 
@@ -142,7 +150,8 @@ ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *i
 }
 
 /* The body's parameters: traced tensors for tensors; variables and numbers as they are. */
-static bool trace_arguments(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *in, ebb_tensor **arg, ebb_site site) {
+static bool trace_arguments(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *in, ebb_tensor **arg,
+                            ebb_site site) {
     for (int k = 0; k < nin; k++) {
         ebb_tensor *x = in[k].tensor;
         c->parameter[k] = -1;
@@ -202,8 +211,10 @@ static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site
         c->graph->diag = &f->context->diag;
         good = ebb_concrete_copy_bindings(c, t.binding, t.bindings) || ebb_fail_memory(&t.diag);
     }
-    if (t.diag.code != EBB_OK) ebb_fail_diag(f->context, &t.diag, site);
-    else if (!good) ebb_fail_at(f->context, EBB_RUNTIME_ERROR, site, "%s: the trace failed", f->name);
+    if (t.diag.code != EBB_OK)
+        ebb_fail_diag(f->context, &t.diag, site);
+    else if (!good)
+        ebb_fail_at(f->context, EBB_RUNTIME_ERROR, site, "%s: the trace failed", f->name);
     ebb_trace_end(&t);
     return good;
 }
@@ -230,7 +241,8 @@ static ebb_concrete *trace_new(ebb_function *f, int nin, const ebb_operand *in, 
 
 bool ebb_function_takes(const ebb_function *f, int nin, ebb_site site) {
     if (f->arguments < 0 || f->arguments == nin) return true;
-    ebb_fail_at(f->context, EBB_TYPE_ERROR, site, "%s: takes %d arguments, %d were given", f->name, (int)f->arguments, nin);
+    ebb_fail_at(f->context, EBB_TYPE_ERROR, site, "%s: takes %d arguments, %d were given", f->name, (int)f->arguments,
+                nin);
     return false;
 }
 

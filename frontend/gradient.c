@@ -1,5 +1,5 @@
-/* gradient.c - asking a tape: its program is expanded verbatim (equal nodes stay apart, as two tensors are two tensors),
- * dual/ appends the cotangents, and what is not known yet is replayed.
+/* gradient.c - asking a tape: its program is expanded verbatim (equal nodes stay apart, as two tensors are two
+ * tensors), dual/ appends the cotangents, and what is not known yet is replayed.
  *
  * Invariant: the tape itself does not change by being asked; a source of the question is one node per value it had (a
  * variable that was assigned has several). Start reading at ebb_gradients_at. */
@@ -12,9 +12,9 @@ typedef struct question {
     ebb_context *ebb;
     ebb_tape *tape;
     ebb_site site;
-    ebb_graph *graph;   /* the tape's program, expanded verbatim; the derivative is appended to it */
+    ebb_graph *graph; /* the tape's program, expanded verbatim; the derivative is appended to it */
     ebb_diag diag;
-    ebb_id *map;        /* tape id -> graph id */
+    ebb_id *map; /* tape id -> graph id */
     int nnodes, nsources;
     ebb_id *node;       /* [nnodes] the sources, first as tape ids, then as graph ids: a variable has one per version */
     int *source_of;     /* [nnodes] which x it belongs to */
@@ -68,16 +68,21 @@ static bool expand_tape(question *q, int ny, ebb_tensor *const *y) {
         ebb_id id = target_id(q, y[j]);
         good = id <= 0 || ebb_add_output(g, id);
     }
-    for (int k = 0; k < q->nnodes && good; k++) good = ebb_add_output(g, q->node[k]);
-    if (good) q->graph = ebb_expand_verbatim(g, q->map, &q->diag);
-    else ebb_fail_memory(&q->diag);
+    for (int k = 0; k < q->nnodes && good; k++)
+        good = ebb_add_output(g, q->node[k]);
+    if (good)
+        q->graph = ebb_expand_verbatim(g, q->map, &q->diag);
+    else
+        ebb_fail_memory(&q->diag);
     ebb_clear_outputs(g);
-    for (int k = 0; k < q->nnodes && q->graph; k++) q->node[k] = q->map[q->node[k]];
+    for (int k = 0; k < q->nnodes && q->graph; k++)
+        q->node[k] = q->map[q->node[k]];
     return q->graph != NULL;
 }
 
 /* Appends the cotangents of the sources; seeds other than ones become further parameters, whose values are known. */
-static bool append_adjoint(question *q, int ny, ebb_tensor *const *y, const ebb_gradient_options *options, ebb_id *seed_input) {
+static bool append_adjoint(question *q, int ny, ebb_tensor *const *y, const ebb_gradient_options *options,
+                           ebb_id *seed_input) {
     ebb_builder b = {q->graph, q->site};
     const ebb_allocator *a = &q->ebb->allocator;
     ebb_id *target = ebb_mem_new(a, 2 * (size_t)ny, sizeof *target);
@@ -126,8 +131,9 @@ static bool know_values(question *q, int ny, const ebb_gradient_options *options
 static bool answer(question *q, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x, ebb_tensor **gradients,
                    const ebb_gradient_options *options) {
     ebb_id *seed_input = ebb_mem_new(&q->ebb->allocator, (size_t)ny + 1, sizeof *seed_input);
-    bool good = seed_input ? find_sources(q, nx, x) && expand_tape(q, ny, y) && append_adjoint(q, ny, y, options, seed_input) &&
-                                 collect_outputs(q, nx) && know_values(q, ny, options, seed_input)
+    bool good = seed_input ? find_sources(q, nx, x) && expand_tape(q, ny, y) &&
+                                 append_adjoint(q, ny, y, options, seed_input) && collect_outputs(q, nx) &&
+                                 know_values(q, ny, options, seed_input)
                            : ebb_fail_memory(&q->diag);
     if (!good) ebb_fail_diag(q->ebb, &q->diag, q->site);
     good = good && ebb_replay(q->ebb, q->graph, q->value, gradients, q->site);
@@ -150,8 +156,8 @@ static bool seed_fits(ebb_context *ebb, const ebb_tensor *seed, const ebb_tensor
     if (!seed) return true;
     if (!ebb_usable(ebb, seed, "ebb_gradients: the seed", site)) return false;
     if (seed->type.dtype == y->type.dtype && ebb_shape_equal(&seed->type.shape, &y->type.shape)) return true;
-    ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_gradients: the seed is %s, its target %s", ebb_type_text(&seed->type, have),
-                ebb_type_text(&y->type, want));
+    ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_gradients: the seed is %s, its target %s",
+                ebb_type_text(&seed->type, have), ebb_type_text(&y->type, want));
     return false;
 }
 
@@ -179,11 +185,12 @@ static ebb_tensor *zeros_like(ebb_context *ebb, const ebb_tensor *x) {
     return ebb_zeros(ebb, x->type.dtype, x->type.shape.rank, x->type.shape.dim);
 }
 
-void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x, ebb_tensor **gradients,
-                      const ebb_gradient_options *options, const char *file, int line) {
+void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x,
+                      ebb_tensor **gradients, const ebb_gradient_options *options, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = tape ? tape->context : ebb_current();
-    for (int i = 0; gradients && i < nx; i++) gradients[i] = ebb_poison_of(ebb);
+    for (int i = 0; gradients && i < nx; i++)
+        gradients[i] = ebb_poison_of(ebb);
     if (!ebb_tape_usable(tape, "ebb_gradient", site)) return;
     ebb_enter(ebb);
     if (ny < 0 || nx < 0 || (ny && !y) || (nx && (!x || !gradients))) {
@@ -197,8 +204,10 @@ void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_
     bool good = answer(&q, ny, y, nx, x, gradients, options);
     question_free(&q);
     for (int i = 0; i < nx; i++) {
-        if (!good) gradients[i] = ebb_poison_of(ebb);
-        else if (gradients[i]->kind == EBB_KIND_ABSENT && options && options->zeros) gradients[i] = zeros_like(ebb, x[i]);
+        if (!good)
+            gradients[i] = ebb_poison_of(ebb);
+        else if (gradients[i]->kind == EBB_KIND_ABSENT && options && options->zeros)
+            gradients[i] = zeros_like(ebb, x[i]);
     }
     if (!persistent) ebb_tape_clear(tape);
 }

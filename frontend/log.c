@@ -1,7 +1,7 @@
 /* log.c - what the library says when it is asked to: EBB_LOG=graph,plan,time, and dump folders.
  *
- * Lines go to the context's log callback. Without one they go to standard error, but only because EBB_LOG asked for them.
- * Warnings (no topic) go to the callback alone. */
+ * Lines go to the context's log callback. Without one they go to standard error, but only because EBB_LOG asked for
+ * them. Warnings (no topic) go to the callback alone. */
 #include "frontend/log.h"
 
 #include <limits.h>
@@ -20,8 +20,10 @@ bool ebb_log_wants(const char *topic) { return names_topic(getenv("EBB_LOG"), to
 
 void ebb_say(ebb_context *ebb, const char *topic, const char *text) {
     if (topic && !ebb_log_wants(topic)) return;
-    if (ebb->options.log) ebb->options.log(ebb->options.log_self, text);
-    else if (topic) fprintf(stderr, "%s\n", text);
+    if (ebb->options.log)
+        ebb->options.log(ebb->options.log_self, text);
+    else if (topic)
+        fprintf(stderr, "%s\n", text);
 }
 
 void ebb_say_time(void *context, const char *text) { ebb_say(context, "time", text); }

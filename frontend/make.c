@@ -68,7 +68,8 @@ static ebb_tensor *full(ebb_context *ebb, const char *function, ebb_dtype dtype,
     return x;
 }
 
-ebb_tensor *ebb_full_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double value, const char *file, int line) {
+ebb_tensor *ebb_full_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double value,
+                        const char *file, int line) {
     return full(ebb, "ebb_full", dtype, rank, dims, value, ebb_site_at(file, line));
 }
 

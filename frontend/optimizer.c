@@ -1,9 +1,10 @@
-/* optimizer.c - SGD and Adam as Keras 3 defines them, written in ordinary operations, so that they run eagerly and compile
- * into the training step alike.
+/* optimizer.c - SGD and Adam as Keras 3 defines them, written in ordinary operations, so that they run eagerly and
+ * compile into the training step alike.
  *
- * Invariant: everything that changes (slots, step count, learning rate) is a variable. Slots are made at the first update
- * of a variable and keep its order. Adam's constants 1-beta are subtracted in double and rounded once, its powers are
- * taken in the variable's dtype; the learning rate is kept in f64 and rounded once. That reproduces Keras to the last digit. Start reading at ebb_apply_gradients_at. */
+ * Invariant: everything that changes (slots, step count, learning rate) is a variable. Slots are made at the first
+ * update of a variable and keep its order. Adam's constants 1-beta are subtracted in double and rounded once, its
+ * powers are taken in the variable's dtype; the learning rate is kept in f64 and rounded once. That reproduces Keras to
+ * the last digit. Start reading at ebb_apply_gradients_at. */
 #include <string.h>
 
 #include "frontend/internal.h"
@@ -12,7 +13,10 @@ typedef enum ebb_rule { EBB_RULE_SGD, EBB_RULE_ADAM } ebb_rule;
 
 #define SLOTS 3 /* SGD: momentum; Adam: m, v, largest v */
 
-typedef struct ebb_slot { ebb_tensor *variable; ebb_tensor *state[SLOTS]; } ebb_slot;
+typedef struct ebb_slot {
+    ebb_tensor *variable;
+    ebb_tensor *state[SLOTS];
+} ebb_slot;
 
 struct ebb_optimizer {
     ebb_context *context;
@@ -21,7 +25,8 @@ struct ebb_optimizer {
     ebb_sgd_options sgd;
     ebb_adam_options adam;
     ebb_tensor *learning_rate, *iterations;
-    ebb_slot *slot; int32_t slots, slot_capacity;
+    ebb_slot *slot;
+    int32_t slots, slot_capacity;
 };
 
 /* ---- life ---- */
@@ -53,8 +58,9 @@ static ebb_optimizer *optimizer_new(ebb_context *ebb, const char *function, ebb_
     o->next = ebb->optimizers;
     if (o->next) o->next->previous = o;
     ebb->optimizers = o;
-    EBB_SCOPE(ebb) {
-        o->learning_rate = own(ebb_variable_fixed(ebb, ebb_full(ebb, EBB_F64, EBB_SCALAR, learning_rate), "learning_rate"));
+    EBB_SCOPE (ebb) {
+        o->learning_rate =
+            own(ebb_variable_fixed(ebb, ebb_full(ebb, EBB_F64, EBB_SCALAR, learning_rate), "learning_rate"));
         o->iterations = own(ebb_variable_fixed(ebb, ebb_zeros(ebb, EBB_I64, EBB_SCALAR), "iterations"));
     }
     if (is_made(o->learning_rate) && is_made(o->iterations)) return o;
@@ -85,28 +91,36 @@ void ebb_optimizer_free(ebb_optimizer *o) {
     if (!o) return;
     ebb_context *ebb = o->context;
     for (int32_t i = 0; i < o->slots; i++) {
-        for (int k = 0; k < SLOTS; k++) disown(o->slot[i].state[k]);
+        for (int k = 0; k < SLOTS; k++)
+            disown(o->slot[i].state[k]);
         ebb_handle_release(o->slot[i].variable);
     }
     disown(o->learning_rate);
     disown(o->iterations);
     if (o->next) o->next->previous = o->previous;
-    if (o->previous) o->previous->next = o->next;
-    else ebb->optimizers = o->next;
+    if (o->previous)
+        o->previous->next = o->next;
+    else
+        ebb->optimizers = o->next;
     ebb_mem_free(&ebb->allocator, o->slot);
     ebb_mem_free(&ebb->allocator, o);
 }
 
 void ebb_optimizers_close(ebb_context *ebb) {
-    while (ebb->optimizers) ebb_optimizer_free(ebb->optimizers);
+    while (ebb->optimizers)
+        ebb_optimizer_free(ebb->optimizers);
 }
 
 static ebb_tensor *no_optimizer(const char *function, ebb_site site) {
     return ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "%s: the optimizer is NULL", function);
 }
 
-ebb_tensor *ebb_learning_rate(ebb_optimizer *o) { return o ? o->learning_rate : no_optimizer("ebb_learning_rate", ebb_site_at(NULL, 0)); }
-ebb_tensor *ebb_iterations(ebb_optimizer *o) { return o ? o->iterations : no_optimizer("ebb_iterations", ebb_site_at(NULL, 0)); }
+ebb_tensor *ebb_learning_rate(ebb_optimizer *o) {
+    return o ? o->learning_rate : no_optimizer("ebb_learning_rate", ebb_site_at(NULL, 0));
+}
+ebb_tensor *ebb_iterations(ebb_optimizer *o) {
+    return o ? o->iterations : no_optimizer("ebb_iterations", ebb_site_at(NULL, 0));
+}
 
 /* ---- slots ---- */
 
@@ -120,7 +134,7 @@ static bool make_states(ebb_optimizer *o, ebb_slot *slot) {
     ebb_context *ebb = o->context;
     const ebb_type *type = &slot->variable->type;
     for (int k = 0; k < states_wanted(o); k++) {
-        EBB_SCOPE(ebb) {
+        EBB_SCOPE (ebb) {
             ebb_tensor *zero = ebb_zeros(ebb, type->dtype, type->shape.rank, type->shape.dim);
             slot->state[k] = own(ebb_variable_fixed(ebb, zero, names[k]));
         }
@@ -140,7 +154,8 @@ static ebb_slot *slot_of(ebb_optimizer *o, ebb_tensor *variable) {
     ebb_slot *slot = &o->slot[o->slots];
     *slot = (ebb_slot){.variable = variable};
     if (!make_states(o, slot)) {
-        for (int k = 0; k < SLOTS; k++) disown(slot->state[k]);
+        for (int k = 0; k < SLOTS; k++)
+            disown(slot->state[k]);
         return NULL;
     }
     ebb_handle_retain(variable);
@@ -179,8 +194,10 @@ static bool update_one(ebb_optimizer *o, ebb_tensor *g, ebb_tensor *variable) {
     ebb_slot *slot = slot_of(o, variable);
     if (!slot) return false;
     ebb_tensor *lr = ebb_cast(o->learning_rate, variable->type.dtype);
-    if (o->rule == EBB_RULE_SGD) sgd_update(o, slot, g, lr);
-    else adam_update(o, slot, g, lr);
+    if (o->rule == EBB_RULE_SGD)
+        sgd_update(o, slot, g, lr);
+    else
+        adam_update(o, slot, g, lr);
     return true;
 }
 
@@ -189,8 +206,8 @@ static bool is_pair(ebb_optimizer *o, ebb_tensor *g, ebb_tensor *variable, ebb_s
     char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
     if (!ebb_usable(o->context, g, "ebb_apply_gradients: gradient", site)) return false;
     if (ebb_type_equal(&g->type, &variable->type)) return true;
-    ebb_fail_at(o->context, EBB_VALUE_ERROR, site, "ebb_apply_gradients: variable %s is %s, its gradient %s", ebb_name(variable),
-                ebb_type_text(&variable->type, want), ebb_type_text(&g->type, have));
+    ebb_fail_at(o->context, EBB_VALUE_ERROR, site, "ebb_apply_gradients: variable %s is %s, its gradient %s",
+                ebb_name(variable), ebb_type_text(&variable->type, want), ebb_type_text(&g->type, have));
     return false;
 }
 
@@ -199,7 +216,8 @@ static bool may_apply(ebb_optimizer *o, int n, ebb_tensor *const *g, ebb_tensor 
     ebb_context *ebb = o->context;
     int present = 0;
     if (n < 0 || (n && (!g || !variables)))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_apply_gradients: %d variables and no list of them", n), false;
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_apply_gradients: %d variables and no list of them", n),
+               false;
     for (int i = 0; i < n; i++) {
         if (!ebb_usable(ebb, variables[i], "ebb_apply_gradients: variable", site)) return false;
         if (variables[i]->kind != EBB_KIND_VARIABLE)
@@ -222,7 +240,7 @@ void ebb_apply_gradients_at(ebb_optimizer *o, int n, ebb_tensor *const *gradient
     }
     ebb_enter(o->context);
     if (!may_apply(o, n, gradients, variables, site)) return;
-    EBB_SCOPE(o->context) {
+    EBB_SCOPE (o->context) {
         bool good = true;
         for (int i = 0; i < n && good; i++)
             if (gradients[i]->kind != EBB_KIND_ABSENT) good = update_one(o, gradients[i], variables[i]);
@@ -238,10 +256,11 @@ ebb_tensor *ebb_minimize_at(ebb_optimizer *o, ebb_body *loss, void *data, int n,
     ebb_tensor *value = NULL, *result = ebb_poison_of(ebb);
     ebb_enter(ebb);
     if (!loss || n < 0 || (n && !variables))
-        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_minimize: %s", loss ? "the list of variables is NULL" : "the loss is NULL");
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_minimize: %s",
+                           loss ? "the list of variables is NULL" : "the loss is NULL");
     ebb_tensor **gradients = ebb_mem_new(&ebb->allocator, (size_t)n + 1, sizeof *gradients);
     if (!gradients) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "ebb_minimize: no memory");
-    EBB_SCOPE(ebb) {
+    EBB_SCOPE (ebb) {
         ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
         if (tape) {
             loss(ebb, NULL, &value, data);

@@ -1,7 +1,7 @@
 /* replay.c - runs a program that dual/ wrote, by sending each of its operations through dispatch again.
  *
- * Eagerly that computes the values now; in a trace it inlines the program; under an outer tape it is recorded once more.
- * When nobody listens, the evaluator runs the program over slots and makes tensors of the results only.
+ * Eagerly that computes the values now; in a trace it inlines the program; under an outer tape it is recorded once
+ * more. When nobody listens, the evaluator runs the program over slots and makes tensors of the results only.
  * Invariant: a node is run iff an output needs it and its value is not known. Start reading at ebb_replay. */
 #include <string.h>
 
@@ -11,9 +11,10 @@
 /* ---- nobody listens: the evaluator ---- */
 
 /* The type of result j is new memory; a result that is already known is handed on as it is. */
-static bool slots_prepare(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, const void **known, void **out,
-                          ebb_tensor **results, ebb_site site) {
-    for (ebb_id id = 1; id < g->count; id++) known[id] = value[id] && value[id]->storage ? value[id]->storage->data : NULL;
+static bool slots_prepare(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, const void **known,
+                          void **out, ebb_tensor **results, ebb_site site) {
+    for (ebb_id id = 1; id < g->count; id++)
+        known[id] = value[id] && value[id]->storage ? value[id]->storage->data : NULL;
     for (int32_t j = 0; j < g->outputs; j++) {
         ebb_id id = g->output[j];
         results[j] = &ebb->absent;
@@ -27,7 +28,8 @@ static bool slots_prepare(ebb_context *ebb, const ebb_graph *g, ebb_tensor *cons
     return true;
 }
 
-static bool replay_slots(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results, ebb_site site) {
+static bool replay_slots(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results,
+                         ebb_site site) {
     const ebb_allocator *a = &ebb->allocator;
     const void **known = ebb_mem_new(a, (size_t)g->count + (size_t)g->inputs, sizeof *known);
     void **out = ebb_mem_new(a, (size_t)g->outputs + 1, sizeof *out);
@@ -35,7 +37,8 @@ static bool replay_slots(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const
     bool good = known && out ? slots_prepare(ebb, g, value, known, out, results, site) : ebb_fail_memory(&diag);
     if (good) {
         const void **in = known + g->count;
-        for (int32_t k = 0; k < g->inputs; k++) in[k] = known[g->input[k]];
+        for (int32_t k = 0; k < g->inputs; k++)
+            in[k] = known[g->input[k]];
         good = ebb_eval_graph(g, known, in, out, a, &diag);
     }
     if (!good && diag.code != EBB_OK) ebb_fail_diag(ebb, &diag, site);
@@ -48,12 +51,14 @@ static bool replay_slots(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const
 
 /* need[id] = 1 for what must be run. */
 static void mark_needed(const ebb_graph *g, ebb_tensor *const *value, char *need) {
-    for (int32_t j = 0; j < g->outputs; j++) need[g->output[j]] = 1;
+    for (int32_t j = 0; j < g->outputs; j++)
+        need[g->output[j]] = 1;
     for (ebb_id id = g->count; --id > 0;) {
         if (value[id]) need[id] = 0;
         if (!need[id]) continue;
         const ebb_id *x = ebb_operands(g, id);
-        for (int32_t k = 0; k < g->node[id].arity; k++) need[x[k]] = 1;
+        for (int32_t k = 0; k < g->node[id].arity; k++)
+            need[x[k]] = 1;
     }
 }
 
@@ -64,8 +69,10 @@ static ebb_tensor *replay_node(ebb_context *ebb, const ebb_graph *g, ebb_id id, 
     const ebb_id *x = ebb_operands(g, id);
     if (app.op == EBB_OP_constant) return ebb_tensor_value(ebb, &app.asked, attr.v, app.site);
     if (app.op == EBB_OP_input)
-        return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, site, "a derived program needs parameter %d, which has no value", (int)attr.v[0]);
-    for (int32_t k = 0; k < g->node[id].arity; k++) arg[k] = now[x[k]];
+        return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, site, "a derived program needs parameter %d, which has no value",
+                           (int)attr.v[0]);
+    for (int32_t k = 0; k < g->node[id].arity; k++)
+        arg[k] = now[x[k]];
     return ebb_dispatch(ebb, &app, g->node[id].arity, arg);
 }
 
@@ -92,7 +99,8 @@ static bool hand_out(ebb_context *ebb, const ebb_graph *g, ebb_tensor **results)
     return true;
 }
 
-static bool replay_dispatch(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results, ebb_site site) {
+static bool replay_dispatch(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results,
+                            ebb_site site) {
     const ebb_allocator *a = &ebb->allocator;
     ebb_tensor **now = ebb_mem_copy(a, value, (size_t)g->count * sizeof *now);
     char *need = ebb_mem_new(a, (size_t)g->count, 1);

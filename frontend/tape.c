@@ -1,8 +1,8 @@
 /* tape.c - recording what runs: a tape is a recorded graph with the values filled in.
  *
  * Invariant: value.item[id] is the tensor of node id; node flags are 1 for what the derivative flows through (watched
- * tensors and what was computed from them) and 0 for the constants that met them. A tape never looks at whether a tensor
- * is eager or traced. Start reading at ebb_tapes_record; gradient.c asks the questions. */
+ * tensors and what was computed from them) and 0 for the constants that met them. A tape never looks at whether a
+ * tensor is eager or traced. Start reading at ebb_tapes_record; gradient.c asks the questions. */
 #include <string.h>
 
 #include "frontend/log.h"
@@ -38,8 +38,10 @@ ebb_tape *ebb_tape_start(ebb_context *ebb, int flags) {
 /* Forgets everything recorded; what is left answers every question with "asked already". */
 void ebb_tape_clear(ebb_tape *tape) {
     const ebb_allocator *a = &tape->context->allocator;
-    for (int32_t i = 0; i < tape->value.count; i++) ebb_handle_release(tape->value.item[i]);
-    for (int32_t i = 0; i < tape->read_count; i++) ebb_handle_release(tape->reads[i].variable);
+    for (int32_t i = 0; i < tape->value.count; i++)
+        ebb_handle_release(tape->value.item[i]);
+    for (int32_t i = 0; i < tape->read_count; i++)
+        ebb_handle_release(tape->reads[i].variable);
     ebb_mem_free(a, tape->value.item);
     ebb_mem_free(a, tape->reads);
     ebb_map_free(a, &tape->ids);
@@ -54,8 +56,10 @@ void ebb_tape_clear(ebb_tape *tape) {
 
 bool ebb_tape_usable(const ebb_tape *tape, const char *function, ebb_site site) {
     if (tape && !tape->dead) return true;
-    if (!tape) ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "%s: the tape is NULL", function);
-    else ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, site, "%s: the tape is used after its scope closed", function);
+    if (!tape)
+        ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "%s: the tape is NULL", function);
+    else
+        ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, site, "%s: the tape is used after its scope closed", function);
     return false;
 }
 
@@ -65,7 +69,8 @@ void ebb_tape_stop(ebb_tape *tape) {
 
 void ebb_tapes_forget(ebb_context *ebb, int keep) {
     ebb_tape **t = &ebb->dead_tapes;
-    while (*t && keep-- > 0) t = &(*t)->next;
+    while (*t && keep-- > 0)
+        t = &(*t)->next;
     for (ebb_tape *tape; (tape = *t);) {
         *t = tape->next;
         ebb_mem_free(&ebb->allocator, tape);
@@ -76,7 +81,8 @@ void ebb_tape_free(ebb_tape *tape) {
     if (!tape || !ebb_tape_usable(tape, "ebb_tape_free", ebb_site_at(NULL, 0))) return;
     ebb_context *ebb = tape->context;
     ebb_tape **t = &ebb->tapes;
-    while (*t != tape) t = &(*t)->next;
+    while (*t != tape)
+        t = &(*t)->next;
     *t = tape->next;
     ebb_tape_clear(tape);
     tape->dead = true;
@@ -109,7 +115,8 @@ static bool tape_bind(ebb_tape *tape, ebb_id id, ebb_tensor *x, uint8_t flags) {
     if (id == EBB_POISON) return false;
     if (!ebb_mem_reserve(a, &tape->value.item, &tape->value.capacity, id + 1, sizeof(ebb_tensor *)))
         return ebb_fail_memory(&tape->diag);
-    while (tape->value.count <= id) tape->value.item[tape->value.count++] = NULL;
+    while (tape->value.count <= id)
+        tape->value.item[tape->value.count++] = NULL;
     if (x) {
         if (!ebb_map_put(a, &tape->ids, x->serial, id)) return ebb_fail_memory(&tape->diag);
         tape->value.item[id] = ebb_handle_retain(x);
@@ -157,7 +164,8 @@ static bool tape_operands(ebb_tape *tape, int narg, ebb_tensor *const *arg, ebb_
     return true;
 }
 
-void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg, ebb_tensor *result) {
+void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg,
+                      ebb_tensor *result) {
     ebb_id id[3];
     for (ebb_tape *t = ebb->tapes; t; t = t->next) {
         if (!listens(t) || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
@@ -189,8 +197,10 @@ static bool wants_variable(const ebb_tape *tape, const ebb_tensor *variable) {
 static ebb_id tape_call_node(ebb_tape *tape, const ebb_call_record *call) {
     int narg = call->graph->inputs;
     ebb_id *id = ebb_mem_new(&tape->context->allocator, (size_t)narg + 1, sizeof *id), node = EBB_POISON;
-    if (!id) ebb_fail_memory(&tape->diag);
-    else if (tape_operands(tape, narg, call->arg, id)) node = ebb_record_call(tape->graph, call->graph, narg, id, call->site);
+    if (!id)
+        ebb_fail_memory(&tape->diag);
+    else if (tape_operands(tape, narg, call->arg, id))
+        node = ebb_record_call(tape->graph, call->graph, narg, id, call->site);
     ebb_mem_free(&tape->context->allocator, id);
     return node;
 }
@@ -219,7 +229,8 @@ static bool tape_record_call(ebb_tape *tape, const ebb_call_record *call) {
 
 void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call) {
     for (ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call)) t->recording = false;
+        if (listens(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call))
+            t->recording = false;
 }
 
 /* ---- watching ---- */
@@ -228,7 +239,8 @@ static bool tape_enter(ebb_tape *tape, ebb_tensor *x) {
     return tape_bind(tape, ebb_add_input(tape->graph, x->type, x->site), x, CONNECTED);
 }
 
-/* A variable's value is one node per version: reads after an assign are another leaf, and both count for its gradient. */
+/* A variable's value is one node per version: reads after an assign are another leaf, and both count for its gradient.
+ */
 static bool tape_enter_read(ebb_tape *tape, ebb_tensor *variable, ebb_tensor *value) {
     if (is_connected(tape, tape_find(tape, value))) return true;
     return tape_enter(tape, value) && tape_add_version(tape, variable, tape_find(tape, value));
@@ -241,7 +253,8 @@ void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *valu
 
 void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
     ebb_site none = {NULL, 0};
-    if (!ebb_tape_usable(tape, "ebb_watch", none) || !ebb_usable(tape->context, x, "ebb_watch: the tensor", none)) return;
+    if (!ebb_tape_usable(tape, "ebb_watch", none) || !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
+        return;
     ebb_context *ebb = tape->context;
     if (tape->released) {
         ebb_fail_at(ebb, EBB_RUNTIME_ERROR, none, "ebb_watch: the tape was asked already and has let go of its record");

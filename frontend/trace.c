@@ -1,9 +1,9 @@
 /* trace.c - the inside of a running trace: a graph that grows, and what enters it from outside.
  *
- * Invariant: every tensor of the trace is a node of trace->graph; a tensor with data becomes a constant (a small one that
- * the body made) or a hidden parameter, once; a variable is a value: its first read is a parameter, an assign rebinds it, and
- * what is read after an assign carries no derivative to what was assigned (a stop_gradient node stands between).
- * Start reading at ebb_trace_id. */
+ * Invariant: every tensor of the trace is a node of trace->graph; a tensor with data becomes a constant (a small one
+ * that the body made) or a hidden parameter, once; a variable is a value: its first read is a parameter, an assign
+ * rebinds it, and what is read after an assign carries no derivative to what was assigned (a stop_gradient node stands
+ * between). Start reading at ebb_trace_id. */
 #include <string.h>
 
 #include "frontend/trace.h"
@@ -27,7 +27,8 @@ ebb_tensor *ebb_trace_tensor(ebb_trace *t, ebb_id id, ebb_site site) {
 
 /* A parameter beside the arguments. */
 static ebb_id trace_bind(ebb_trace *t, ebb_tensor *x, ebb_site site) {
-    if (!ebb_mem_reserve(&t->context->allocator, &t->binding, &t->binding_capacity, t->bindings + 1, sizeof *t->binding)) {
+    if (!ebb_mem_reserve(&t->context->allocator, &t->binding, &t->binding_capacity, t->bindings + 1,
+                         sizeof *t->binding)) {
         ebb_fail_memory(&t->diag);
         return EBB_POISON;
     }
@@ -69,8 +70,10 @@ ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x, ebb_site site) {
     if (x->kind == EBB_KIND_POISON) return EBB_POISON;
     if (x->kind == EBB_KIND_TRACED && x->trace == t) return x->id;
     if (x->kind == EBB_KIND_TRACED) {
-        ebb_fail(&t->diag, EBB_TYPE_ERROR, site, "%s: uses a traced tensor of another function (made at %s:%d); pass it as an argument",
-                 t->function ? ebb_function_name(t->function) : "trace", x->site.file ? x->site.file : "?", x->site.line);
+        ebb_fail(&t->diag, EBB_TYPE_ERROR, site,
+                 "%s: uses a traced tensor of another function (made at %s:%d); pass it as an argument",
+                 t->function ? ebb_function_name(t->function) : "trace", x->site.file ? x->site.file : "?",
+                 x->site.line);
         return EBB_POISON;
     }
     return trace_capture(t, x, site);
@@ -78,7 +81,8 @@ ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x, ebb_site site) {
 
 ebb_tensor *ebb_trace_record(ebb_trace *t, const ebb_application *app, int narg, ebb_tensor *const *arg) {
     ebb_id id[3] = {0};
-    for (int k = 0; k < narg; k++) id[k] = ebb_trace_id(t, arg[k], app->site);
+    for (int k = 0; k < narg; k++)
+        id[k] = ebb_trace_id(t, arg[k], app->site);
     return ebb_trace_tensor(t, ebb_record(t->graph, app, narg, id), app->site);
 }
 
@@ -94,7 +98,8 @@ static ebb_trace_variable *find_variable(ebb_trace *t, const ebb_tensor *variabl
 static ebb_trace_variable *use_variable(ebb_trace *t, ebb_tensor *variable) {
     ebb_trace_variable *slot = find_variable(t, variable);
     if (slot) return slot;
-    if (!ebb_mem_reserve(&t->context->allocator, &t->variable, &t->variable_capacity, t->variables + 1, sizeof *t->variable)) {
+    if (!ebb_mem_reserve(&t->context->allocator, &t->variable, &t->variable_capacity, t->variables + 1,
+                         sizeof *t->variable)) {
         ebb_fail_memory(&t->diag);
         return NULL;
     }
@@ -152,8 +157,10 @@ bool ebb_trace_add_states(ebb_trace *t) {
 void ebb_trace_end(ebb_trace *t) {
     const ebb_allocator *a = &t->context->allocator;
     t->context->trace = t->outer;
-    for (int32_t i = 0; i < t->variables; i++) ebb_handle_release(t->variable[i].current);
-    for (int32_t i = 0; i < t->bindings; i++) ebb_handle_release(t->binding[i].tensor);
+    for (int32_t i = 0; i < t->variables; i++)
+        ebb_handle_release(t->variable[i].current);
+    for (int32_t i = 0; i < t->bindings; i++)
+        ebb_handle_release(t->binding[i].tensor);
     ebb_mem_free(a, t->variable);
     ebb_mem_free(a, t->binding);
     ebb_map_free(a, &t->captured);

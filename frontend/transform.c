@@ -1,7 +1,7 @@
 /* transform.c - derivatives of functions by name: a derived function has another function as its body.
  *
- * Tracing one traces its base for the same leading arguments, lets dual/ write the derived program, and wraps it so that
- * parameters are in the usual order: the base's arguments, the transform's own, then bindings. State goes through.
+ * Tracing one traces its base for the same leading arguments, lets dual/ write the derived program, and wraps it so
+ * that parameters are in the usual order: the base's arguments, the transform's own, then bindings. State goes through.
  * Start reading at ebb_transform_trace. */
 #include <string.h>
 
@@ -20,13 +20,20 @@ static bool copy_wrt(ebb_function *f, const ebb_wrt *wrt) {
 
 static int result_count(ebb_transform t, int results, int nwrt) {
     switch (t) {
-    case EBB_BODY: return results;
-    case EBB_GRAD: return nwrt;
-    case EBB_VALUE_AND_GRAD: return results + nwrt;
-    case EBB_JVP: return 2 * results;
-    case EBB_VJP: return results + nwrt;
-    case EBB_HVP: return nwrt;
-    case EBB_HESSIAN: return nwrt * nwrt;
+    case EBB_BODY:
+        return results;
+    case EBB_GRAD:
+        return nwrt;
+    case EBB_VALUE_AND_GRAD:
+        return results + nwrt;
+    case EBB_JVP:
+        return 2 * results;
+    case EBB_VJP:
+        return results + nwrt;
+    case EBB_HVP:
+        return nwrt;
+    case EBB_HESSIAN:
+        return nwrt * nwrt;
     }
     return 0;
 }
@@ -40,7 +47,8 @@ static ebb_function *derived(ebb_function *base, const ebb_wrt *wrt, ebb_transfo
     snprintf(name, sizeof name, "%s_%s", prefix, base->name);
     ebb_enter(base->context);
     if (wrt && (wrt->count < 0 || (wrt->count && !wrt->index))) {
-        ebb_fail_at(base->context, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_%s: %d parameters and no list of them", prefix, wrt->count);
+        ebb_fail_at(base->context, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_%s: %d parameters and no list of them",
+                    prefix, wrt->count);
         return NULL;
     }
     int nwrt = wrt && wrt->count > 0 ? wrt->count : 1;
@@ -56,7 +64,9 @@ static ebb_function *derived(ebb_function *base, const ebb_wrt *wrt, ebb_transfo
 }
 
 ebb_function *ebb_grad(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_GRAD, "grad"); }
-ebb_function *ebb_value_and_grad(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_VALUE_AND_GRAD, "value_and_grad"); }
+ebb_function *ebb_value_and_grad(ebb_function *f, const ebb_wrt *wrt) {
+    return derived(f, wrt, EBB_VALUE_AND_GRAD, "value_and_grad");
+}
 ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_JVP, "jvp"); }
 ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_VJP, "vjp"); }
 ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_HVP, "hvp"); }
@@ -67,12 +77,15 @@ ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt) { return derived(
 static int own_arguments(const ebb_function *f) {
     switch (f->transform) {
     case EBB_JVP:
-    case EBB_HVP: return f->nwrt;
-    case EBB_VJP: return f->base->results;
+    case EBB_HVP:
+        return f->nwrt;
+    case EBB_VJP:
+        return f->base->results;
     case EBB_BODY:
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
-    case EBB_HESSIAN: return 0;
+    case EBB_HESSIAN:
+        return 0;
     }
     return 0;
 }
@@ -80,22 +93,30 @@ static int own_arguments(const ebb_function *f) {
 static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
     switch (f->transform) {
     case EBB_GRAD:
-    case EBB_VALUE_AND_GRAD: return ebb_grad_graph(g, spec, diag);
-    case EBB_JVP: return ebb_jvp_graph(g, spec, diag);
-    case EBB_VJP: return ebb_vjp_graph(g, spec, diag);
-    case EBB_HVP: return ebb_hvp_graph(g, spec, diag);
-    case EBB_HESSIAN: return ebb_hessian_graph(g, spec, diag);
-    case EBB_BODY: break;
+    case EBB_VALUE_AND_GRAD:
+        return ebb_grad_graph(g, spec, diag);
+    case EBB_JVP:
+        return ebb_jvp_graph(g, spec, diag);
+    case EBB_VJP:
+        return ebb_vjp_graph(g, spec, diag);
+    case EBB_HVP:
+        return ebb_hvp_graph(g, spec, diag);
+    case EBB_HESSIAN:
+        return ebb_hessian_graph(g, spec, diag);
+    case EBB_BODY:
+        break;
     }
     return NULL;
 }
 
 /* Arguments of the base to parameters of its graph. */
-static bool wrt_parameters(const ebb_function *f, const ebb_concrete *base, int *parameter, ebb_diag *diag, ebb_site site) {
+static bool wrt_parameters(const ebb_function *f, const ebb_concrete *base, int *parameter, ebb_diag *diag,
+                           ebb_site site) {
     for (int i = 0; i < f->nwrt; i++) {
         int k = f->wrt[i];
         if (k < 0 || k >= base->arguments)
-            return ebb_fail(diag, EBB_INDEX_ERROR, site, "%s: there is no parameter %d; %s has %d", f->name, k, f->base->name, (int)base->arguments);
+            return ebb_fail(diag, EBB_INDEX_ERROR, site, "%s: there is no parameter %d; %s has %d", f->name, k,
+                            f->base->name, (int)base->arguments);
         if (base->parameter[k] < 0)
             return ebb_fail(diag, EBB_TYPE_ERROR, site, "%s: parameter %d is not a tensor argument", f->name, k);
         parameter[i] = base->parameter[k];
@@ -107,7 +128,8 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
     const ebb_allocator *a = &f->context->allocator;
     int *parameter = ebb_mem_new(a, (size_t)f->nwrt, sizeof *parameter);
     ebb_graph *g = NULL;
-    if (!parameter) ebb_fail_memory(diag);
+    if (!parameter)
+        ebb_fail_memory(diag);
     else if (wrt_parameters(f, base, parameter, diag, site)) {
         ebb_dual_spec spec = {f->nwrt, parameter, base->results, f->transform == EBB_VALUE_AND_GRAD};
         g = derive_graph(f, base->graph, &spec, diag);
@@ -116,8 +138,10 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
     return g;
 }
 
-/* The wrapper's parameters: arguments that are tensors, own arguments, bindings; operand[p] is what parameter p of the inner graph gets. */
-static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb_graph *inner, ebb_id *operand, ebb_site site) {
+/* The wrapper's parameters: arguments that are tensors, own arguments, bindings; operand[p] is what parameter p of the
+ * inner graph gets. */
+static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb_graph *inner, ebb_id *operand,
+                            ebb_site site) {
     ebb_graph *g = c->graph;
     int first_own = base->graph->inputs;
     for (int32_t k = 0; k < c->arguments; k++) {
@@ -143,19 +167,22 @@ static bool wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, eb
     if (!good) ebb_fail_memory(diag);
     ebb_id call = good ? ebb_record_call(c->graph, inner, inner->inputs, operand, site) : EBB_POISON;
     for (int32_t j = 0; good && j < inner->outputs; j++)
-        good = ebb_add_output(c->graph, inner->output[j] == EBB_ABSENT ? EBB_ABSENT : ebb_record_get(c->graph, call, j, site));
+        good = ebb_add_output(c->graph,
+                              inner->output[j] == EBB_ABSENT ? EBB_ABSENT : ebb_record_get(c->graph, call, j, site));
     ebb_mem_free(a, operand);
     if (c->graph) c->graph->diag = &c->function->context->diag;
     return good;
 }
 
 /* The transform's own arguments are tensors of the types that the derived program asks for. */
-static bool check_own(const ebb_concrete *c, const ebb_concrete *base, int nin, const ebb_operand *in, ebb_diag *diag, ebb_site site) {
+static bool check_own(const ebb_concrete *c, const ebb_concrete *base, int nin, const ebb_operand *in, ebb_diag *diag,
+                      ebb_site site) {
     char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
     for (int k = base->arguments; k < nin; k++) {
         const char *name = c->function->name;
         if (!in[k].tensor || in[k].tensor->kind == EBB_KIND_VARIABLE)
-            return ebb_fail(diag, EBB_TYPE_ERROR, site, "%s: argument %d must be a tensor, not a number or variable", name, k);
+            return ebb_fail(diag, EBB_TYPE_ERROR, site, "%s: argument %d must be a tensor, not a number or variable",
+                            name, k);
         ebb_type expected = ebb_type_of(c->graph, c->graph->input[c->parameter[k]]);
         const ebb_type *given = &in[k].tensor->type;
         if (given->dtype != expected.dtype || !ebb_shape_equal(&given->shape, &expected.shape))
@@ -171,7 +198,9 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     ebb_diag diag = {0};
     int own = own_arguments(f);
     if (nin < own)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d arguments beside those of %s", f->name, own, f->base->name), false;
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d arguments beside those of %s", f->name, own,
+                           f->base->name),
+               false;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own, in, site);
     if (!base) return false;
     ebb_graph *inner = derive_from(f, base, &diag, site);

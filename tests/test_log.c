@@ -1,4 +1,5 @@
-/* test_log.c - what the library says when it is asked: EBB_LOG topics through the callback, and the files of a dump folder. */
+/* test_log.c - what the library says when it is asked: EBB_LOG topics through the callback, and the files of a dump
+ * folder. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,9 @@ static void call_once(const char *dump_folder) {
 }
 
 Test(log, topics) {
-    static const struct { const char *topics, *said, *unsaid; } cases[] = {
+    static const struct {
+        const char *topics, *said, *unsaid;
+    } cases[] = {
         {"graph", "func logged(%1: f32[100])", "plan logged"},
         {"plan", "plan logged", "func logged"},
         {"time", "compiled logged", "func logged"},
@@ -40,13 +43,15 @@ Test(log, topics) {
         heard[0] = 0;
         setenv("EBB_LOG", cases[i].topics, 1);
         call_once(NULL);
-        cr_expect(strstr(heard, cases[i].said) && !strstr(heard, cases[i].unsaid), "EBB_LOG=%s says: %s", cases[i].topics, heard);
+        cr_expect(strstr(heard, cases[i].said) && !strstr(heard, cases[i].unsaid), "EBB_LOG=%s says: %s",
+                  cases[i].topics, heard);
     }
 }
 
 Test(log, dumps) {
-    static const struct { const char *suffix, *contains; } files[] = {
-        {"graph", "tanh"}, {"plan", "kernel"}, {"ll", "define"}, {"s", ".text"}};
+    static const struct {
+        const char *suffix, *contains;
+    } files[] = {{"graph", "tanh"}, {"plan", "kernel"}, {"ll", "define"}, {"s", ".text"}};
     char folder[] = "dump_XXXXXX", path[64], text[4096];
     cr_assert_not_null(mkdtemp(folder));
     call_once(folder);

@@ -332,9 +332,10 @@ static void touch_to_the_end(ebb_dtype d, int64_t n, int64_t stride, int bits) {
 
 Test(lower, a_tail_touches_nothing_beyond_its_end) {
     EACH_WIDTH(bits)
-    for (int64_t n = 1; n < 36; n += 5) for (int64_t stride = 1; stride <= 3; stride++) for (int d = EBB_I32;
-                                                                                             d <= EBB_F64; d++)
-        touch_to_the_end((ebb_dtype)d, n, stride, bits);
+    for (int64_t n = 1; n < 36; n += 5)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int d = EBB_I32; d <= EBB_F64; d++)
+                touch_to_the_end((ebb_dtype)d, n, stride, bits);
 }
 
 /* ---- levels, index values, in place ---- */

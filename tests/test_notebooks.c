@@ -1,4 +1,5 @@
-/* test_notebooks.c - the cells of the notebooks 000, 001 and 003 that the library was made from, with the outputs they print.
+/* test_notebooks.c - the cells of the notebooks 000, 001 and 003 that the library was made from, with the outputs they
+ * print.
  *
  * Where a cell differentiates, it runs four ways: eagerly; as a function run eagerly; compiled with the tape outside;
  * compiled with the gradient inside. Numbers are exact unless the test says otherwise and why. */
@@ -12,10 +13,15 @@
 /* ---- four ways ---- */
 
 typedef enum way { EAGER_TAPE, FUNCTION_RUN_EAGERLY, TAPE_OUTSIDE, GRADIENT_INSIDE, WAYS } way;
-static const char *const way_name[WAYS] = {"eager tape", "function run eagerly", "compiled, tape outside", "compiled, gradient inside"};
+static const char *const way_name[WAYS] = {"eager tape", "function run eagerly", "compiled, tape outside",
+                                           "compiled, gradient inside"};
 
 /* y = cell(x...) with its gradients; every x is a tensor or variable, watched. */
-typedef struct cell { ebb_tensor *(*body)(ebb_tensor *const *x); int n; ebb_tensor *x[2]; } cell;
+typedef struct cell {
+    ebb_tensor *(*body)(ebb_tensor *const *x);
+    int n;
+    ebb_tensor *x[2];
+} cell;
 
 static void cell_value(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)ebb;
@@ -25,7 +31,8 @@ static void cell_value(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out
 static void cell_gradient(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     const cell *c = data;
     ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
-    for (int i = 0; i < c->n; i++) ebb_watch(tape, in[i]);
+    for (int i = 0; i < c->n; i++)
+        ebb_watch(tape, in[i]);
     out[0] = c->body(in);
     ebb_gradients(tape, 1, out, c->n, in, out + 1, NULL);
 }
@@ -33,18 +40,22 @@ static void cell_gradient(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **
 /* out[0] = value, out[1 ..] = gradients */
 static void run_cell(ebb_context *ebb, cell *c, way w, ebb_tensor **out) {
     ebb_operand in[2];
-    for (int i = 0; i < c->n; i++) in[i] = EBB_OPERAND(c->x[i]);
+    for (int i = 0; i < c->n; i++)
+        in[i] = EBB_OPERAND(c->x[i]);
     if (w == EAGER_TAPE) {
         cell_gradient(ebb, c->x, out, c);
     } else if (w == TAPE_OUTSIDE) {
-        ebb_function *f = ebb_function_new(ebb, cell_value, &(ebb_function_options){.name = "cell", .data = c, .mode = EBB_NATIVE});
+        ebb_function *f =
+            ebb_function_new(ebb, cell_value, &(ebb_function_options){.name = "cell", .data = c, .mode = EBB_NATIVE});
         ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
-        for (int i = 0; i < c->n; i++) ebb_watch(tape, c->x[i]);
+        for (int i = 0; i < c->n; i++)
+            ebb_watch(tape, c->x[i]);
         ebb_call_n(f, c->n, in, 1, out);
         ebb_gradients(tape, 1, out, c->n, c->x, out + 1, NULL);
     } else {
         ebb_mode mode = w == GRADIENT_INSIDE ? EBB_NATIVE : EBB_EAGER;
-        ebb_function *f = ebb_function_new(ebb, cell_gradient, &(ebb_function_options){.name = "cell", .results = 1 + c->n, .data = c, .mode = mode});
+        ebb_function *f = ebb_function_new(
+            ebb, cell_gradient, &(ebb_function_options){.name = "cell", .results = 1 + c->n, .data = c, .mode = mode});
         ebb_call_n(f, c->n, in, 1 + c->n, out);
     }
 }
@@ -52,9 +63,16 @@ static void run_cell(ebb_context *ebb, cell *c, way w, ebb_tensor **out) {
 static ebb_tensor *polynomial(ebb_tensor *const *x) { return ebb_add(ebb_add(ebb_pow(x[0], 2), ebb_mul(2, x[0])), 1); }
 static ebb_tensor *squared(ebb_tensor *const *x) { return ebb_square(x[0]); }
 static ebb_tensor *cubed(ebb_tensor *const *x) { return ebb_pow(x[0], 3); }
-static ebb_tensor *two_variables(ebb_tensor *const *x) { return ebb_add(ebb_add(ebb_square(x[0]), ebb_mul(2, ebb_square(x[1]))), 1); }
+static ebb_tensor *two_variables(ebb_tensor *const *x) {
+    return ebb_add(ebb_add(ebb_square(x[0]), ebb_mul(2, ebb_square(x[1]))), 1);
+}
 
-typedef struct golden { const char *id; ebb_tensor *(*body)(ebb_tensor *const *); int n; const char *x[2], *value, *gradient[2]; } golden;
+typedef struct golden {
+    const char *id;
+    ebb_tensor *(*body)(ebb_tensor *const *);
+    int n;
+    const char *x[2], *value, *gradient[2];
+} golden;
 
 static const golden cells[] = {
     {"G000-6", polynomial, 1, {"3.0", 0}, "16.0", {"8.0", 0}},
@@ -69,29 +87,35 @@ Test(notebooks, cells_with_gradients_four_ways) {
     int cases = 0;
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
         for (way w = 0; w < WAYS; w++)
-            for (int variable = 0; variable < 2; variable++) EBB_SCOPE(ebb) {
-                const golden *g = &cells[i];
-                cell c = {g->body, g->n, {0}};
-                ebb_tensor *out[3];
-                for (int k = 0; k < g->n; k++) {
-                    c.x[k] = ebb_literal(ebb, g->x[k], EBB_F32);
-                    if (variable) c.x[k] = ebb_variable(ebb, c.x[k], "x");
+            for (int variable = 0; variable < 2; variable++)
+                EBB_SCOPE (ebb) {
+                    const golden *g = &cells[i];
+                    cell c = {g->body, g->n, {0}};
+                    ebb_tensor *out[3];
+                    for (int k = 0; k < g->n; k++) {
+                        c.x[k] = ebb_literal(ebb, g->x[k], EBB_F32);
+                        if (variable) c.x[k] = ebb_variable(ebb, c.x[k], "x");
+                    }
+                    /* A variable that is an argument is read inside, so its gradient inside is asked of the variable
+                     * itself. */
+                    run_cell(ebb, &c, w, out);
+                    expect_text(out[0], g->value, "%s %s%s", g->id, way_name[w], variable ? ", variables" : "");
+                    for (int k = 0; k < g->n; k++)
+                        expect_text(out[1 + k], g->gradient[k], "%s %s gradient %d%s", g->id, way_name[w], k,
+                                    variable ? ", variables" : "");
+                    expect_ok(ebb, "%s %s", g->id, way_name[w]);
+                    cases++;
                 }
-                /* A variable that is an argument is read inside, so its gradient inside is asked of the variable itself. */
-                run_cell(ebb, &c, w, out);
-                expect_text(out[0], g->value, "%s %s%s", g->id, way_name[w], variable ? ", variables" : "");
-                for (int k = 0; k < g->n; k++)
-                    expect_text(out[1 + k], g->gradient[k], "%s %s gradient %d%s", g->id, way_name[w], k, variable ? ", variables" : "");
-                expect_ok(ebb, "%s %s", g->id, way_name[w]);
-                cases++;
-            }
     printf("cases: %d notebook cells, each in four ways\n", cases);
     ebb_close(ebb);
 }
 
 /* ---- 000 ---- */
 
-typedef struct regression { ebb_tensor *x, *y, *w, *b; ebb_optimizer *sgd; } regression;
+typedef struct regression {
+    ebb_tensor *x, *y, *w, *b;
+    ebb_optimizer *sgd;
+} regression;
 
 static void regression_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)in;
@@ -104,11 +128,14 @@ static void regression_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor 
     ebb_apply_gradients(r->sgd, 2, gradients, variables);
 }
 
-/* G000-2: the printed log, on the two points that give the same moments as the notebook's hundred (goldens, section 2). */
-static const struct { double w, b; } regression_log[] = {
-    {0.03418568, 0.49445015}, {0.06306686, 0.32119435}, {0.08977877, 0.30586553}, {0.09717127, 0.3016233},
-    {0.09921715, 0.30044925}, {0.09978334, 0.30012435}, {0.09994004, 0.30003443}, {0.09998339, 0.30000955},
-    {0.09999541, 0.30000266}, {0.09999872, 0.30000076}, {0.09999963, 0.30000022}};
+/* G000-2: the printed log, on the two points that give the same moments as the notebook's hundred (goldens, section 2).
+ */
+static const struct {
+    double w, b;
+} regression_log[] = {{0.03418568, 0.49445015}, {0.06306686, 0.32119435}, {0.08977877, 0.30586553},
+                      {0.09717127, 0.3016233},  {0.09921715, 0.30044925}, {0.09978334, 0.30012435},
+                      {0.09994004, 0.30003443}, {0.09998339, 0.30000955}, {0.09999541, 0.30000266},
+                      {0.09999872, 0.30000076}, {0.09999963, 0.30000022}};
 
 static void regression_case(ebb_mode mode, ebb_dtype dtype, double tolerance) {
     ebb_context *ebb = ebb_open(NULL);
@@ -118,16 +145,19 @@ static void regression_case(ebb_mode mode, ebb_dtype dtype, double tolerance) {
     r.y = ebb_add(ebb_mul(r.x, 0.1), 0.3);
     r.w = ebb_variable(ebb, ebb_literal(ebb, single ? "[-0.26132715]" : "[-0.2613267925070603]", dtype), "W");
     r.b = ebb_variable(ebb, ebb_zeros(ebb, dtype, EBB_SHAPE(1)), "b");
-    ebb_function *step = ebb_function_new(ebb, regression_step, &(ebb_function_options){.name = "step", .data = &r, .mode = mode});
-    for (int i = 0; i <= 200; i++) EBB_SCOPE(ebb) {
-        ebb_tensor *loss;
-        ebb_call_n(step, 0, NULL, 1, &loss);
-        if (i % 20) continue;
-        double w = ebb_item(r.w, 0), b = ebb_item(r.b, 0);
-        cr_expect(fabs(w - regression_log[i / 20].w) <= tolerance && fabs(b - regression_log[i / 20].b) <= tolerance,
-                  "G000-2 %s, mode %d, step %d: W %.9g b %.9g, the notebook has %.9g %.9g", single ? "f32" : "f64", mode, i, w, b,
-                  regression_log[i / 20].w, regression_log[i / 20].b);
-    }
+    ebb_function *step =
+        ebb_function_new(ebb, regression_step, &(ebb_function_options){.name = "step", .data = &r, .mode = mode});
+    for (int i = 0; i <= 200; i++)
+        EBB_SCOPE (ebb) {
+            ebb_tensor *loss;
+            ebb_call_n(step, 0, NULL, 1, &loss);
+            if (i % 20) continue;
+            double w = ebb_item(r.w, 0), b = ebb_item(r.b, 0);
+            cr_expect(fabs(w - regression_log[i / 20].w) <= tolerance &&
+                          fabs(b - regression_log[i / 20].b) <= tolerance,
+                      "G000-2 %s, mode %d, step %d: W %.9g b %.9g, the notebook has %.9g %.9g", single ? "f32" : "f64",
+                      mode, i, w, b, regression_log[i / 20].w, regression_log[i / 20].b);
+        }
     expect_ok(ebb, "G000-2");
     ebb_close(ebb);
 }
@@ -143,17 +173,21 @@ Test(notebooks, g000_2_training_log) {
 /* G000-1: a hundred uniform points reach the line for any seed. */
 Test(notebooks, g000_1_hundred_points) {
     ebb_context *ebb = ebb_open(&(ebb_options){.seed = 7});
-    regression r = {.x = ebb_random_uniform(ebb, EBB_F32, EBB_SHAPE(100), 0, 1), .sgd = ebb_sgd(ebb, &(ebb_sgd_options){.learning_rate = 0.5})};
+    regression r = {.x = ebb_random_uniform(ebb, EBB_F32, EBB_SHAPE(100), 0, 1),
+                    .sgd = ebb_sgd(ebb, &(ebb_sgd_options){.learning_rate = 0.5})};
     r.y = ebb_add(ebb_mul(r.x, 0.1f), 0.3f);
     r.w = ebb_variable(ebb, ebb_random_uniform(ebb, EBB_F32, EBB_SHAPE(1), -1, 1), "W");
     r.b = ebb_variable(ebb, ebb_zeros(ebb, EBB_F32, EBB_SHAPE(1)), "b");
-    ebb_function *step = ebb_function_new(ebb, regression_step, &(ebb_function_options){.name = "step", .data = &r, .mode = EBB_NATIVE});
-    for (int i = 0; i <= 200; i++) EBB_SCOPE(ebb) {
-        ebb_tensor *loss;
-        ebb_call_n(step, 0, NULL, 1, &loss);
-    }
+    ebb_function *step =
+        ebb_function_new(ebb, regression_step, &(ebb_function_options){.name = "step", .data = &r, .mode = EBB_NATIVE});
+    for (int i = 0; i <= 200; i++)
+        EBB_SCOPE (ebb) {
+            ebb_tensor *loss;
+            ebb_call_n(step, 0, NULL, 1, &loss);
+        }
     expect_ok(ebb, "G000-1");
-    cr_expect(fabs(ebb_item(r.w, 0) - 0.1) < 1e-5 && fabs(ebb_item(r.b, 0) - 0.3) < 1e-5, "W %g b %g", ebb_item(r.w, 0), ebb_item(r.b, 0));
+    cr_expect(fabs(ebb_item(r.w, 0) - 0.1) < 1e-5 && fabs(ebb_item(r.b, 0) - 0.3) < 1e-5, "W %g b %g", ebb_item(r.w, 0),
+              ebb_item(r.b, 0));
     cr_expect_eq(ebb_trace_count(step), 1);
     ebb_close(ebb);
 }
@@ -167,7 +201,7 @@ Test(notebooks, g000_3_assign_add) {
 }
 
 /* G000-4, 5: Adam, ten steps; every printed digit in f32 (eager arithmetic is the notebook's), 1e-12 in f64. */
-static const char *const adam_f32[] = {"0.90000075", "0.8001683", "0.7006256", "0.6015081", "0.50295985",
+static const char *const adam_f32[] = {"0.90000075", "0.8001683", "0.7006256",  "0.6015081",  "0.50295985",
                                        "0.4051363",  "0.3082048", "0.21234292", "0.11773961", "0.024594113"};
 static const double adam_f64[] = {0.900000079057, 0.800166621741, 0.700623574825, 0.601505119414, 0.502956042692,
                                   0.405132025667, 0.308199822578, 0.212337299183, 0.117733291891, 0.024587245455};
@@ -178,7 +212,10 @@ static void adam_loss(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out,
     out[0] = ebb_add(ebb_add(ebb_pow(x, 2), ebb_mul(2, x)), 1);
 }
 
-typedef struct adam_step_data { ebb_optimizer *adam; ebb_tensor *x; } adam_step_data;
+typedef struct adam_step_data {
+    ebb_optimizer *adam;
+    ebb_tensor *x;
+} adam_step_data;
 
 static void adam_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)ebb, (void)in;
@@ -188,14 +225,20 @@ static void adam_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out,
 
 static void adam_case(ebb_mode mode, ebb_dtype dtype) {
     ebb_context *ebb = ebb_open(NULL);
-    adam_step_data d = {ebb_adam(ebb, &(ebb_adam_options){.learning_rate = 0.1}), ebb_variable(ebb, ebb_full(ebb, dtype, EBB_SCALAR, 1), "x")};
-    ebb_function *f = ebb_function_new(ebb, adam_step, &(ebb_function_options){.name = "minimize", .data = &d, .mode = mode});
-    for (int i = 0; i < 10; i++) EBB_SCOPE(ebb) {
-        ebb_tensor *loss;
-        ebb_call_n(f, 0, NULL, 1, &loss);
-        if (dtype == EBB_F32) expect_text(d.x, adam_f32[i], "G000-4 mode %d step %d", mode, i);
-        else cr_expect(fabs(ebb_item(d.x, 0) - adam_f64[i]) < 1e-12, "G000-5 mode %d step %d: %.15g", mode, i, ebb_item(d.x, 0));
-    }
+    adam_step_data d = {ebb_adam(ebb, &(ebb_adam_options){.learning_rate = 0.1}),
+                        ebb_variable(ebb, ebb_full(ebb, dtype, EBB_SCALAR, 1), "x")};
+    ebb_function *f =
+        ebb_function_new(ebb, adam_step, &(ebb_function_options){.name = "minimize", .data = &d, .mode = mode});
+    for (int i = 0; i < 10; i++)
+        EBB_SCOPE (ebb) {
+            ebb_tensor *loss;
+            ebb_call_n(f, 0, NULL, 1, &loss);
+            if (dtype == EBB_F32)
+                expect_text(d.x, adam_f32[i], "G000-4 mode %d step %d", mode, i);
+            else
+                cr_expect(fabs(ebb_item(d.x, 0) - adam_f64[i]) < 1e-12, "G000-5 mode %d step %d: %.15g", mode, i,
+                          ebb_item(d.x, 0));
+        }
     expect_ok(ebb, "G000-4 mode %d", mode);
     ebb_close(ebb);
 }
@@ -262,8 +305,10 @@ Test(notebooks, g001_nested_tapes) {
     for (int i = 0; i < 2; i++) {
         ebb_gradients(outer, 1, &first[i], 2, x, second, NULL);
         for (int j = 0; j < 2; j++) {
-            if (hessian[i][j]) expect_text(second[j], hessian[i][j], "G001-25 [%d][%d]", i, j);
-            else cr_expect(ebb_is_absent(second[j]) || ebb_item(second[j], 0) == 0, "G001-25 [%d][%d]", i, j);
+            if (hessian[i][j])
+                expect_text(second[j], hessian[i][j], "G001-25 [%d][%d]", i, j);
+            else
+                cr_expect(ebb_is_absent(second[j]) || ebb_item(second[j], 0) == 0, "G001-25 [%d][%d]", i, j);
         }
     }
     expect_ok(ebb, "G001-22, 25");
@@ -279,7 +324,8 @@ static ebb_tensor *matrix_loss(ebb_tensor *x, ebb_tensor *y, ebb_tensor *w, ebb_
 Test(notebooks, g003_3_matrix_parameters) {
     ebb_context *ebb = ebb_open(NULL);
     ebb_tensor *x = ebb_literal(ebb, "[[1., 2.], [3., 4.]]", EBB_NONE), *y = ebb_literal(ebb, "[[1.], [2.]]", EBB_NONE);
-    ebb_tensor *p[2] = {ebb_variable(ebb, ebb_literal(ebb, "[[1.], [2.]]", EBB_NONE), "w"), ebb_variable(ebb, ebb_scalar(ebb, 1.0f), "b")};
+    ebb_tensor *p[2] = {ebb_variable(ebb, ebb_literal(ebb, "[[1.], [2.]]", EBB_NONE), "w"),
+                        ebb_variable(ebb, ebb_scalar(ebb, 1.0f), "b")};
     ebb_tensor *g[2];
     ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
     ebb_tensor *loss = matrix_loss(x, y, p[0], p[1]);
@@ -302,23 +348,31 @@ static void matrix_body(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **ou
 /* G003-5: the Hessian is 2 A'A with A = [x, 1]. */
 Test(notebooks, g003_5_hessian) {
     ebb_context *ebb = ebb_open(NULL);
-    for (ebb_mode mode = EBB_NATIVE; mode <= EBB_EAGER; mode++) EBB_SCOPE(ebb) {
-        ebb_tensor *xy[2] = {ebb_literal(ebb, "[[1., 2.], [3., 4.]]", EBB_NONE), ebb_literal(ebb, "[[1.], [2.]]", EBB_NONE)};
-        ebb_function *f = ebb_function_new(ebb, matrix_body, &(ebb_function_options){.name = "loss", .data = xy, .mode = mode});
-        ebb_operand in[2] = {EBB_OPERAND(ebb_literal(ebb, "[[1.], [2.]]", EBB_F32)), EBB_OPERAND(ebb_scalar(ebb, 1.0f))};
-        ebb_tensor *block[4];
-        ebb_call_n(ebb_hessian(f, EBB_WRT(0, 1)), 2, in, 4, block);
-        static const double expected[4][4] = {{20, 28, 28, 40}, {8, 12}, {8, 12}, {4}};
-        for (int k = 0; k < 4; k++)
-            for (int64_t i = 0; i < ebb_size(block[k]); i++)
-                cr_expect_eq(ebb_item(block[k], i), expected[k][i], "G003-5 block %d [%d]: %g", k, (int)i, ebb_item(block[k], i));
-        expect_ok(ebb, "G003-5 mode %d", mode);
-    }
+    for (ebb_mode mode = EBB_NATIVE; mode <= EBB_EAGER; mode++)
+        EBB_SCOPE (ebb) {
+            ebb_tensor *xy[2] = {ebb_literal(ebb, "[[1., 2.], [3., 4.]]", EBB_NONE),
+                                 ebb_literal(ebb, "[[1.], [2.]]", EBB_NONE)};
+            ebb_function *f =
+                ebb_function_new(ebb, matrix_body, &(ebb_function_options){.name = "loss", .data = xy, .mode = mode});
+            ebb_operand in[2] = {EBB_OPERAND(ebb_literal(ebb, "[[1.], [2.]]", EBB_F32)),
+                                 EBB_OPERAND(ebb_scalar(ebb, 1.0f))};
+            ebb_tensor *block[4];
+            ebb_call_n(ebb_hessian(f, EBB_WRT(0, 1)), 2, in, 4, block);
+            static const double expected[4][4] = {{20, 28, 28, 40}, {8, 12}, {8, 12}, {4}};
+            for (int k = 0; k < 4; k++)
+                for (int64_t i = 0; i < ebb_size(block[k]); i++)
+                    cr_expect_eq(ebb_item(block[k], i), expected[k][i], "G003-5 block %d [%d]: %g", k, (int)i,
+                                 ebb_item(block[k], i));
+            expect_ok(ebb, "G003-5 mode %d", mode);
+        }
     ebb_close(ebb);
 }
 
 /* G003-6, 7: a thousand SGD steps on fixed data, literally and as meant (goldens, section 4). */
-typedef struct fit { ebb_tensor *x, *y, *p[2]; ebb_optimizer *sgd; } fit;
+typedef struct fit {
+    ebb_tensor *x, *y, *p[2];
+    ebb_optimizer *sgd;
+} fit;
 
 static void fit_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)in;
@@ -333,23 +387,29 @@ static void fit_step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, 
 
 static void fit_case(ebb_mode mode, bool meant, double first, double last, double w, double b) {
     ebb_context *ebb = ebb_open(NULL);
-    fit f = {.x = ebb_literal(ebb, "[[0.101185891297, 0.660303225752, 0.206651036390], [0.210236715184, 0.284621908160, 0.901336520945]]", EBB_F64)};
+    fit f = {.x = ebb_literal(
+                 ebb,
+                 "[[0.101185891297, 0.660303225752, 0.206651036390], [0.210236715184, 0.284621908160, 0.901336520945]]",
+                 EBB_F64)};
     if (meant) f.y = ebb_add(ebb_mul(3, f.x), 2);
     f.p[0] = ebb_variable(ebb, ebb_scalar(ebb, 0.279179310479), "w");
     f.p[1] = ebb_variable(ebb, ebb_scalar(ebb, 0.732950830593), "b");
     f.sgd = ebb_sgd(ebb, &(ebb_sgd_options){.learning_rate = 1e-3});
-    ebb_function *step = ebb_function_new(ebb, fit_step, &(ebb_function_options){.name = "fit", .data = &f, .mode = mode});
+    ebb_function *step =
+        ebb_function_new(ebb, fit_step, &(ebb_function_options){.name = "fit", .data = &f, .mode = mode});
     double loss[2] = {0};
-    for (int i = 0; i < 1000; i++) EBB_SCOPE(ebb) {
-        ebb_tensor *l;
-        ebb_call_n(step, 0, NULL, 1, &l);
-        if (i == 0) loss[0] = ebb_item(l, 0);
-        loss[1] = ebb_item(l, 0);
-    }
+    for (int i = 0; i < 1000; i++)
+        EBB_SCOPE (ebb) {
+            ebb_tensor *l;
+            ebb_call_n(step, 0, NULL, 1, &l);
+            if (i == 0) loss[0] = ebb_item(l, 0);
+            loss[1] = ebb_item(l, 0);
+        }
     /* 1e-5, as the goldens ask: the data are given with twelve digits. */
-    cr_expect(fabs(loss[0] - first) < 1e-5 * first && fabs(loss[1] - last) < 1e-5, "G003 %d mode %d loss %.12g %.12g", meant, mode, loss[0], loss[1]);
-    cr_expect(fabs(ebb_item(f.p[0], 0) - w) < 1e-5 && fabs(ebb_item(f.p[1], 0) - b) < 1e-5, "G003 %d mode %d: w %.12g b %.12g", meant, mode,
-              ebb_item(f.p[0], 0), ebb_item(f.p[1], 0));
+    cr_expect(fabs(loss[0] - first) < 1e-5 * first && fabs(loss[1] - last) < 1e-5, "G003 %d mode %d loss %.12g %.12g",
+              meant, mode, loss[0], loss[1]);
+    cr_expect(fabs(ebb_item(f.p[0], 0) - w) < 1e-5 && fabs(ebb_item(f.p[1], 0) - b) < 1e-5,
+              "G003 %d mode %d: w %.12g b %.12g", meant, mode, ebb_item(f.p[0], 0), ebb_item(f.p[1], 0));
     expect_ok(ebb, "G003-6, 7");
     ebb_close(ebb);
 }
@@ -404,5 +464,6 @@ Test(notebooks, g003_8_progress_bar) {
         labels += strstr(text, label) != NULL;
     }
     cr_expect_eq(labels, 100);
-    cr_expect_not_null(strstr(text, "100%|########################| 1000/1000"), "%s", text + (length > 200 ? length - 200 : 0));
+    cr_expect_not_null(strstr(text, "100%|########################| 1000/1000"), "%s",
+                       text + (length > 200 ? length - 200 : 0));
 }

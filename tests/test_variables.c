@@ -222,8 +222,8 @@ Test(variables, random_numbers_refuse) {
         {true, EBB_F32, 1e39, 1, EBB_VALUE_ERROR, "ebb_random_normal: mean and deviation must be finite"},
     };
     for (int i = 0; i < COUNT(cases); i++) {
-        (cases[i].normal ? ebb_random_normal_at : ebb_random_uniform_at)(
-            ebb, cases[i].dtype, EBB_SHAPE(3), cases[i].a, cases[i].b, __FILE__, __LINE__);
+        (cases[i].normal ? ebb_random_normal_at : ebb_random_uniform_at)(ebb, cases[i].dtype, EBB_SHAPE(3), cases[i].a,
+                                                                         cases[i].b, __FILE__, __LINE__);
         expect_error(ebb, cases[i].code, cases[i].error, "case %d", i);
     }
 }

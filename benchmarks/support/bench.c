@@ -19,7 +19,8 @@ double bench_now(void) {
 
 static double run(bench_work *work, void *data, int64_t calls) {
     double start = bench_now();
-    for (int64_t i = 0; i < calls; i++) work(data);
+    for (int64_t i = 0; i < calls; i++)
+        work(data);
     return (bench_now() - start) / (double)calls;
 }
 
@@ -27,7 +28,8 @@ static double run(bench_work *work, void *data, int64_t calls) {
 static int64_t calibrate(bench_work *work, void *data) {
     run(work, data, 2);
     int64_t calls = 1;
-    while (run(work, data, calls) * (double)calls < LEAST) calls *= 2;
+    while (run(work, data, calls) * (double)calls < LEAST)
+        calls *= 2;
     return calls;
 }
 
@@ -53,15 +55,20 @@ bench_result bench_pair(bench_work *ours, void *ours_data, bench_work *other, vo
 /* ---- the table ---- */
 
 const char *bench_time(double s, char text[32]) {
-    if (s < 1e-6) snprintf(text, 32, "%.1f ns", s * 1e9);
-    else if (s < 1e-3) snprintf(text, 32, "%.2f us", s * 1e6);
-    else if (s < 1) snprintf(text, 32, "%.2f ms", s * 1e3);
-    else snprintf(text, 32, "%.2f s", s);
+    if (s < 1e-6)
+        snprintf(text, 32, "%.1f ns", s * 1e9);
+    else if (s < 1e-3)
+        snprintf(text, 32, "%.2f us", s * 1e6);
+    else if (s < 1)
+        snprintf(text, 32, "%.2f ms", s * 1e3);
+    else
+        snprintf(text, 32, "%.2f s", s);
     return text;
 }
 
 void bench_title(const char *title, const char *other) {
-    printf("\n### %s\n\n| what | ebb | %s | ratio (95 %% interval) | asked for | |\n|---|---|---|---|---|---|\n", title, other);
+    printf("\n### %s\n\n| what | ebb | %s | ratio (95 %% interval) | asked for | |\n|---|---|---|---|---|---|\n", title,
+           other);
 }
 
 void bench_row(const char *what, bench_result r, const char *limit, bool good) {
@@ -81,7 +88,8 @@ static float exp_x[EXP], exp_y[EXP];
 
 static void yard_gemm(void *data) {
     (void)data;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM, GEMM, GEMM, 1, gemm_a, GEMM, gemm_b, GEMM, 0, gemm_c, GEMM);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM, GEMM, GEMM, 1, gemm_a, GEMM, gemm_b, GEMM, 0, gemm_c,
+                GEMM);
 }
 
 static void yard_copy(void *data) {
@@ -91,7 +99,8 @@ static void yard_copy(void *data) {
 
 static void yard_exp(void *data) {
     (void)data;
-    for (int i = 0; i < EXP; i++) exp_y[i] = expf(exp_x[i]);
+    for (int i = 0; i < EXP; i++)
+        exp_y[i] = expf(exp_x[i]);
     __asm__ volatile("" ::: "memory"); /* somebody may read exp_y */
 }
 
@@ -102,9 +111,11 @@ static void *room(size_t bytes) {
 }
 
 void bench_yardsticks(void) {
-    gemm_a = room(sizeof(float) * GEMM * GEMM), gemm_b = room(sizeof(float) * GEMM * GEMM), gemm_c = room(sizeof(float) * GEMM * GEMM);
+    gemm_a = room(sizeof(float) * GEMM * GEMM), gemm_b = room(sizeof(float) * GEMM * GEMM),
+    gemm_c = room(sizeof(float) * GEMM * GEMM);
     copy_from = room(COPY), copy_to = room(COPY);
-    for (int i = 0; i < EXP; i++) exp_x[i] = (float)i / EXP;
+    for (int i = 0; i < EXP; i++)
+        exp_x[i] = (float)i / EXP;
     double gemm = bench_pair(yard_gemm, NULL, NULL, NULL).ours, copy = bench_pair(yard_copy, NULL, NULL, NULL).ours;
     double exps = bench_pair(yard_exp, NULL, NULL, NULL).ours;
     printf("Yardsticks of this run: sgemm 512 %.0f GF/s, copy of 16 MB %.1f GB/s, scalar expf %.2f ns.\n",

@@ -1,7 +1,8 @@
 /* bench.h - side-by-side timings: two ways of doing the same work, run in turn, with the ratio of each pair.
  *
- * A shared machine drifts; the ratio of neighbours does not. bench_pair runs 31 pairs after a warm-up, each side long enough
- * to be measured, and gives the medians and the 95 % interval of the median ratio (order statistics 10 and 22 of 31). */
+ * A shared machine drifts; the ratio of neighbours does not. bench_pair runs 31 pairs after a warm-up, each side long
+ * enough to be measured, and gives the medians and the 95 % interval of the median ratio (order statistics 10 and 22 of
+ * 31). */
 #ifndef EBB_BENCH_H
 #define EBB_BENCH_H
 
@@ -11,11 +12,11 @@
 typedef void bench_work(void *data); /* one call of the work */
 
 typedef struct bench_result {
-    double ours, other;         /* median seconds per call */
-    double ratio, low, high;    /* ours / other, and its interval; 0 without another side */
+    double ours, other;      /* median seconds per call */
+    double ratio, low, high; /* ours / other, and its interval; 0 without another side */
 } bench_result;
 
-double bench_now(void); /* seconds */
+double bench_now(void);                                                                          /* seconds */
 bench_result bench_pair(bench_work *ours, void *ours_data, bench_work *other, void *other_data); /* other may be NULL */
 
 /* The table: `limit` is what the issue asks for ("" if nothing), good whether it holds. */

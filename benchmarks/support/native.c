@@ -28,8 +28,10 @@ native native_new(ebb_context *ebb, ebb_function *f, int nin, const ebb_operand 
     n.in = room((size_t)n.code.inputs * sizeof *n.in);
     n.out = room((size_t)n.code.outputs * sizeof *n.out);
     n.work = room((size_t)n.code.work_bytes);
-    for (int k = 0; k < nin; k++) n.in[k] = ebb_data(in[k].tensor);
-    for (int j = 0; j < n.code.results; j++) n.out[j] = room(largest(nin, in));
+    for (int k = 0; k < nin; k++)
+        n.in[k] = ebb_data(in[k].tensor);
+    for (int j = 0; j < n.code.results; j++)
+        n.out[j] = room(largest(nin, in));
     ebb_native_bind(n.concrete, n.in, n.out);
     return n;
 }
@@ -43,13 +45,14 @@ double native_item(const native *n, int result) { return *(const double *)n->out
 float native_item_f32(const native *n, int result) { return *(const float *)n->out[result]; }
 
 void native_free(native *n) {
-    for (int j = 0; j < n->code.results; j++) free(n->out[j]);
+    for (int j = 0; j < n->code.results; j++)
+        free(n->out[j]);
     free(n->in), free(n->out), free(n->work);
 }
 
 void comfortable_call(void *data) {
     comfortable *c = data;
-    EBB_SCOPE(c->ebb) {
+    EBB_SCOPE (c->ebb) {
         ebb_tensor *out;
         ebb_call_n(c->f, c->nin, c->in, 1, &out);
     }

@@ -1,7 +1,8 @@
 /* engine.c - the engine's table, and the road of a compile: lower, emit, link. See engine.h.
  *
- * How a program is compiled: loops get LLVM's ordinary code generation; straight-line programs the fast one, whose cost is
- * linear and a third of the other's even for twenty operations, while calls of libm, which dominate such code, run the same. */
+ * How a program is compiled: loops get LLVM's ordinary code generation; straight-line programs the fast one, whose cost
+ * is linear and a third of the other's even for twenty operations, while calls of libm, which dominate such code, run
+ * the same. */
 #include "jit/engine/engine.h"
 
 #include <llvm/Config/llvm-config.h>

@@ -23,17 +23,17 @@ ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_
         return ebb_g_point(b, EBB_OP_##name, 2, x, y, 0);                                                              \
     }
 EBB_BUILD_POINT_1(neg)
-EBB_BUILD_POINT_1(abs) EBB_BUILD_POINT_1(sign) EBB_BUILD_POINT_1(exp) EBB_BUILD_POINT_1(expm1) EBB_BUILD_POINT_1(log)
-    EBB_BUILD_POINT_1(log1p) EBB_BUILD_POINT_1(sqrt) EBB_BUILD_POINT_1(square) EBB_BUILD_POINT_1(recip)
-        EBB_BUILD_POINT_1(sin) EBB_BUILD_POINT_1(cos) EBB_BUILD_POINT_1(tan) EBB_BUILD_POINT_1(asin)
-            EBB_BUILD_POINT_1(acos) EBB_BUILD_POINT_1(atan) EBB_BUILD_POINT_1(sinh) EBB_BUILD_POINT_1(cosh)
-                EBB_BUILD_POINT_1(tanh) EBB_BUILD_POINT_1(sigmoid) EBB_BUILD_POINT_1(softplus) EBB_BUILD_POINT_1(erf)
-                    EBB_BUILD_POINT_1(relu) EBB_BUILD_POINT_1(logical_not) EBB_BUILD_POINT_1(stop_gradient)
-                        EBB_BUILD_POINT_2(add) EBB_BUILD_POINT_2(sub) EBB_BUILD_POINT_2(mul) EBB_BUILD_POINT_2(div)
-                            EBB_BUILD_POINT_2(pow) EBB_BUILD_POINT_2(max) EBB_BUILD_POINT_2(min) EBB_BUILD_POINT_2(eq)
-                                EBB_BUILD_POINT_2(ne) EBB_BUILD_POINT_2(lt) EBB_BUILD_POINT_2(le) EBB_BUILD_POINT_2(gt)
-                                    EBB_BUILD_POINT_2(ge) EBB_BUILD_POINT_2(logical_and)
-                                        EBB_BUILD_POINT_2(logical_or) static inline ebb_id
+EBB_BUILD_POINT_1(abs)
+EBB_BUILD_POINT_1(sign) EBB_BUILD_POINT_1(exp) EBB_BUILD_POINT_1(expm1) EBB_BUILD_POINT_1(log) EBB_BUILD_POINT_1(log1p)
+    EBB_BUILD_POINT_1(sqrt) EBB_BUILD_POINT_1(square) EBB_BUILD_POINT_1(recip) EBB_BUILD_POINT_1(sin)
+        EBB_BUILD_POINT_1(cos) EBB_BUILD_POINT_1(tan) EBB_BUILD_POINT_1(asin) EBB_BUILD_POINT_1(acos)
+            EBB_BUILD_POINT_1(atan) EBB_BUILD_POINT_1(sinh) EBB_BUILD_POINT_1(cosh) EBB_BUILD_POINT_1(tanh)
+                EBB_BUILD_POINT_1(sigmoid) EBB_BUILD_POINT_1(softplus) EBB_BUILD_POINT_1(erf) EBB_BUILD_POINT_1(relu)
+                    EBB_BUILD_POINT_1(logical_not) EBB_BUILD_POINT_1(stop_gradient) EBB_BUILD_POINT_2(add)
+                        EBB_BUILD_POINT_2(sub) EBB_BUILD_POINT_2(mul) EBB_BUILD_POINT_2(div) EBB_BUILD_POINT_2(pow)
+                            EBB_BUILD_POINT_2(max) EBB_BUILD_POINT_2(min) EBB_BUILD_POINT_2(eq) EBB_BUILD_POINT_2(ne)
+                                EBB_BUILD_POINT_2(lt) EBB_BUILD_POINT_2(le) EBB_BUILD_POINT_2(gt) EBB_BUILD_POINT_2(ge)
+                                    EBB_BUILD_POINT_2(logical_and) EBB_BUILD_POINT_2(logical_or) static inline ebb_id
     ebb_g_select(ebb_builder *b, ebb_id c, ebb_id x, ebb_id y) {
     return ebb_g_point(b, EBB_OP_select, 3, c, x, y);
 }

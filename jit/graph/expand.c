@@ -76,8 +76,8 @@ static ebb_id apart(expansion *e, ebb_id x, ebb_site site) {
                       &x);
 }
 
-/* Result k of the callee. In verbatim graphs a parameter that is handed back is a node of its own, as it is a tensor of its
- * own; what the callee computed is that node itself, so that a result may be differentiated by another one. */
+/* Result k of the callee. In verbatim graphs a parameter that is handed back is a node of its own, as it is a tensor of
+ * its own; what the callee computed is that node itself, so that a result may be differentiated by another one. */
 static ebb_id result_of(expansion *e, const frame *f, int32_t k) {
     ebb_id id = f->from->output[k];
     ebb_site site = f->from->site[id];

@@ -143,7 +143,7 @@ static int64_t source(const quad_call *c, const ebb_shape *gathered, int64_t k) 
     int axis = (int)c->app->attr[0];
     quad_position(gathered, k, at);
     for (int a = 0; a < x->rank; a++)
-        if (a != axis) from[a] = a < axis ? at[a] : at[a + index->rank - 1];
+        if (a != axis) from[a] = at[a < axis ? a : a + index->rank - 1];
     from[axis] = (int64_t)c->arg[1].at[quad_offset(index, at + axis)];
     return quad_offset(x, from);
 }

@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define NAME_CASE(name, format) \
-    char name[256]; \
-    va_list list; \
-    va_start(list, format); \
-    vsnprintf(name, sizeof name, format, list); \
+#define NAME_CASE(name, format)                                                                                        \
+    char name[256];                                                                                                    \
+    va_list list;                                                                                                      \
+    va_start(list, format);                                                                                            \
+    vsnprintf(name, sizeof name, format, list);                                                                        \
     va_end(list)
 
 void expect_text(const ebb_tensor *x, const char *text, const char *format, ...) {
@@ -26,7 +26,8 @@ void expect_ok(ebb_context *ebb, const char *format, ...) {
 
 void expect_error(ebb_context *ebb, ebb_code code, const char *part, const char *format, ...) {
     NAME_CASE(name, format);
-    cr_expect(ebb_error_code(ebb) == code && strstr(ebb_error(ebb), part), "%s: error %s \"%s\", expected %s with \"%s\"", name,
-              ebb_code_name(ebb_error_code(ebb)), ebb_error(ebb), ebb_code_name(code), part);
+    cr_expect(ebb_error_code(ebb) == code && strstr(ebb_error(ebb), part),
+              "%s: error %s \"%s\", expected %s with \"%s\"", name, ebb_code_name(ebb_error_code(ebb)), ebb_error(ebb),
+              ebb_code_name(code), part);
     ebb_clear_error(ebb);
 }

@@ -9,6 +9,7 @@ void expect_text(const ebb_tensor *x, const char *text, const char *format, ...)
 /* No error so far. */
 void expect_ok(ebb_context *ebb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The first error has this code and its message contains `part`; then it is cleared. */
-void expect_error(ebb_context *ebb, ebb_code code, const char *part, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void expect_error(ebb_context *ebb, ebb_code code, const char *part, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif
