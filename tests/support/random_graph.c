@@ -341,6 +341,56 @@ static ebb_id draw(maker *m) {
     return record(m, app, 1, partner(m, EBB_I64, (ebb_shape){.rank = 1, .dim = {2}}), 0, 0);
 }
 
+/* ---- operations with poles and edges, on operands kept away from them ---- */
+
+/* x * scale + shift */
+static ebb_id scaled(maker *m, ebb_id x, double scale, double shift) {
+    ebb_id number[2];
+    ebb_dtype dtype = ebb_dtype_at(m->g, x);
+    ebb_shape s = *shape(m, x);
+    for (int k = 0; k < 2; k++) {
+        double v = k ? shift : scale;
+        float f = (float)v;
+        int64_t bits = 0;
+        memcpy(&bits, dtype == EBB_F32 ? (void *)&f : (void *)&v, ebb_dtype_size(dtype));
+        ebb_application app = {.op = EBB_OP_constant, .nattr = 1, .attr = &bits, .asked.dtype = dtype};
+        number[k] = broadcast(m, record(m, app, 0, 0, 0, 0), s, NULL);
+    }
+    x = record(m, (ebb_application){.op = EBB_OP_mul}, 2, x, number[0], 0);
+    return record(m, (ebb_application){.op = EBB_OP_add}, 2, x, number[1], 0);
+}
+
+static ebb_id apply(maker *m, ebb_op op, ebb_id x) { return record(m, (ebb_application){.op = op}, 1, x, 0, 0); }
+static ebb_id inside(maker *m, ebb_id x) { return scaled(m, apply(m, EBB_OP_tanh, x), 0.75, 0); } /* (-0.75, 0.75) */
+static ebb_id positive(maker *m, ebb_id x) { return scaled(m, apply(m, EBB_OP_sigmoid, x), 1, 0.5); } /* (0.5, 1.5) */
+
+static ebb_id guarded(maker *m) {
+    static const ebb_op any[] = {EBB_OP_exp,  EBB_OP_expm1, EBB_OP_tan,    EBB_OP_asin,     EBB_OP_acos, EBB_OP_sinh,
+                                 EBB_OP_cosh, EBB_OP_log1p, EBB_OP_square, EBB_OP_softplus, EBB_OP_erf};
+    static const ebb_op above[] = {EBB_OP_log,  EBB_OP_sqrt, EBB_OP_recip,        EBB_OP_abs,
+                                   EBB_OP_relu, EBB_OP_sign, EBB_OP_stop_gradient};
+    ebb_id x = some_of(m, FLOATS, 0);
+    if (below(m, 2)) return apply(m, any[below(m, 11)], inside(m, x));
+    if (below(m, 2)) return apply(m, above[below(m, 7)], positive(m, x));
+    ebb_id y = partner(m, ebb_dtype_at(m->g, x), *shape(m, x));
+    if (below(m, 2)) return record(m, (ebb_application){.op = EBB_OP_div}, 2, x, positive(m, y), 0);
+    return record(m, (ebb_application){.op = EBB_OP_pow}, 2, positive(m, x), inside(m, y), 0);
+}
+
+/* The norm, and a loss over the last axis. */
+static ebb_id guarded_macro(maker *m) {
+    ebb_id x = some_of(m, FLOATS, 1);
+    ebb_shape s = *shape(m, x);
+    int64_t axis = s.rank - 1;
+    if (s.dim[axis] == 0) return x;
+    if (below(m, 2))
+        return record(m, (ebb_application){.op = EBB_OP_norm, .nattr = 1, .attr = &axis}, 1, positive(m, x), 0, 0);
+    ebb_shape batch = {.rank = s.rank - 1};
+    memcpy(batch.dim, s.dim, (size_t)batch.rank * sizeof *s.dim);
+    ebb_id labels = index_below(m, batch, s.dim[axis]);
+    return record(m, (ebb_application){.op = EBB_OP_sparse_softmax_cross_entropy}, 2, inside(m, x), labels, 0);
+}
+
 /* ---- programs ---- */
 
 typedef ebb_id make(maker *m);
@@ -352,6 +402,11 @@ static bool left_out(const maker *m, make *f) {
 }
 
 static void grow(maker *m) {
+    static make *const wide[] = {guarded, guarded, guarded, guarded_macro, draw};
+    if (m->o.wide && below(m, 3) == 0) {
+        wide[below(m, 5)](m);
+        return;
+    }
     static make *const makes[] = {unary,  unary, binary,    binary, binary,  binary,  compare, logic,
                                   choose, cast,  transpose, slice,  reshape, stretch, reduce,  reduce,
                                   reduce, macro, normalise, dot,    gather,  pad,     argmax,  draw};

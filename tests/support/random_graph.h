@@ -14,6 +14,7 @@ typedef struct ebb_random_options {
     bool no_macros;
     bool exact;  /* only operations whose result every engine agrees on to the bit */
     bool smooth; /* f32 and f64 only, operations of bounded slope, one more result in front: a scalar (for gradients) */
+    bool wide;   /* also operations with poles and edges, on operands kept away from them */
     int state;   /* so many parameters (at most 3) have a next value: the last results; see ebb_random_alias */
 } ebb_random_options;
 

@@ -1,0 +1,235 @@
+/* test_ops_table_slopes.c - derivatives where functions have corners, poles, ties and tails: exact expected values.
+ *
+ * First derivatives forward and reverse; second ones in the first operand forward over reverse and reverse over
+ * forward. All edges of an operation run together in both engines, as scalars and in vectors, in as many rotations as
+ * there are edges, so that each edge is met in every lane. A pole of the second derivative is asked of a forward outer
+ * pass only: the sum that a reverse outer pass starts from adds infinities of both signs. Start reading at `edges`. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dual/dual.h"
+#include "jit/graph/build.h"
+#include "tests/support/engines.h"
+#include "tests/support/tolerance.h"
+
+#define ANY NAN /* not checked */
+
+typedef struct edge {
+    ebb_op op;
+    double x, e;        /* operands; e where there is a second one */
+    double dx, de, dxx; /* what is expected; where they are finite, to a few units in the last place */
+} edge;
+
+#define AT(name, x, dx, dxx) {EBB_OP_##name, x, 0, dx, ANY, dxx}
+#define AT2(name, x, e, dx, de, dxx) {EBB_OP_##name, x, e, dx, de, dxx}
+
+static const edge edges[] = {
+    AT(neg, -0.0, -1, 0),
+    AT(neg, INFINITY, -1, 0),
+    AT(sign, 0, 0, 0),
+    AT(sign, NAN, 0, 0),
+    AT(stop_gradient, 3, 0, 0),
+    AT(relu, 0, 0, 0),
+    AT(relu, -0.0, 0, 0),
+    AT(relu, 2, 1, 0),
+    AT(relu, -INFINITY, 0, 0),
+    AT(relu, INFINITY, 1, 0),
+    AT(abs, 0, 0, 0),
+    AT(abs, -0.0, 0, 0),
+    AT(abs, -3, -1, 0),
+    AT(abs, INFINITY, 1, 0),
+    AT(sqrt, 0, INFINITY, -INFINITY),
+    AT(sqrt, 1, 0.5, -0.25),
+    AT(sqrt, -1, NAN, NAN),
+    AT(square, 0, 0, 2),
+    AT(recip, 0, -INFINITY, INFINITY),
+    AT(recip, -0.0, -INFINITY, -INFINITY),
+    AT(recip, 2, -0.25, 0.25),
+    AT(log, 0, INFINITY, -INFINITY),
+    AT(log1p, -1, INFINITY, -INFINITY),
+    AT(log1p, 1e-20, 1, -1),
+    AT(expm1, 1e-20, 1, 1),
+    AT(expm1, -1000, 0, 0),
+    AT(exp, -1000, 0, 0),
+    AT(exp, 1000, INFINITY, INFINITY),
+    AT(sigmoid, 1000, 0, 0),
+    AT(sigmoid, -1000, 0, 0),
+    AT(sigmoid, 0, 0.25, 0),
+    AT(softplus, 1000, 1, 0),
+    AT(softplus, -1000, 0, 0),
+    AT(softplus, 0, 0.5, 0.25),
+    AT(tanh, 1000, 0, 0),
+    AT(tanh, -1000, 0, 0),
+    AT(erf, 1e18, 0, 0),
+    AT(erf, 0, 1.12837916709551257390, 0),
+    AT(asin, 1, INFINITY, INFINITY),
+    AT(asin, -1, INFINITY, -INFINITY),
+    AT(acos, 1, -INFINITY, -INFINITY),
+    AT(acos, -1, -INFINITY, INFINITY),
+    AT(atan, 0, 1, 0),
+    AT(atan, INFINITY, 0, ANY),
+    AT(sin, 0, 1, 0),
+    AT(cos, 0, 0, -1),
+    AT(tan, 0, 1, 0),
+    AT(sinh, 0, 1, 0),
+    AT(cosh, 0, 0, 1),
+    AT2(add, INFINITY, 1, 1, 1, 0),
+    AT2(sub, INFINITY, 1, 1, -1, 0),
+    AT2(mul, 0, 3, 3, 0, 0),
+    AT2(max, 3, 3, 1, 0, 0),
+    AT2(min, 3, 3, 1, 0, 0),
+    AT2(max, 2, 3, 0, 1, 0),
+    AT2(min, 2, 3, 1, 0, 0),
+    AT2(max, -INFINITY, INFINITY, 0, 1, 0),
+    AT2(div, 6, 2, 0.5, -1.5, 0),
+    AT2(div, 1, 0, INFINITY, -INFINITY, 0),
+    AT2(pow, 0, 2, 0, 0, 2),
+    AT2(pow, 0, 1, 1, 0, 0),
+    AT2(pow, 0, 0, 0, 0, 0),
+    AT2(pow, 0.7, 0, 0, ANY, 0),
+    AT2(pow, 0, 3, 0, 0, 0),
+    AT2(pow, 0, 0.5, INFINITY, 0, -INFINITY),
+    AT2(pow, -2, 3, 12, 0, -12),
+    AT2(pow, 3, 2, 6, ANY, 2),
+    AT2(pow, NAN, 0, 0, 0, 0),
+};
+enum { EDGES = sizeof edges / sizeof *edges };
+
+static const int64_t sizes[] = {-1, 1, 3, 17, 33};
+enum { SIZES = sizeof sizes / sizeof *sizes, MOST = 16 };
+enum { DX_FORWARD, DX_REVERSE, DE_FORWARD, DE_REVERSE, FORWARD_REVERSE, REVERSE_FORWARD, RESULTS };
+static const char *const road[RESULTS] = {"d/dx forward",
+                                          "d/dx reverse",
+                                          "d/de forward",
+                                          "d/de reverse",
+                                          "d2/dx2 forward over reverse",
+                                          "d2/dx2 reverse over forward"};
+
+/* The edges of one operation; for each size two inputs and RESULTS results of its program. */
+typedef struct group {
+    const edge *member[MOST];
+    int count;
+    ebb_dtype dtype;
+    engines e;
+} group;
+
+/* All elements have direction 1. */
+static ebb_id forward(ebb_builder *b, ebb_id y, ebb_id x) {
+    ebb_id one = ebb_g_full_like(b, x, 1), dy = EBB_POISON;
+    ebb_jvp_nodes(b->graph, 1, &x, &one, 1, &y, &dy);
+    return dy;
+}
+
+static ebb_id reverse(ebb_builder *b, ebb_id y, ebb_id x) {
+    ebb_id one = ebb_g_full_like(b, y, 1), dx = EBB_POISON;
+    ebb_vjp_nodes(b->graph, 1, &y, &one, 1, &x, &dx);
+    return dx;
+}
+
+static void add_size(group *g, ebb_op op, int64_t n) {
+    ebb_type type = {g->dtype, {n >= 0, {n >= 0 ? n : 0}}};
+    ebb_id x = engines_input(&g->e, type), e = engines_input(&g->e, type);
+    ebb_builder b = {g->e.graph, {0}};
+    int arity = ebb_op_table[op].arity;
+    ebb_id y = ebb_g_point(&b, op, arity, x, arity > 1 ? e : 0, 0);
+    ebb_id f = forward(&b, y, x), r = reverse(&b, y, x);
+    ebb_id result[RESULTS] = {f,
+                              r,
+                              arity > 1 ? forward(&b, y, e) : EBB_ABSENT,
+                              arity > 1 ? reverse(&b, y, e) : EBB_ABSENT,
+                              r ? forward(&b, r, x) : EBB_ABSENT,
+                              f ? reverse(&b, f, x) : EBB_ABSENT};
+    for (int j = 0; j < RESULTS; j++)
+        engines_output(&g->e, result[j]);
+}
+
+static const edge *at(const group *g, int64_t k, int turn) { return g->member[(k + turn) % g->count]; }
+
+static int64_t length(int i) { return sizes[i] < 0 ? 1 : sizes[i]; }
+
+static void put(group *g, int i, int turn) {
+    quad_tensor x = quad_new((ebb_type){g->dtype, {1, {length(i)}}}), e = quad_new(x.type);
+    for (int64_t k = 0; k < x.size; k++) {
+        x.at[k] = at(g, k, turn)->x;
+        e.at[k] = at(g, k, turn)->e;
+    }
+    engines_set(&g->e, 2 * i, &x);
+    engines_set(&g->e, 2 * i + 1, &e);
+    quad_free(&x);
+    quad_free(&e);
+}
+
+static bool is_asked(const edge *d, int result) {
+    double want[] = {d->dx, d->dx, d->de, d->de, d->dxx, d->dxx};
+    return !isnan(want[result]) && (result != REVERSE_FORWARD || isfinite(d->dxx));
+}
+
+static int64_t compare(const group *g, int i, int turn) {
+    int64_t cases = 0;
+    for (int64_t k = 0; k < length(i); k++) {
+        const edge *d = at(g, k, turn);
+        double want[RESULTS] = {d->dx, d->dx, d->de, d->de, d->dxx, d->dxx};
+        for (int j = 0; j < RESULTS * ENGINES; j++) {
+            int engine = j / RESULTS, result = j % RESULTS;
+            if (!is_asked(d, result)) continue;
+            quad got = engines_get(&g->e, engine, i * RESULTS + result, k);
+            cr_expect(ulps_apart(g->dtype, got, want[result], 0) <= tolerance_of_derivative(d->op, engine),
+                      "%s %s at x=%g e=%g, %s, lane %d of %d: %s is %.17g, should be %.17g", ebb_dtype_short(g->dtype),
+                      ebb_op_table[d->op].name, d->x, d->e, engine_name[engine], (int)k, (int)sizes[i], road[result],
+                      (double)got, want[result]);
+            cases++;
+        }
+    }
+    return cases;
+}
+
+static int64_t check(ebb_op op, ebb_dtype dtype) {
+    static group g;
+    int64_t cases = 0;
+    g = (group){.dtype = dtype};
+    for (int i = 0; i < EDGES; i++)
+        if (edges[i].op == op) g.member[g.count++] = &edges[i];
+    cr_assert(g.count < MOST);
+    if (g.count == 0) return 0;
+    engines_start(&g.e, ebb_op_table[op].name);
+    for (int i = 0; i < SIZES; i++)
+        add_size(&g, op, sizes[i]);
+    engines_compile(&g.e);
+    for (int turn = 0; turn < g.count; turn++) {
+        for (int i = 0; i < SIZES; i++)
+            put(&g, i, turn);
+        engines_run(&g.e);
+        for (int i = 0; i < SIZES; i++)
+            cases += compare(&g, i, turn);
+    }
+    engines_stop(&g.e);
+    return cases;
+}
+
+static void check_all(ebb_dtype dtype) {
+    int64_t cases = 0;
+    for (int op = 1; op < EBB_OP_COUNT; op++)
+        cases += check((ebb_op)op, dtype);
+    printf("cases: %d derivatives at edges in %s, counted in each lane\n", (int)cases, ebb_dtype_short(dtype));
+    fflush(stdout);
+}
+
+Test(ops_table_slopes, f32) { check_all(EBB_F32); }
+Test(ops_table_slopes, f64) { check_all(EBB_F64); }
+
+static bool differentiates(ebb_op op) {
+    ebb_family family = ebb_op_table[op].family;
+    return ebb_op_table[op].access == EBB_POINT && op != EBB_OP_select && op != EBB_OP_cast &&
+           (family == EBB_LINEAR || family == EBB_BILINEAR || family == EBB_SMOOTH || family == EBB_SELECTION);
+}
+
+Test(ops_table_slopes, no_operation_is_left_out) {
+    for (int op = 1; op < EBB_OP_COUNT; op++) {
+        int found = 0;
+        for (int i = 0; i < EDGES; i++)
+            found += (int)edges[i].op == op;
+        cr_expect(found > 0 || !differentiates((ebb_op)op), "%s has no edges", ebb_op_table[op].name);
+    }
+}
