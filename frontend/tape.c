@@ -135,7 +135,8 @@ ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x) {
     return is_connected(tape, id) ? id : -1;
 }
 
-/* Scalars that nobody watches are constants of the program, so that x^2 is known to be a square. */
+/* Scalar numbers that nobody watches are constants of the program, so that x^2 is known to be a square. A condition is
+ * not: folded into its select, it would no longer keep out the slope of the branch not taken. */
 static ebb_id tape_constant(ebb_tape *tape, ebb_tensor *x) {
     int64_t payload = 0;
     memcpy(&payload, x->storage->data, ebb_dtype_size(x->type.dtype));
@@ -146,7 +147,7 @@ static ebb_id tape_constant(ebb_tape *tape, ebb_tensor *x) {
 static ebb_id tape_operand(ebb_tape *tape, ebb_tensor *x) {
     ebb_id id = tape_find(tape, x);
     if (id >= 0) return id;
-    bool scalar = x->kind == EBB_KIND_VALUE && x->type.shape.rank == 0;
+    bool scalar = x->kind == EBB_KIND_VALUE && x->type.shape.rank == 0 && x->type.dtype != EBB_BOOL;
     id = scalar ? tape_constant(tape, x) : ebb_add_input(tape->graph, x->type, x->site);
     return tape_bind(tape, id, x, 0) ? id : EBB_POISON;
 }
