@@ -2,8 +2,6 @@
  * either way.
  *
  * Start reading at ebb_call_n_at. */
-#include <string.h>
-
 #include "frontend/trace.h"
 
 /* One call in progress. */
@@ -228,21 +226,6 @@ ebb_native ebb_native_of(ebb_concrete *c) {
     return n;
 }
 
-/* Native code writes new values where the variables are, so a variable that shares its memory gets some of its own. */
-static void own_memory(ebb_context *ebb, ebb_tensor *v) {
-    int64_t bytes = 0;
-    ebb_variable_forget_read(v);
-    if (v->storage->references == 1 || !ebb_type_bytes(&v->type, &bytes)) return;
-    ebb_storage *own = ebb_storage_new(ebb, (size_t)bytes);
-    if (!own) {
-        ebb_fail_at(ebb, EBB_NO_MEMORY, v->site, "ebb_native_bind: no memory for %s", v->name);
-        return;
-    }
-    memcpy(own->data, v->storage->data, (size_t)bytes);
-    ebb_storage_release(ebb, v->storage);
-    v->storage = own;
-}
-
 void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
     if (!c || (c->bindings && (!in || !out))) {
         ebb_fail_at(c ? c->function->context : ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0),
@@ -251,7 +234,8 @@ void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
     }
     for (int32_t i = 0; i < c->bindings; i++) {
         const ebb_binding *b = &c->binding[i];
-        if (b->state >= 0) own_memory(c->function->context, b->tensor);
+        /* Native code writes new values where the variables are. */
+        if (b->state >= 0 && !ebb_variable_own(b->tensor, "ebb_native_bind", ebb_site_at(NULL, 0))) return;
         in[b->parameter] = b->tensor->storage->data;
         if (b->state >= 0) out[b->state] = b->tensor->storage->data;
     }

@@ -293,6 +293,21 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 /* Sets v to v - x, as ebb_assign. number. */
 #define ebb_assign_sub(v, x) ebb_assign_sub_at((v), EBB_OPERAND(x), __FILE__, __LINE__)
 
+/* (v, EBB_INDEX(i, j), x): sets v[i, j] to x, all else stays; a negative index counts from the end. Fewer indices than
+ * axes leave a part, as in v[i] = row. x is an operand of v's dtype that broadcasts to that part (else ValueError). Too
+ * many indices, or one outside its axis, are an IndexError. Writes in place, and gives v. A tensor's elements cannot be
+ * written: TypeError. */
+#define ebb_assign_item(v, ...) EBB_ASSIGN_ITEM_(v, __VA_ARGS__)
+#define EBB_ASSIGN_ITEM_(v, count, index, x)                                                                           \
+    ebb_assign_item_at((v), (count), (index), EBB_OPERAND(x), __FILE__, __LINE__)
+
+/* Indices, as the two arguments `count, index`. At least one. */
+#define EBB_INDEX(...) EBB_SHAPE(__VA_ARGS__)
+
+/* Sets v[start : stop : step] to x; the arrays as for ebb_slice, otherwise as ebb_assign_item. */
+#define ebb_assign_slice(v, start, stop, step, x)                                                                      \
+    ebb_assign_slice_at((v), (start), (stop), (step), EBB_OPERAND(x), __FILE__, __LINE__)
+
 /* ---------------------------------------------------------------- 6. Operations ----
  *
  *     ebb_tensor *share = ebb_div(a, ebb_sum_over(a, EBB_AXES(1), true));   // [2,3] / [2,1]: rows sum to 1
@@ -556,8 +571,15 @@ enum {
 /* Starts recording. The tape belongs to the innermost scope and dies with it. NULL after an error. */
 EBB_API ebb_tape *ebb_tape_start(ebb_context *ebb, int flags);
 
-/* Ends recording; the tape can still be asked. */
+/* Ends recording; the tape can still be asked. Stopped already: nothing to do. */
 EBB_API void ebb_tape_stop(ebb_tape *tape);
+
+/* Goes on recording after a stop; what ran between leaves no trace. A ValueError if the tape is still recording, a
+ * RuntimeError if it was asked and has let go of its record. */
+EBB_API void ebb_tape_resume(ebb_tape *tape);
+
+/* Forgets everything recorded and watched, and goes on recording. A ValueError if the tape is not recording. */
+EBB_API void ebb_tape_reset(ebb_tape *tape);
 
 /* Frees the tape before its scope ends. NULL is fine. */
 EBB_API void ebb_tape_free(ebb_tape *tape);
@@ -565,6 +587,10 @@ EBB_API void ebb_tape_free(ebb_tape *tape);
 /* Watches a tensor or variable from here on. One that is not real is ignored, with a line to the context's log; a tape
  * that was asked already is a RuntimeError. */
 EBB_API void ebb_watch(ebb_tape *tape, ebb_tensor *x);
+
+/* The variables that the tape has watched, in the order of their first use; also after it was asked. Gives their number
+ * and stores the first `room` of them, borrowed; variables may be NULL if room is 0. */
+EBB_API int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **variables);
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
  * the tape saw: watched, or computed from that. Absent if y does not depend on x. A variable counts with all
@@ -584,6 +610,16 @@ typedef struct ebb_gradient_options {
  * x[i], a temporary; all are poison after an error. options may be NULL. */
 #define ebb_gradients(tape, ny, y, nx, x, gradients, options)                                                          \
     ebb_gradients_at((tape), (ny), (y), (nx), (x), (gradients), (options), __FILE__, __LINE__)
+
+/* The Jacobian, element by element of y: y [a...], x [b...] -> [a...,b...], of x's dtype. Absent if y does not depend
+ * on x. Costs one pass backward per element of y. Asking counts as for ebb_gradient. More than EBB_MAX_RANK axes
+ * together are a ValueError. */
+#define ebb_jacobian(tape, y, x) ebb_jacobian_at((tape), (y), (x), __FILE__, __LINE__)
+
+/* The same for a batch of independent rows: y [n,a...], x [n,b...] -> [n,a...,b...], row i of y in row i of x. Costs
+ * one pass per element of a row. That rows do not depend on each other is not checked. Ranks below 2 or different first
+ * sizes are a ValueError. */
+#define ebb_batch_jacobian(tape, y, x) ebb_batch_jacobian_at((tape), (y), (x), __FILE__, __LINE__)
 
 /* ---------------------------------------------------------------- 8. Traced functions ----
  *

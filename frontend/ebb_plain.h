@@ -132,6 +132,10 @@ EBB_API ebb_tensor *ebb_variable_at(ebb_context *ebb, ebb_tensor *initial, const
 EBB_API ebb_tensor *ebb_assign_at(ebb_tensor *v, ebb_operand x, const char *file, int line);
 EBB_API ebb_tensor *ebb_assign_add_at(ebb_tensor *v, ebb_operand x, const char *file, int line);
 EBB_API ebb_tensor *ebb_assign_sub_at(ebb_tensor *v, ebb_operand x, const char *file, int line);
+EBB_API ebb_tensor *ebb_assign_item_at(ebb_tensor *v, int count, const int64_t *index, ebb_operand x, const char *file,
+                                       int line);
+EBB_API ebb_tensor *ebb_assign_slice_at(ebb_tensor *v, const int64_t *start, const int64_t *stop, const int64_t *step,
+                                        ebb_operand x, const char *file, int line);
 
 /* ---------------------------------------------------------------- 6. Operations ---- */
 
@@ -187,6 +191,8 @@ EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_
 EBB_API ebb_tensor *ebb_gradient_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 EBB_API void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x,
                               ebb_tensor **gradients, const ebb_gradient_options *options, const char *file, int line);
+EBB_API ebb_tensor *ebb_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
+EBB_API ebb_tensor *ebb_batch_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 
 /* ---------------------------------------------------------------- 8. Traced functions ---- */
 

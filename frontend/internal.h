@@ -87,6 +87,7 @@ struct ebb_context {
     void *work;
     size_t work_bytes;                 /* arena of compiled calls, grown to the largest */
     struct ebb_expansions *expansions; /* graphs of macros that ran eagerly (expansions.c) */
+    int ignored_watches;               /* of tensors that are not real */
 };
 
 static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){file, line}; }
@@ -128,6 +129,8 @@ ebb_tensor *ebb_variable_read(ebb_tensor *v); /* the current value: traced under
 ebb_tensor *ebb_variable_set(ebb_tensor *v, ebb_tensor *x,
                              ebb_site site);  /* x: a value or traced tensor of v's type; gives x back, or poison */
 void ebb_variable_forget_read(ebb_tensor *v); /* after its storage changed */
+bool ebb_variable_own(ebb_tensor *v, const char *function,
+                      ebb_site site); /* its memory is shared with nobody, so that it may be written where it is */
 
 /* dispatch.c: the one door. Operands: values, variables (read here), traced tensors. Attributes and asked type as in
  * jit/graph/types.h. Broadcasting and numbers are made explicit before (ops.c). The result is held by the innermost
@@ -167,6 +170,7 @@ struct ebb_tape {
     ebb_serial_map ids;    /* serial of a tensor -> its node */
     ebb_source_read *reads;
     int32_t read_count, read_capacity; /* which node a variable's value entered by */
+    ebb_tensor_list watched;           /* variables in the order of their first use, counted; outlives the record */
 };
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
@@ -191,6 +195,9 @@ bool ebb_tape_usable(const ebb_tape *tape, const char *function,
                      ebb_site site);                             /* neither NULL nor dead; else an error */
 ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x); /* the node of a watched or computed tensor, or -1 */
 void ebb_tape_clear(ebb_tape *tape); /* lets go of the record; the tape cannot be asked again */
+/* gradient.c: one question with many cotangents of y. Cotangent r of `rows` is 1 at elements r, r + rows, r + 2 rows
+ * ... and 0 elsewhere; row[r] is x's gradient, held by the innermost scope, or absent. */
+bool ebb_gradient_rows(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, int64_t rows, ebb_tensor **row, ebb_site site);
 
 /* replay.c: walks an expanded graph and sends each op through dispatch again. value[id] (count entries) holds what is
  * known, NULL elsewhere; gives results[j] for g's outputs, held by the innermost scope (absent for absent outputs).

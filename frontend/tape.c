@@ -8,7 +8,7 @@
 #include "frontend/log.h"
 
 #define CONNECTED 1
-enum { DEAD_TAPES = 16 };
+enum { DEAD_TAPES = 16, MOST_WATCH_WARNINGS = 5 };
 
 /* ---- life ---- */
 
@@ -67,6 +67,51 @@ void ebb_tape_stop(ebb_tape *tape) {
     if (ebb_tape_usable(tape, "ebb_tape_stop", ebb_site_at(NULL, 0))) tape->recording = false;
 }
 
+void ebb_tape_resume(ebb_tape *tape) {
+    ebb_site none = {NULL, 0};
+    if (!ebb_tape_usable(tape, "ebb_tape_resume", none)) return;
+    if (tape->released)
+        ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, none, "ebb_tape_resume: the tape was asked already");
+    else if (tape->recording)
+        ebb_fail_at(tape->context, EBB_VALUE_ERROR, none, "ebb_tape_resume: the tape is still recording");
+    else
+        tape->recording = true;
+}
+
+static void forget_watched(ebb_tape *tape) {
+    for (int32_t i = 0; i < tape->watched.count; i++)
+        ebb_handle_release(tape->watched.item[i]);
+    ebb_mem_free(&tape->context->allocator, tape->watched.item);
+    tape->watched = (ebb_tensor_list){0};
+}
+
+void ebb_tape_reset(ebb_tape *tape) {
+    ebb_site none = {NULL, 0};
+    if (!ebb_tape_usable(tape, "ebb_tape_reset", none)) return;
+    ebb_context *ebb = tape->context;
+    if (!tape->recording) {
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, none, "ebb_tape_reset: the tape is not recording");
+        return;
+    }
+    ebb_tape_clear(tape);
+    forget_watched(tape);
+    tape->diag.code = EBB_OK;
+    tape->graph = ebb_graph_new(&ebb->allocator, &tape->diag, "tape");
+    if (!tape->graph) {
+        ebb_fail_at(ebb, EBB_NO_MEMORY, none, "ebb_tape_reset: no memory");
+        return;
+    }
+    tape->recording = true;
+    tape->released = false;
+}
+
+int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **variables) {
+    if (!ebb_tape_usable(tape, "ebb_watched_variables", (ebb_site){0})) return 0;
+    for (int32_t i = 0; variables && i < room && i < tape->watched.count; i++)
+        variables[i] = tape->watched.item[i];
+    return tape->watched.count;
+}
+
 void ebb_tapes_forget(ebb_context *ebb, int keep) {
     ebb_tape **t = &ebb->dead_tapes;
     while (*t && keep-- > 0)
@@ -85,6 +130,7 @@ void ebb_tape_free(ebb_tape *tape) {
         t = &(*t)->next;
     *t = tape->next;
     ebb_tape_clear(tape);
+    forget_watched(tape);
     tape->dead = true;
     tape->next = ebb->dead_tapes;
     ebb->dead_tapes = tape;
@@ -175,19 +221,23 @@ void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, eb
     }
 }
 
-/* The variable's gradient counts that node too. */
-static bool tape_add_version(ebb_tape *tape, ebb_tensor *variable, ebb_id id) {
-    if (!ebb_mem_reserve(&tape->context->allocator, &tape->reads, &tape->read_capacity, tape->read_count + 1,
-                         sizeof *tape->reads))
-        return ebb_fail_memory(&tape->diag);
-    tape->reads[tape->read_count++] = (ebb_source_read){ebb_handle_retain(variable), id};
-    return true;
+static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
+    for (int32_t i = 0; i < tape->watched.count; i++)
+        if (tape->watched.item[i] == variable) return true;
+    return false;
 }
 
-static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
-    for (int32_t i = 0; i < tape->read_count; i++)
-        if (tape->reads[i].variable == variable) return true;
-    return false;
+/* The variable's gradient counts that node too. */
+static bool tape_add_version(ebb_tape *tape, ebb_tensor *variable, ebb_id id) {
+    const ebb_allocator *a = &tape->context->allocator;
+    ebb_tensor_list *w = &tape->watched;
+    bool known = knows_variable(tape, variable);
+    if (!ebb_mem_reserve(a, &tape->reads, &tape->read_capacity, tape->read_count + 1, sizeof *tape->reads) ||
+        (!known && !ebb_mem_reserve(a, &w->item, &w->capacity, w->count + (int64_t)1, sizeof *w->item)))
+        return ebb_fail_memory(&tape->diag);
+    tape->reads[tape->read_count++] = (ebb_source_read){ebb_handle_retain(variable), id};
+    if (!known) w->item[w->count++] = ebb_handle_retain(variable);
+    return true;
 }
 
 static bool wants_variable(const ebb_tape *tape, const ebb_tensor *variable) {
@@ -262,7 +312,8 @@ void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
         return;
     }
     if (!ebb_is_float(x->type.dtype)) {
-        ebb_say(ebb, NULL, "ebb_watch: only f32 and f64 have gradients; ignored");
+        if (ebb->ignored_watches++ < MOST_WATCH_WARNINGS)
+            ebb_say(ebb, NULL, "ebb_watch: only f32 and f64 have gradients; ignored");
         return;
     }
     ebb_tensor *value = x->kind == EBB_KIND_VARIABLE ? ebb_variable_read(x) : x;

@@ -79,6 +79,18 @@ void ebb_variable_forget_read(ebb_tensor *v) {
     ebb_handle_release(read);
 }
 
+bool ebb_variable_own(ebb_tensor *v, const char *function, ebb_site site) {
+    int64_t bytes = 0;
+    ebb_variable_forget_read(v);
+    if (v->storage->references == 1 || !ebb_type_bytes(&v->type, &bytes)) return true;
+    ebb_storage *own = ebb_storage_new(v->context, (size_t)bytes);
+    if (!own) return ebb_fail_at(v->context, EBB_NO_MEMORY, site, "%s: no memory for %s", function, v->name), false;
+    memcpy(own->data, v->storage->data, (size_t)bytes);
+    ebb_storage_release(v->context, v->storage);
+    v->storage = own;
+    return true;
+}
+
 const char *ebb_name(const ebb_tensor *v) {
     if (!v || v->kind == EBB_KIND_DEAD)
         ebb_usable(v ? v->context : ebb_current(), v, "ebb_name: the tensor", (ebb_site){0});
