@@ -187,10 +187,12 @@ void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, eb
         return;
     }
     bool good;
-    if (f->mode == EBB_EAGER && f->transform == EBB_BODY && !ebb->trace) {
+    if ((f->mode == EBB_EAGER || ebb->run_eagerly) && f->transform == EBB_BODY && !ebb->trace) {
         good = call_body(f, nin, in, nout, out, site);
     } else {
+        int32_t traces = f->traces;
         ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
+        if (c) ebb_retrace_count(f, f->traces != traces);
         good = c && call_concrete(f, c, nin, in, nout, out, site);
     }
     for (int j = 0; j < nout && !good; j++)
@@ -201,6 +203,13 @@ ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const c
     ebb_tensor *out = NULL;
     ebb_call_n_at(f, nin, in, 1, &out, file, line);
     return out;
+}
+
+void ebb_run_functions_eagerly(ebb_context *ebb, bool on) {
+    if (!ebb)
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_run_functions_eagerly: the context is NULL");
+    else
+        ebb->run_eagerly = on;
 }
 
 /* ---- concrete functions in the user's hand ---- */

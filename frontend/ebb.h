@@ -670,8 +670,18 @@ EBB_API void ebb_function_free(ebb_function *f);
 /* Its name, borrowed; "" for NULL. */
 EBB_API const char *ebb_function_name(const ebb_function *f);
 
-/* How many traces it has. If that grows with each call, the calls give C numbers that change: pass tensors instead. */
+/* How many traces it has. If that grows with each call, the calls give C numbers that change: pass tensors instead.
+ * When five of the last ten calls had to trace, the context's log is told so, with the reason, at most twice per
+ * function. */
 EBB_API int ebb_trace_count(const ebb_function *f);
+
+/* Why the latest trace was not the first one: which arguments differ from the trace most like it, as in "argument 1 is
+ * f32[5], was f32[3]". "" before the second trace. Borrowed until the next call. */
+EBB_API const char *ebb_retrace_reason(const ebb_function *f);
+
+/* While on, calls of functions run their C body, whatever their mode, as if it were EBB_EAGER; off again, they use the
+ * traces they had. Derivatives of functions (section 9) stay traced. */
+EBB_API void ebb_run_functions_eagerly(ebb_context *ebb, bool on);
 
 /* Calls f with one to eight tensors, variables and numbers; gives its first result, a temporary. Poison among the
  * arguments gives poison; errors in the body, of compiling (EBB_NATIVE) and of running are errors of the call; native

@@ -90,9 +90,6 @@ int ebb_trace_count(const ebb_function *f) { return f ? f->traces : 0; }
 
 /* ---- keys ---- */
 
-enum { KEY_TENSOR = 1, KEY_VARIABLE, KEY_NUMBER };
-#define KEY_WORDS (EBB_MAX_RANK + 1) /* at most, per argument */
-
 static uint64_t number_word(ebb_operand number) {
     uint64_t bits;
     memcpy(&bits, &number.number, sizeof bits);
@@ -103,16 +100,16 @@ static uint64_t number_word(ebb_operand number) {
 static int key_words(const ebb_operand *in, uint64_t *word) {
     const ebb_tensor *x = in->tensor;
     if (!x) {
-        word[0] = KEY_NUMBER << 8 | (uint64_t)in->dtype;
+        word[0] = EBB_KEY_NUMBER << 8 | (uint64_t)in->dtype;
         word[1] = number_word(*in);
         return 2;
     }
     if (x->kind == EBB_KIND_VARIABLE) {
-        word[0] = KEY_VARIABLE << 8;
+        word[0] = EBB_KEY_VARIABLE << 8;
         word[1] = x->serial;
         return 2;
     }
-    word[0] = (uint64_t)x->type.shape.rank << 16 | KEY_TENSOR << 8 | (uint64_t)x->type.dtype;
+    word[0] = (uint64_t)x->type.shape.rank << 16 | EBB_KEY_TENSOR << 8 | (uint64_t)x->type.dtype;
     for (int i = 0; i < x->type.shape.rank; i++)
         word[1 + i] = (uint64_t)x->type.shape.dim[i];
     return 1 + x->type.shape.rank;
@@ -233,6 +230,7 @@ static ebb_concrete *trace_new(ebb_function *f, int nin, const ebb_operand *in, 
         ebb_concrete_free(c);
         return NULL;
     }
+    ebb_retrace_explain(f, c);
     c->next = f->concretes;
     f->concretes = c;
     f->traces++;
@@ -258,9 +256,9 @@ static bool check_operands(ebb_function *f, int nin, const ebb_operand *in, ebb_
 
 ebb_concrete *ebb_function_concrete(ebb_function *f, int nin, const ebb_operand *in, ebb_site site) {
     ebb_context *ebb = f->context;
-    uint64_t few[8 * KEY_WORDS], *word = few;
+    uint64_t few[8 * EBB_KEY_WORDS], *word = few;
     if (!check_operands(f, nin, in, site)) return NULL;
-    if (nin > 8) word = ebb_mem_new(&ebb->allocator, (size_t)nin * KEY_WORDS, sizeof *word);
+    if (nin > 8) word = ebb_mem_new(&ebb->allocator, (size_t)nin * EBB_KEY_WORDS, sizeof *word);
     if (!word) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), NULL;
     ebb_key key = key_make(nin, in, word);
     ebb_concrete *c = find_concrete(f, nin, &key);

@@ -87,6 +87,7 @@ struct ebb_context {
     void *work;
     size_t work_bytes;                 /* arena of compiled calls, grown to the largest */
     struct ebb_expansions *expansions; /* graphs of macros that ran eagerly (expansions.c) */
+    bool run_eagerly;                  /* functions run their bodies, whatever their mode */
     int ignored_watches;               /* of tensors that are not real */
 };
 

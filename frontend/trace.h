@@ -38,12 +38,23 @@ struct ebb_function {
     int nwrt;
     ebb_concrete *concretes;
     int32_t traces;
+    char reason[256]; /* of the latest trace but the first */
+    uint32_t history; /* of calls: a bit for each, the latest lowest; 1: it traced */
+    int32_t warnings; /* of too many traces */
 };
 
+/* What a trace depends on, argument by argument: a tensor's dtype and shape, a variable's serial, a number's dtype and
+ * bits, each behind a word that says which. */
 typedef struct ebb_key {
     uint64_t *word;
     int32_t count;
-} ebb_key; /* what a trace depends on, argument by argument */
+} ebb_key;
+enum { EBB_KEY_TENSOR = 1, EBB_KEY_VARIABLE, EBB_KEY_NUMBER };
+#define EBB_KEY_WORDS (EBB_MAX_RANK + 1) /* at most, per argument */
+
+/* retrace.c */
+void ebb_retrace_explain(ebb_function *f, const ebb_concrete *c); /* c is about to join f's traces */
+void ebb_retrace_count(ebb_function *f, bool traced);             /* a call ended */
 
 struct ebb_concrete {
     ebb_function *function;
