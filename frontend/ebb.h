@@ -226,10 +226,11 @@ EBB_API ebb_dtype ebb_dtype_of(const ebb_tensor *x);
 /* The number of axes; 0 for absent and poison. */
 EBB_API int ebb_rank(const ebb_tensor *x);
 
-/* The size of an axis, negative axes counted from the end; -1 if there is no such axis. */
+/* The size of an axis, negative axes counted from the end; -1 if there is no such axis, or if its size is not known
+ * (section 8, signature). */
 EBB_API int64_t ebb_dim(const ebb_tensor *x, int axis);
 
-/* The number of elements, 1 for a scalar; 0 for absent and poison. */
+/* The number of elements, 1 for a scalar; 0 for absent and poison, -1 if a size is not known. */
 EBB_API int64_t ebb_size(const ebb_tensor *x);
 
 /* The elements, row-major, of the dtype's C type. Borrowed: a tensor's live as long as it, a variable's until it
@@ -657,6 +658,14 @@ typedef struct ebb_function_options {
     void *data;
     /* How it runs; default (0, EBB_COMPILED): as the context's options say. */
     ebb_mode mode;
+    /* The types of all arguments, as in "f32[n,3], f32[n], i32[?]": `?` is a size that is not known, a letter or word
+     * one that is the same wherever it stands. The body runs once for all of them; code is made for each list of sizes.
+     * A call that does not fit is a TypeError, numbers and variables too. A text that does not parse is a ValueError.
+     * Default: none, any arguments. */
+    const char *signature;
+    /* When a call differs from an earlier one only in sizes, the body is run for unknown sizes, and not again for other
+     * ones. What such a body cannot do with an unknown size, it does for each size anew. */
+    bool reduce_retracing;
 } ebb_function_options;
 
 /* A function with that body; nothing runs yet. It belongs to the context until ebb_function_free. NULL after an
@@ -695,6 +704,11 @@ EBB_API void ebb_run_functions_eagerly(ebb_context *ebb, bool on);
 /* The concrete function that such arguments would run, traced now if need be, not run. Belongs to f. NULL after an
  * error. */
 #define ebb_get_concrete(f, nin, in) ebb_get_concrete_at((f), (nin), (in), __FILE__, __LINE__)
+
+/* Calls just this concrete function, otherwise as ebb_call_n. Arguments of other types, or other numbers or variables
+ * than it was traced for, are a TypeError. */
+#define ebb_call_concrete(c, nin, in, nout, out)                                                                       \
+    ebb_call_concrete_at((c), (nin), (in), (nout), (out), __FILE__, __LINE__)
 
 /* Whether its calls run native code; compiles it now if need be. */
 EBB_API bool ebb_concrete_is_native(const ebb_concrete *c);

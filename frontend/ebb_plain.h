@@ -199,6 +199,8 @@ EBB_API ebb_tensor *ebb_batch_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_ten
 EBB_API ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 EBB_API void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
                            const char *file, int line);
+EBB_API void ebb_call_concrete_at(ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
+                                  const char *file, int line);
 EBB_API ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 
 /* ---------------------------------------------------------------- 10. Optimizers ---- */

@@ -82,6 +82,8 @@ static ebb_tensor *jacobian(const char *function, ebb_tape *tape, ebb_tensor *y,
     if (!ebb_operands_usable(ebb, function, 2, (ebb_tensor *[]){y, x}, site) ||
         !jacobian_shape(ebb, function, y, x, batch, &shape, site))
         return ebb_poison_of(ebb);
+    if (!ebb_shape_concrete(&y->type.shape) || !ebb_shape_concrete(&x->type.shape))
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: the sizes of target and source must be known", function);
     int64_t rows = 1;
     for (int i = batch; i < y->type.shape.rank; i++)
         rows *= y->type.shape.dim[i];

@@ -13,16 +13,15 @@ enum { HISTORY = 10, TOO_MANY = 5, MOST_WARNINGS = 2 };
 /* ---- reading keys ---- */
 
 static int kind_of(const uint64_t *word) { return (int)(word[0] >> 8 & 0xff); }
-static int words_of(const uint64_t *word) { return kind_of(word) == EBB_KEY_TENSOR ? 1 + (int)(word[0] >> 16) : 2; }
 
 static bool same(const uint64_t *a, const uint64_t *b) {
-    return words_of(a) == words_of(b) && memcmp(a, b, (size_t)words_of(a) * sizeof *a) == 0;
+    return ebb_key_words(a) == ebb_key_words(b) && memcmp(a, b, (size_t)ebb_key_words(a) * sizeof *a) == 0;
 }
 
 static int differences(const ebb_concrete *a, const ebb_concrete *b) {
     const uint64_t *p = a->key.word, *q = b->key.word;
     int count = 0;
-    for (int32_t k = 0; k < a->arguments; k++, p += words_of(p), q += words_of(q))
+    for (int32_t k = 0; k < a->arguments; k++, p += ebb_key_words(p), q += ebb_key_words(q))
         count += !same(p, q);
     return count;
 }
@@ -50,13 +49,12 @@ static void number_text(const uint64_t *word, char text[32]) {
 }
 
 /* "f32[3]", "variable w:0", "the number 2.5" */
-static void argument_text(const ebb_context *ebb, const uint64_t *word, char text[EBB_TYPE_TEXT]) {
-    ebb_type type = {(ebb_dtype)(word[0] & 0xff), {.rank = (int32_t)(word[0] >> 16)}};
+void ebb_key_argument_text(const ebb_context *ebb, const uint64_t *word, char text[EBB_TYPE_TEXT]) {
+    ebb_type type;
     char number[32];
     switch (kind_of(word)) {
     case EBB_KEY_TENSOR:
-        for (int i = 0; i < type.shape.rank; i++)
-            type.shape.dim[i] = (int64_t)word[1 + i];
+        type = ebb_key_type(word);
         ebb_type_text(&type, text);
         return;
     case EBB_KEY_VARIABLE:
@@ -72,8 +70,8 @@ static void argument_text(const ebb_context *ebb, const uint64_t *word, char tex
 static void add_difference(ebb_function *f, int32_t k, const uint64_t *is, const uint64_t *was) {
     char now[EBB_TYPE_TEXT], then[EBB_TYPE_TEXT];
     size_t at = strlen(f->reason);
-    argument_text(f->context, is, now);
-    argument_text(f->context, was, then);
+    ebb_key_argument_text(f->context, is, now);
+    ebb_key_argument_text(f->context, was, then);
     snprintf(f->reason + at, sizeof f->reason - at, "%sargument %d is %s, was %s", at ? "; " : "", (int)k, now, then);
 }
 
@@ -87,7 +85,7 @@ void ebb_retrace_explain(ebb_function *f, const ebb_concrete *c) {
         return;
     }
     const uint64_t *p = c->key.word, *q = old->key.word;
-    for (int32_t k = 0; k < c->arguments; k++, p += words_of(p), q += words_of(q))
+    for (int32_t k = 0; k < c->arguments; k++, p += ebb_key_words(p), q += ebb_key_words(q))
         if (!same(p, q)) add_difference(f, k, p, q);
 }
 
