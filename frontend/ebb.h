@@ -272,7 +272,9 @@ EBB_API size_t ebb_format_value(const ebb_tensor *x, char *text, size_t size);
  * assign carries none to what was assigned. Variables belong to the context until ebb_release. */
 
 /* (initial [...] any): a trainable variable with a copy of that value. Trainable variables are watched by tapes
- * without being asked (section 7). The name is copied; NULL: "Variable". A traced initial value is a ValueError. */
+ * without being asked (section 7). The name is copied; NULL: "Variable". A traced initial value is a ValueError. The
+ * body of a traced function may make variables in its first trace, to be kept and used in later ones; making one in a
+ * later trace is a ValueError. */
 #define ebb_variable(ebb, initial, name) ebb_variable_at((ebb), (initial), (name), true, __FILE__, __LINE__)
 
 /* The same, not trainable: counters, statistics, slots of optimizers. */

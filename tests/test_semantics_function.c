@@ -275,6 +275,51 @@ Test(semantics_4, line_5_host_code_traces_effects_run) {
     expect_text(v, "4.0", "three executions");
 }
 
+BODY(calls_inner) {
+    UNUSED;
+    out[0] = ebb_call(*(ebb_function **)data, ebb_square(in[0]));
+}
+
+typedef struct makes {
+    ebb_tensor *v;
+    bool always;
+} makes;
+BODY(makes_variable) {
+    UNUSED;
+    makes *m = data;
+    ran++;
+    if (!m->v || m->always) m->v = ebb_variable(e, ebb_scalar(e, 10.0f), "made");
+    out[0] = ebb_assign_add(m->v, ebb_sum(in[0]));
+}
+
+/* TensorFlow runs such a body twice at its first call, and counts two traces; here it runs once. */
+Test(semantics_4, line_6_variables_of_the_first_trace) {
+    makes m = {0};
+    ebb_function *f = function(makes_variable, &m);
+    ran = 0;
+    expect_text(ebb_call(f, f32("1")), "11.0", "first call");
+    cr_expect(ran == 1 && ebb_trace_count(f) == 1, "ran %d", ran);
+    expect_text(ebb_call(f, f32("1")), "12.0", "the state stays");
+    expect_text(ebb_call(f, f32("[1, 1]")), "14.0", "another trace uses it");
+    expect_text(m.v, "14.0", "the variable");
+    cr_expect_eq(ebb_trace_count(f), 2);
+}
+
+Test(semantics_4, line_7_variables_of_later_traces) {
+    makes m = {.always = true};
+    ebb_function *f = function(makes_variable, &m), *outer = function(calls_inner, &f);
+    expect_text(ebb_call(f, f32("1")), "11.0", "first call");
+    expect_text(ebb_call(f, f32("1")), "12.0", "no new trace");
+    cr_expect(ebb_is_poison(ebb_call(f, f32("[1, 1]"))));
+    expect_error(ebb, EBB_VALUE_ERROR, "ebb_variable: f makes a variable after its first trace", "a second trace");
+    cr_expect(ebb_is_poison(ebb_call(outer, f32("[[1]]"))));
+    expect_error(ebb, EBB_VALUE_ERROR, "after its first trace", "from another function");
+    cr_expect_eq(ebb_trace_count(f), 1);
+    ebb_run_functions_eagerly(ebb, true);
+    expect_text(ebb_call(f, f32("[1, 1]")), "12.0", "run eagerly, each call makes its own");
+    ebb_run_functions_eagerly(ebb, false);
+}
+
 BODY(by_captured) {
     UNUSED;
     out[0] = ebb_mul(in[0], ((ebb_tensor **)data)[0]);
@@ -287,11 +332,6 @@ Test(semantics_4, line_8_captured_variables_are_read_at_the_call) {
     ebb_assign(v, 5);
     expect_text(ebb_call(f, f32("3")), "15.0", "changed");
     cr_expect_eq(ebb_trace_count(f), 1);
-}
-
-BODY(calls_inner) {
-    UNUSED;
-    out[0] = ebb_call(*(ebb_function **)data, ebb_square(in[0]));
 }
 
 Test(semantics_4, line_9_functions_are_separate_and_do_not_recurse) {
