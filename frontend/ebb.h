@@ -624,6 +624,29 @@ typedef struct ebb_gradient_options {
  * sizes are a ValueError. */
 #define ebb_batch_jacobian(tape, y, x) ebb_batch_jacobian_at((tape), (y), (x), __FILE__, __LINE__)
 
+/* A forward tape carries tangents along while operations run, eagerly or inside a traced function:
+ *
+ *     EBB_SCOPE(ebb) {
+ *         ebb_tensor *direction = ebb_literal(ebb, "[1., 0.]", EBB_F32);
+ *         ebb_tape *forward = ebb_forward_start(ebb, 1, &w, &direction);
+ *         ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+ *         ebb_tensor *g = ebb_gradient(tape, ebb_sum(ebb_pow(w, 3)), w);      // 3 w^2 = [3. 12.]
+ *         ebb_print(stdout, ebb_tangent(forward, g));    // ebb.Tensor([6. 0.], shape=(2,), dtype=float32)
+ *     }
+ *
+ * It is a tape as to its life: it belongs to the innermost scope, and is stopped, resumed and freed as the others.
+ * Tapes of both kinds nest: an outer one sees how an inner one computes its tangents, never the other way round. */
+
+/* Starts one: primals[n], real tensors or variables, with a tangent each, of its shape, cast to its dtype. A shape that
+ * differs or a primal given twice is a ValueError, one that is not real a TypeError. NULL after an error. */
+#define ebb_forward_start(ebb, n, primals, tangents)                                                                   \
+    ebb_forward_start_at((ebb), (n), (primals), (tangents), __FILE__, __LINE__)
+
+/* The tangent of y: its derivative along the tangents of the primals. Only looks it up, as often as one likes, also
+ * after the stop. Absent, or zeros, if y was not computed from a primal. */
+#define ebb_tangent(forward, y) ebb_tangent_at((forward), (y), false, __FILE__, __LINE__)
+#define ebb_tangent_or_zeros(forward, y) ebb_tangent_at((forward), (y), true, __FILE__, __LINE__)
+
 /* ---------------------------------------------------------------- 8. Traced functions ----
  *
  *     static void loss(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {

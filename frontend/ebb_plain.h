@@ -191,6 +191,10 @@ EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_
 EBB_API ebb_tensor *ebb_gradient_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 EBB_API void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x,
                               ebb_tensor **gradients, const ebb_gradient_options *options, const char *file, int line);
+EBB_API ebb_tape *ebb_forward_start_at(ebb_context *ebb, int n, ebb_tensor *const *primals, ebb_tensor *const *tangents,
+                                       const char *file, int line);
+/* `zeros` is what tells ebb_tangent_or_zeros from ebb_tangent. */
+EBB_API ebb_tensor *ebb_tangent_at(ebb_tape *forward, ebb_tensor *y, bool zeros, const char *file, int line);
 EBB_API ebb_tensor *ebb_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 EBB_API ebb_tensor *ebb_batch_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 

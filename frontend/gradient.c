@@ -201,7 +201,7 @@ void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_
     ebb_context *ebb = tape ? tape->context : ebb_current();
     for (int i = 0; gradients && i < nx; i++)
         gradients[i] = ebb_poison_of(ebb);
-    if (!ebb_tape_usable(tape, "ebb_gradient", site)) return;
+    if (!ebb_tape_asks_gradients(tape, "ebb_gradient", site)) return;
     ebb_enter(ebb);
     if (ny < 0 || nx < 0 || (ny && !y) || (nx && (!x || !gradients))) {
         ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_gradients: %d targets, %d sources and no lists of them", ny, nx);

@@ -79,6 +79,7 @@ struct ebb_context {
     size_t free_bytes;
     ebb_tape *tapes;           /* open or not, innermost first */
     ebb_tape *dead_tapes;      /* the latest first */
+    uint64_t deaf_from;        /* tapes of this order and later do not listen; 0: all do */
     struct ebb_trace *trace;   /* the innermost running trace */
     ebb_function *functions;   /* owned */
     ebb_optimizer *optimizers; /* owned */
@@ -163,15 +164,19 @@ struct ebb_tape {
     ebb_tape *next;          /* in context->tapes */
     int flags, depth;        /* depth: scope that owns it */
     struct ebb_trace *trace; /* it listens to what happens in this trace only; NULL: to what runs eagerly */
+    uint64_t order;          /* in which tapes were started */
+    bool forward;            /* it has tangents, and no graph: forward.c */
     bool recording, released;
     bool dead; /* its scope closed; kept a while to say so */
     ebb_graph *graph;
     ebb_diag diag;
-    ebb_tensor_list value; /* value.item[id], counted; NULL where there is none */
-    ebb_serial_map ids;    /* serial of a tensor -> its node */
+    ebb_tensor_list
+        value;          /* value.item[id], counted; NULL where there is none. Forward: tangents, the primals' first */
+    ebb_serial_map ids; /* serial of a tensor -> its node. Forward: -> its place in value */
     ebb_source_read *reads;
     int32_t read_count, read_capacity; /* which node a variable's value entered by */
     ebb_tensor_list watched;           /* variables in the order of their first use, counted; outlives the record */
+    ebb_tensor_list primal;            /* forward: what it was started with, counted */
 };
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
@@ -195,10 +200,20 @@ void ebb_tapes_forget(ebb_context *ebb, int keep); /* gives the dead ones back, 
 bool ebb_tape_usable(const ebb_tape *tape, const char *function,
                      ebb_site site);                             /* neither NULL nor dead; else an error */
 ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x); /* the node of a watched or computed tensor, or -1 */
-void ebb_tape_clear(ebb_tape *tape); /* lets go of the record; the tape cannot be asked again */
+bool ebb_tape_listens(const ebb_tape *tape);
+ebb_tape *ebb_tape_new(ebb_context *ebb, int flags); /* recording; NULL: no memory */
+bool ebb_tape_asks_gradients(const ebb_tape *tape, const char *function,
+                             ebb_site site); /* usable, and no forward tape; else an error */
+void ebb_tape_clear(ebb_tape *tape);         /* lets go of the record; the tape cannot be asked again */
 /* gradient.c: one question with many cotangents of y. Cotangent r of `rows` is 1 at elements r, r + rows, r + 2 rows
  * ... and 0 elsewhere; row[r] is x's gradient, held by the innermost scope, or absent. */
 bool ebb_gradient_rows(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, int64_t rows, ebb_tensor **row, ebb_site site);
+
+/* forward.c: tangents of what just ran. A tape that runs out of memory stops. */
+void ebb_forward_saw_read(ebb_context *ebb, const ebb_tensor *variable, const ebb_tensor *value);
+void ebb_forward_saw_op(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg,
+                        ebb_tensor *result);
+void ebb_forward_saw_call(ebb_context *ebb, const ebb_call_record *call);
 
 /* replay.c: walks an expanded graph and sends each op through dispatch again. value[id] (count entries) holds what is
  * known, NULL elsewhere; gives results[j] for g's outputs, held by the innermost scope (absent for absent outputs).

@@ -77,7 +77,7 @@ static ebb_tensor *jacobian(const char *function, ebb_tape *tape, ebb_tensor *y,
                             ebb_site site) {
     ebb_context *ebb = tape ? tape->context : ebb_current();
     ebb_shape shape;
-    if (!ebb_tape_usable(tape, function, site)) return ebb_poison_of(ebb);
+    if (!ebb_tape_asks_gradients(tape, function, site)) return ebb_poison_of(ebb);
     ebb_enter(ebb);
     if (!ebb_operands_usable(ebb, function, 2, (ebb_tensor *[]){y, x}, site) ||
         !jacobian_shape(ebb, function, y, x, batch, &shape, site))

@@ -18,14 +18,19 @@ ebb_tape *ebb_tape_start(ebb_context *ebb, int flags) {
         return NULL;
     }
     ebb_enter(ebb);
-    ebb_tape *tape = ebb_mem_new(&ebb->allocator, 1, sizeof *tape);
+    ebb_tape *tape = ebb_tape_new(ebb, flags);
     if (tape) tape->graph = ebb_graph_new(&ebb->allocator, &tape->diag, "tape");
-    if (!tape || !tape->graph) {
-        ebb_mem_free(&ebb->allocator, tape);
-        ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "ebb_tape_start: no memory");
-        return NULL;
-    }
+    if (tape && tape->graph) return tape;
+    ebb_tape_free(tape);
+    ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "ebb_tape_start: no memory");
+    return NULL;
+}
+
+ebb_tape *ebb_tape_new(ebb_context *ebb, int flags) {
+    ebb_tape *tape = ebb_mem_new(&ebb->allocator, 1, sizeof *tape);
+    if (!tape) return NULL;
     tape->context = ebb;
+    tape->order = ++ebb->next_serial;
     tape->flags = flags;
     tape->depth = ebb->depth;
     tape->trace = ebb->trace;
@@ -46,7 +51,10 @@ void ebb_tape_clear(ebb_tape *tape) {
     ebb_mem_free(a, tape->reads);
     ebb_map_free(a, &tape->ids);
     ebb_graph_release(tape->graph);
-    tape->value = (ebb_tensor_list){0};
+    for (int32_t i = 0; i < tape->primal.count; i++)
+        ebb_handle_release(tape->primal.item[i]);
+    ebb_mem_free(a, tape->primal.item);
+    tape->value = tape->primal = (ebb_tensor_list){0};
     tape->reads = NULL;
     tape->read_count = tape->read_capacity = 0;
     tape->graph = NULL;
@@ -61,6 +69,13 @@ bool ebb_tape_usable(const ebb_tape *tape, const char *function, ebb_site site) 
     else
         ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, site, "%s: the tape is used after its scope closed", function);
     return false;
+}
+
+bool ebb_tape_asks_gradients(const ebb_tape *tape, const char *function, ebb_site site) {
+    if (!ebb_tape_usable(tape, function, site)) return false;
+    if (tape->forward)
+        ebb_fail_at(tape->context, EBB_TYPE_ERROR, site, "%s: a forward tape has tangents only: ebb_tangent", function);
+    return !tape->forward;
 }
 
 void ebb_tape_stop(ebb_tape *tape) {
@@ -87,7 +102,7 @@ static void forget_watched(ebb_tape *tape) {
 
 void ebb_tape_reset(ebb_tape *tape) {
     ebb_site none = {NULL, 0};
-    if (!ebb_tape_usable(tape, "ebb_tape_reset", none)) return;
+    if (!ebb_tape_asks_gradients(tape, "ebb_tape_reset", none)) return;
     ebb_context *ebb = tape->context;
     if (!tape->recording) {
         ebb_fail_at(ebb, EBB_VALUE_ERROR, none, "ebb_tape_reset: the tape is not recording");
@@ -145,11 +160,17 @@ void ebb_tapes_close(ebb_context *ebb, int depth) {
 }
 
 /* What happens while a function is traced is no business of the tapes around it: they are shown the call. */
-static bool listens(const ebb_tape *tape) { return tape->recording && tape->trace == tape->context->trace; }
+bool ebb_tape_listens(const ebb_tape *tape) {
+    const ebb_context *ebb = tape->context;
+    return tape->recording && tape->trace == ebb->trace && (!ebb->deaf_from || tape->order < ebb->deaf_from);
+}
+
+/* Operations make nodes of it. */
+static bool records(const ebb_tape *tape) { return !tape->forward && ebb_tape_listens(tape); }
 
 bool ebb_tapes_listening(const ebb_context *ebb) {
     for (const ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t)) return true;
+        if (ebb_tape_listens(t)) return true;
     return false;
 }
 
@@ -215,10 +236,11 @@ void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, eb
                       ebb_tensor *result) {
     ebb_id id[3];
     for (ebb_tape *t = ebb->tapes; t; t = t->next) {
-        if (!listens(t) || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
+        if (!records(t) || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
         if (!tape_operands(t, narg, arg, id) || !tape_bind(t, ebb_record(t->graph, app, narg, id), result, CONNECTED))
             t->recording = false;
     }
+    ebb_forward_saw_op(ebb, app, narg, arg, result);
 }
 
 static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
@@ -280,8 +302,9 @@ static bool tape_record_call(ebb_tape *tape, const ebb_call_record *call) {
 
 void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call) {
     for (ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call))
+        if (records(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call))
             t->recording = false;
+    ebb_forward_saw_call(ebb, call);
 }
 
 /* ---- watching ---- */
@@ -299,12 +322,14 @@ static bool tape_enter_read(ebb_tape *tape, ebb_tensor *variable, ebb_tensor *va
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value) {
     for (ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t) && wants_variable(t, variable) && !tape_enter_read(t, variable, value)) t->recording = false;
+        if (records(t) && wants_variable(t, variable) && !tape_enter_read(t, variable, value)) t->recording = false;
+    ebb_forward_saw_read(ebb, variable, value);
 }
 
 void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
     ebb_site none = {NULL, 0};
-    if (!ebb_tape_usable(tape, "ebb_watch", none) || !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
+    if (!ebb_tape_asks_gradients(tape, "ebb_watch", none) ||
+        !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
         return;
     ebb_context *ebb = tape->context;
     if (tape->released) {
