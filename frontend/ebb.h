@@ -55,6 +55,7 @@ typedef struct ebb_function ebb_function;
 typedef struct ebb_concrete ebb_concrete;
 /* An update rule with its state: section 10. */
 typedef struct ebb_optimizer ebb_optimizer;
+typedef struct ebb_layer ebb_layer;
 
 /* ---------------------------------------------------------------- 1. Contexts and errors ----
  *
@@ -878,6 +879,76 @@ EBB_API ebb_tensor *ebb_iterations(ebb_optimizer *optimizer);
  * variables[n] by the gradients of that. Gives the loss before the step, a temporary. */
 #define ebb_minimize(optimizer, loss, data, n, variables)                                                              \
     ebb_minimize_at((optimizer), (loss), (data), (n), (variables), __FILE__, __LINE__)
+
+/* ---- layers ----
+ *
+ *     ebb_layer *hidden = ebb_dense(ebb, &(ebb_dense_options){.name = "hidden", .inputs = 3, .outputs = 4,
+ *                                                             .activation = EBB_ACTIVATE_RELU});
+ *     ebb_layer *last = ebb_dense(ebb, &(ebb_dense_options){.name = "last", .inputs = 4, .outputs = 1});
+ *     ebb_layer *model = ebb_sequential(ebb, "model", 2, (ebb_layer *[]){hidden, last});
+ *     ebb_tensor *y = ebb_layer_call(model, ebb_ones(ebb, EBB_F32, EBB_SHAPE(5, 3)));            // f32 [5,1]
+ *     ebb_tensor *variables[4];                           // hidden/b, hidden/w, last/b, last/w
+ *     int count = ebb_layer_variables(model, true, 4, variables);                                // 4
+ *
+ * A layer is a function of one tensor with variables and layers as its parts. It belongs to the context until
+ * ebb_layer_free. Layers are made outside of traced functions, and called anywhere. */
+
+typedef enum ebb_activation {
+    EBB_ACTIVATE_NONE = 0,
+    EBB_ACTIVATE_RELU,
+    EBB_ACTIVATE_SIGMOID,
+    EBB_ACTIVATE_TANH,
+    EBB_ACTIVATE_SOFTMAX /* along the last axis */
+} ebb_activation;
+
+/* What ebb_dense is told; zero means the default. */
+typedef struct ebb_dense_options {
+    /* Default "dense". Copied. */
+    const char *name;
+    /* Sizes of the last axis before and after; both must be at least 1, else ValueError. */
+    int64_t inputs, outputs;
+    /* Default EBB_F32. */
+    ebb_dtype dtype;
+    ebb_activation activation;
+    /* Leaves the bias away. */
+    bool no_bias;
+    /* The first weights [inputs,outputs], instead of uniform ones within sqrt(6 / (inputs + outputs)) (Glorot, Bengio
+     * 2010). */
+    ebb_tensor *weights;
+} ebb_dense_options;
+
+/* activation(x w + b), x [...,inputs] -> [...,outputs], of at least two axes. Its variables are "b", zeros at first,
+ * and "w". NULL after an error. */
+EBB_API ebb_layer *ebb_dense(ebb_context *ebb, const ebb_dense_options *options);
+
+/* One layer after the other; they are its parts, in this order. NULL after an error. */
+EBB_API ebb_layer *ebb_sequential(ebb_context *ebb, const char *name, int count, ebb_layer *const *layers);
+
+/* What a layer of one's own computes. */
+typedef ebb_tensor *ebb_layer_body(ebb_context *ebb, ebb_tensor *x, void *data);
+
+/* A layer of one's own; its parts are added by name. `data` is borrowed. NULL after an error. */
+EBB_API ebb_layer *ebb_layer_new(ebb_context *ebb, const char *name, ebb_layer_body *body, void *data);
+EBB_API void ebb_layer_add_variable(ebb_layer *layer, const char *name, ebb_tensor *variable);
+EBB_API void ebb_layer_add_layer(ebb_layer *layer, const char *name, ebb_layer *part);
+
+/* Gives up the layer, and with it the variables that ebb_dense made; layers that have it as a part keep it. NULL is
+ * fine. */
+EBB_API void ebb_layer_free(ebb_layer *layer);
+
+/* Its name, borrowed; "" for NULL. */
+EBB_API const char *ebb_layer_name(const ebb_layer *layer);
+
+/* The layer's result for x, a temporary. */
+#define ebb_layer_call(layer, x) ebb_layer_call_at((layer), (x), __FILE__, __LINE__)
+
+/* All variables, or the trainable ones only, in TensorFlow's order: a layer's own by the name of the part, then those
+ * of its layers, by their names too (of ebb_sequential: in their order); each once. Gives their number and stores the
+ * first `room`, borrowed. */
+EBB_API int ebb_layer_variables(ebb_layer *layer, bool trainable_only, int room, ebb_tensor **variables);
+
+/* All layers that are parts of it, and parts of parts, in the same order: its own before theirs. */
+EBB_API int ebb_layer_parts(ebb_layer *layer, int room, ebb_layer **layers);
 
 /* ---------------------------------------------------------------- 11. Files and expressions ----
  *

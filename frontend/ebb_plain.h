@@ -214,6 +214,8 @@ EBB_API void ebb_apply_gradients_at(ebb_optimizer *optimizer, int n, ebb_tensor 
 EBB_API ebb_tensor *ebb_minimize_at(ebb_optimizer *optimizer, ebb_body *loss, void *data, int n,
                                     ebb_tensor *const *variables, const char *file, int line);
 
+EBB_API ebb_tensor *ebb_layer_call_at(ebb_layer *layer, ebb_tensor *x, const char *file, int line);
+
 /* ---------------------------------------------------------------- 11. Files ---- */
 
 EBB_API ebb_tensor *ebb_read_idx_at(ebb_context *ebb, const char *path, ebb_dtype dtype, const char *file, int line);

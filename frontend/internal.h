@@ -83,6 +83,7 @@ struct ebb_context {
     struct ebb_trace *trace;   /* the innermost running trace */
     ebb_function *functions;   /* owned */
     ebb_optimizer *optimizers; /* owned */
+    ebb_layer *layers;         /* owned */
     ebb_tensor
         *generator; /* i64[2] variable {seed, counter}, not in `variables` order of the user; made at first use */
     void *work;
@@ -259,6 +260,7 @@ ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x,
 
 void ebb_functions_close(ebb_context *ebb);
 void ebb_optimizers_close(ebb_context *ebb);
+void ebb_layers_close(ebb_context *ebb);
 
 /* text.c: numbers as the shortest decimals that read back exactly, whatever the locale; returns the length. */
 int ebb_number_text(ebb_dtype dtype, const void *element, char text[32]);
