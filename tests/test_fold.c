@@ -147,7 +147,7 @@ Test(fold, folding_arrays) {
     SAME(ebb_g_add(b, full("f64[1000]", 1), full("f64[1000]", 2)), full("f64[1000]", 3));
     SAME(ebb_g_lt(b, full("f64[1000]", 1), full("f64[1000]", 2)), full("bool[1000]", 1));
     SAME(ebb_g_add(b, VECTOR(EBB_F32, 1, 1), VECTOR(EBB_F32, 2, 2)), full("f32[2]", 3));
-    SAME(ebb_g_select(b, VECTOR(EBB_BOOL, 1, 0, 1), v, w), VECTOR(EBB_F64, 1, 20, 3));
+    IS_OP(ebb_g_select(b, VECTOR(EBB_BOOL, 1, 0, 1), v, w), select); /* dual/ looks for it */
     SAME(ebb_g_cast(b, v, EBB_I32), VECTOR(EBB_I32, 1, -2, 3));
     IS_OP(ebb_g_broadcast(b, v, &big, (int64_t[]){1}), broadcast);
     IS_OP(ebb_g_exp(b, ebb_g_broadcast(b, v, &big, (int64_t[]){1})), exp);
