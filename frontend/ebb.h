@@ -132,11 +132,14 @@ EBB_API const char *ebb_version(void);
  * closed is a RuntimeError that names the line where it was made; the last thousand dead tensors are remembered
  * for that. */
 
-/* Runs the block that follows once; what is made inside and not kept is released at its end, also by `continue`.
- * Leaving it by break, return or goto leaves the scope open until an outer one, or the context, closes. Scopes
- * nest. Without memory for a scope the block does not run: EBB_NO_MEMORY. */
-#define EBB_SCOPE(ebb) EBB_SCOPE_((ebb), EBB_JOIN(ebb_scope_, __LINE__))
-#define EBB_SCOPE_(ebb, s) for (int s = ebb_scope_open(ebb); s; ebb_scope_close(ebb, s), s = 0)
+/* Runs the block that follows once; what is made inside and not kept is released at its end, also when `break` or
+ * `continue` ends the block (they do not reach a loop around it). Leaving it by return or goto leaves the scope open
+ * until an outer one, or the context, closes. Scopes nest. Without memory for a scope the block does not run:
+ * EBB_NO_MEMORY. */
+#define EBB_SCOPE(ebb) EBB_SCOPE_((ebb), EBB_JOIN(ebb_scope_, __LINE__), EBB_JOIN(ebb_once_, __LINE__))
+#define EBB_SCOPE_(ebb, s, once)                                                                                       \
+    for (int s = ebb_scope_open(ebb); s; ebb_scope_close(ebb, s), s = 0)                                               \
+        for (int once = 1; once; once = 0)
 
 /* Opens a scope by hand: gives its depth, 1 for the outermost, or 0 after an error. */
 EBB_API int ebb_scope_open(ebb_context *ebb);
@@ -598,8 +601,8 @@ EBB_API int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **v
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
  * the tape saw: watched, or computed from that. Absent if y does not depend on x. A variable counts with all
- * values it had. Asking stops the tape and releases its record, unless it is persistent; asking again is a
- * RuntimeError. */
+ * values it had (around a call of a traced function that assigns it several times: with its first and last). Asking
+ * stops the tape and releases its record, unless it is persistent; asking again is a RuntimeError. */
 #define ebb_gradient(tape, y, x) ebb_gradient_at((tape), (y), (x), __FILE__, __LINE__)
 
 /* What ebb_gradients may be told. */

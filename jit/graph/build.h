@@ -16,29 +16,29 @@ typedef struct ebb_builder {
 
 ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_id z);
 
-#define EBB_BUILD_POINT_1(name)                                                                                        \
+/* One function for each POINT row, by its number of operands. */
+#define EBB_BUILD_0(name)
+#define EBB_BUILD_1(name)                                                                                              \
     static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x) { return ebb_g_point(b, EBB_OP_##name, 1, x, 0, 0); }
-#define EBB_BUILD_POINT_2(name)                                                                                        \
+#define EBB_BUILD_2(name)                                                                                              \
     static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x, ebb_id y) {                                            \
         return ebb_g_point(b, EBB_OP_##name, 2, x, y, 0);                                                              \
     }
-EBB_BUILD_POINT_1(neg)
-EBB_BUILD_POINT_1(abs)
-EBB_BUILD_POINT_1(sign) EBB_BUILD_POINT_1(exp) EBB_BUILD_POINT_1(expm1) EBB_BUILD_POINT_1(log) EBB_BUILD_POINT_1(log1p)
-    EBB_BUILD_POINT_1(sqrt) EBB_BUILD_POINT_1(square) EBB_BUILD_POINT_1(recip) EBB_BUILD_POINT_1(sin)
-        EBB_BUILD_POINT_1(cos) EBB_BUILD_POINT_1(tan) EBB_BUILD_POINT_1(asin) EBB_BUILD_POINT_1(acos)
-            EBB_BUILD_POINT_1(atan) EBB_BUILD_POINT_1(sinh) EBB_BUILD_POINT_1(cosh) EBB_BUILD_POINT_1(tanh)
-                EBB_BUILD_POINT_1(sigmoid) EBB_BUILD_POINT_1(softplus) EBB_BUILD_POINT_1(erf) EBB_BUILD_POINT_1(relu)
-                    EBB_BUILD_POINT_1(logical_not) EBB_BUILD_POINT_1(stop_gradient) EBB_BUILD_POINT_2(add)
-                        EBB_BUILD_POINT_2(sub) EBB_BUILD_POINT_2(mul) EBB_BUILD_POINT_2(div) EBB_BUILD_POINT_2(pow)
-                            EBB_BUILD_POINT_2(max) EBB_BUILD_POINT_2(min) EBB_BUILD_POINT_2(eq) EBB_BUILD_POINT_2(ne)
-                                EBB_BUILD_POINT_2(lt) EBB_BUILD_POINT_2(le) EBB_BUILD_POINT_2(gt) EBB_BUILD_POINT_2(ge)
-                                    EBB_BUILD_POINT_2(logical_and) EBB_BUILD_POINT_2(logical_or) static inline ebb_id
-    ebb_g_select(ebb_builder *b, ebb_id c, ebb_id x, ebb_id y) {
-    return ebb_g_point(b, EBB_OP_select, 3, c, x, y);
-}
+#define EBB_BUILD_3(name)                                                                                              \
+    static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x, ebb_id y, ebb_id z) {                                  \
+        return ebb_g_point(b, EBB_OP_##name, 3, x, y, z);                                                              \
+    }
+#define EBB_BUILD_SOURCE(name, arity)
+#define EBB_BUILD_POINT(name, arity) EBB_BUILD_##arity(name)
+#define EBB_BUILD_VIEW(name, arity)
+#define EBB_BUILD_REDUCE(name, arity)
+#define EBB_BUILD_WHOLE(name, arity)
+#define EBB_BUILD_NOWHERE(name, arity)
+#define OP(name, family, access, arity, rule) EBB_BUILD_##access(name, arity)
+#include "jit/graph/ops.def"
+#undef OP
 
-ebb_id ebb_g_cast(ebb_builder *b, ebb_id x, ebb_dtype dtype);
+ebb_id ebb_g_cast_to(ebb_builder *b, ebb_id x, ebb_dtype dtype);    /* ebb_g_cast lacks the dtype: do not use it */
 ebb_id ebb_g_number(ebb_builder *b, ebb_dtype dtype, double value); /* a scalar constant */
 ebb_id ebb_g_full(ebb_builder *b, ebb_dtype dtype, const ebb_shape *s,
                   double value);                                        /* broadcast of a scalar constant */

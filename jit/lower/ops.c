@@ -116,10 +116,10 @@ static LLVMValueRef math(const ebb_apply *a, const char *name, LLVMValueRef x) {
 
 #define MATH(name)                                                                                                     \
     static LLVMValueRef lower_##name(const ebb_apply *a) { return math(a, #name, a->x[0]); }
-MATH(exp)
-MATH(expm1)
-MATH(log)
-MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan) MATH(sinh) MATH(cosh) MATH(tanh) MATH(erf)
+/* clang-format off */
+MATH(exp) MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan)
+MATH(sinh) MATH(cosh) MATH(tanh) MATH(erf)
+    /* clang-format on */
 
     static LLVMValueRef lower_pow(const ebb_apply *a) {
     return ebb_emit_math(a, "pow", 2, a->x);
