@@ -98,10 +98,11 @@ static bool push_expanded(ebb_tape *t, const event *e, ebb_graph *g) {
     ebb_context *ebb = t->context;
     ebb_tensor **dy = ebb_mem_new(&ebb->allocator, (size_t)e->results + 1, sizeof *dy);
     uint64_t deaf = ebb->deaf_from;
-    bool good = dy || ebb_fail_memory(&t->diag);
+    bool good = false;
+    if (!dy) return ebb_fail_memory(&t->diag);
     EBB_SCOPE (ebb) {
         ebb->deaf_from = t->order;
-        good = good && compute(t, e, g, dy);
+        good = compute(t, e, g, dy);
         ebb->deaf_from = deaf;
         for (int j = 0; j < e->results && good; j++)
             if (dy[j]->kind != EBB_KIND_ABSENT) good = remember(t, e->result[j], dy[j]);

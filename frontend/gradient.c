@@ -238,7 +238,8 @@ static ebb_tensor *row_seed(ebb_context *ebb, const ebb_tensor *y, int64_t r, in
 /* The derivative is written once, for a cotangent that is a parameter. */
 static bool ask_rows(question *q, ebb_tensor *y, ebb_tensor *x, int64_t rows, ebb_tensor **row) {
     bool good = true;
-    for (int64_t r = 0; r < rows && good; r++)
+    for (int64_t r = 0; r < rows && good; r++) {
+        good = false;
         EBB_SCOPE (q->ebb) {
             ebb_tensor *seed = row_seed(q->ebb, y, r, rows, q->site);
             ebb_gradient_options options = {.seeds = &seed};
@@ -253,6 +254,7 @@ static bool ask_rows(question *q, ebb_tensor *y, ebb_tensor *x, int64_t rows, eb
             good = good && ebb_replay(q->ebb, q->graph, q->value, &row[r], q->site);
             if (good) ebb_keep(row[r]);
         }
+    }
     return good;
 }
 

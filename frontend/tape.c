@@ -104,13 +104,16 @@ void ebb_tape_reset(ebb_tape *tape) {
     ebb_site none = {NULL, 0};
     if (!ebb_tape_asks_gradients(tape, "ebb_tape_reset", none)) return;
     ebb_context *ebb = tape->context;
+    if (tape->diag.code != EBB_OK) { /* why it stopped */
+        ebb_fail_diag(ebb, &tape->diag, none);
+        return;
+    }
     if (!tape->recording) {
         ebb_fail_at(ebb, EBB_VALUE_ERROR, none, "ebb_tape_reset: the tape is not recording");
         return;
     }
     ebb_tape_clear(tape);
     forget_watched(tape);
-    tape->diag.code = EBB_OK;
     tape->graph = ebb_graph_new(&ebb->allocator, &tape->diag, "tape");
     if (!tape->graph) {
         ebb_fail_at(ebb, EBB_NO_MEMORY, none, "ebb_tape_reset: no memory");

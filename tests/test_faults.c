@@ -126,6 +126,51 @@ static void new_optimizer(const world *w) {
     ebb_optimizer_free(adam);
 }
 
+static void parts_of_variables(const world *w) {
+    ebb_tensor *v = ebb_variable(w->ebb, w->m, "another"), *held = ebb_stop_gradient(v);
+    ebb_assign_item(v, EBB_INDEX(1), w->x);
+    ebb_assign_slice(v, ((int64_t[]){0, 0}), ((int64_t[]){3, 3}), ((int64_t[]){2, 2}), 5);
+    ebb_release(held);
+    ebb_release(v);
+}
+static void jacobians(const world *w) {
+    ebb_tape *tape = ebb_tape_start(w->ebb, EBB_TAPE_PERSISTENT);
+    ebb_tensor *y = ebb_softmax(ebb_mul(w->v, w->x), 0), *v[2];
+    ebb_jacobian(tape, y, w->v);
+    ebb_watched_variables(tape, 2, v);
+    if (tape) ebb_tape_reset(tape);
+}
+static void forward_tapes(const world *w) {
+    ebb_tape *outer = ebb_forward_start(w->ebb, 1, &w->v, &w->x), *t = ebb_forward_start(w->ebb, 1, &w->v, &w->x);
+    ebb_tape *tape = ebb_tape_start(w->ebb, EBB_TAPE_DEFAULT);
+    ebb_tensor *y = ebb_call(function_of(w, model, EBB_COMPILED), w->x), *g = ebb_gradient(tape, y, w->v);
+    ebb_tangent(outer, ebb_tangent(t, y));
+    if (!ebb_is_absent(g)) ebb_tangent_or_zeros(t, g);
+}
+static void sums(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_mean(ebb_mul(in[0], in[0]));
+}
+static void unknown_sizes(const world *w) {
+    ebb_function_options o = {.signature = "f32[n]"}, r = {.reduce_retracing = true};
+    ebb_function *f = ebb_function_new(w->ebb, sums, &o), *g = ebb_function_new(w->ebb, sums, &r);
+    ebb_tensor *one = ebb_literal(w->ebb, "[1]", EBB_F32);
+    ebb_tensor *const x[] = {w->x, one, w->x};
+    for (int i = 0; i < 3; i++) {
+        if (f) ebb_call(f, x[i]);
+        if (g) ebb_call(g, x[i]);
+    }
+}
+static void layers(const world *w) {
+    ebb_layer *d = ebb_dense(w->ebb, &(ebb_dense_options){.inputs = 3, .outputs = 2});
+    ebb_layer *l = d ? ebb_sequential(w->ebb, NULL, 2, (ebb_layer *[]){d, d}) : NULL;
+    ebb_tensor *v[2];
+    if (d) ebb_layer_call(d, w->m);
+    if (l) ebb_layer_variables(l, true, 2, v);
+    ebb_layer_free(d);
+    ebb_layer_free(l);
+}
+
 static const struct {
     const char *name;
     job *run;
@@ -144,7 +189,12 @@ static const struct {
             {"text of a trace", text_of_a_trace},
             {"expression", expression},
             {"optimizer step", optimizer_step},
-            {"new optimizer", new_optimizer}};
+            {"new optimizer", new_optimizer},
+            {"parts of variables", parts_of_variables},
+            {"Jacobians", jacobians},
+            {"forward tapes", forward_tapes},
+            {"unknown sizes", unknown_sizes},
+            {"layers", layers}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
 /* ---- one run ---- */
