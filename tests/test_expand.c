@@ -88,11 +88,14 @@ static void check_structure(const char *text) {
 
 Test(expand, macros_keep_their_types) {
     static const char *const reduce[] = {"mean", "logsumexp", "norm"}, *const along[] = {"softmax", "log_softmax"};
+    static const char *const each[] = {
+        "digamma %1",     "sinc %1", "xlogy %1, %1", "divide_no_nan %1, %1", "squared_difference %1, %1",
+        "clip %1, %1, %1"};
     char text[400];
     int macros = 0, tried = 0;
     for (int op = 1; op < EBB_OP_COUNT; op++)
         macros += ebb_op_table[op].family == EBB_MACRO;
-    cr_expect_eq(macros, COUNT(reduce) + COUNT(along) + 1, "a macro is missing here");
+    cr_expect_eq(macros, COUNT(reduce) + COUNT(along) + 1 + COUNT(each), "a macro is missing here");
     for (int d = 0; d < 2; d++) {
         const char *t = d ? "f64" : "f32", *i = d ? "i64" : "i32";
         for (int r = 0; r < COUNT(reduce) * COUNT(reductions); r++, tried++) {
@@ -105,6 +108,12 @@ Test(expand, macros_keep_their_types) {
             int k = r % COUNT(rows);
             snprintf(text, sizeof text, "func f(%%1: %s%s) {\n  %%2 %s%s = %s %%1 {axis=%d}\n  return %%2\n}\n", t,
                      rows[k].in, t, rows[k].in, along[r / COUNT(rows)], rows[k].axis);
+            check_structure(text);
+        }
+        for (int r = 0; r < COUNT(each) * COUNT(rows); r++, tried++) {
+            const char *shape = rows[r % COUNT(rows)].in;
+            snprintf(text, sizeof text, "func f(%%1: %s%s) {\n  %%2 %s%s = %s\n  return %%2\n}\n", t, shape, t, shape,
+                     each[r / COUNT(rows)]);
             check_structure(text);
         }
         for (int k = 0; k < COUNT(losses); k++, tried++) {

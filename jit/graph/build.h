@@ -1,7 +1,7 @@
 /* build.h - formulas as graph: one short function per operation, through the deriving door.
  *
- * For the passes that write programs: expand.c and dual/. Point operations come from the list (ebb_g_tanh(g, x),
- * ebb_g_mul(g, x, y)); the others are declared below. Nodes made here carry the site given by ebb_g_at, so that a
+ * For the passes that write programs: expand.c and dual/. Point operations come from ops.def (ebb_g_tanh(b, x),
+ * ebb_g_mul(b, x, y)); the others are declared below. Nodes made here carry the site given by ebb_g_at, so that a
  * derivative's node points to the user's line of the primal it came from. Poison in gives poison out. */
 #ifndef EBB_BUILD_H
 #define EBB_BUILD_H
@@ -22,22 +22,29 @@ ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_
     static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x, ebb_id y) {                                            \
         return ebb_g_point(b, EBB_OP_##name, 2, x, y, 0);                                                              \
     }
-EBB_BUILD_POINT_1(neg)
-EBB_BUILD_POINT_1(abs)
-EBB_BUILD_POINT_1(sign) EBB_BUILD_POINT_1(exp) EBB_BUILD_POINT_1(expm1) EBB_BUILD_POINT_1(log) EBB_BUILD_POINT_1(log1p)
-    EBB_BUILD_POINT_1(sqrt) EBB_BUILD_POINT_1(square) EBB_BUILD_POINT_1(recip) EBB_BUILD_POINT_1(sin)
-        EBB_BUILD_POINT_1(cos) EBB_BUILD_POINT_1(tan) EBB_BUILD_POINT_1(asin) EBB_BUILD_POINT_1(acos)
-            EBB_BUILD_POINT_1(atan) EBB_BUILD_POINT_1(sinh) EBB_BUILD_POINT_1(cosh) EBB_BUILD_POINT_1(tanh)
-                EBB_BUILD_POINT_1(sigmoid) EBB_BUILD_POINT_1(softplus) EBB_BUILD_POINT_1(erf) EBB_BUILD_POINT_1(relu)
-                    EBB_BUILD_POINT_1(logical_not) EBB_BUILD_POINT_1(stop_gradient) EBB_BUILD_POINT_2(add)
-                        EBB_BUILD_POINT_2(sub) EBB_BUILD_POINT_2(mul) EBB_BUILD_POINT_2(div) EBB_BUILD_POINT_2(pow)
-                            EBB_BUILD_POINT_2(max) EBB_BUILD_POINT_2(min) EBB_BUILD_POINT_2(eq) EBB_BUILD_POINT_2(ne)
-                                EBB_BUILD_POINT_2(lt) EBB_BUILD_POINT_2(le) EBB_BUILD_POINT_2(gt) EBB_BUILD_POINT_2(ge)
-                                    EBB_BUILD_POINT_2(logical_and) EBB_BUILD_POINT_2(logical_or) static inline ebb_id
-    ebb_g_select(ebb_builder *b, ebb_id c, ebb_id x, ebb_id y) {
+/* By type rule: those of the last three are written below. */
+#define EBB_BUILD_real(name, arity) EBB_BUILD_POINT_##arity(name)
+#define EBB_BUILD_whole(name, arity) EBB_BUILD_POINT_##arity(name)
+#define EBB_BUILD_number(name, arity) EBB_BUILD_POINT_##arity(name)
+#define EBB_BUILD_compare(name, arity) EBB_BUILD_POINT_##arity(name)
+#define EBB_BUILD_logic(name, arity) EBB_BUILD_POINT_##arity(name)
+#define EBB_BUILD_same(name, arity) EBB_BUILD_POINT_##arity(name)
+#define EBB_BUILD_select(name, arity)
+#define EBB_BUILD_cast(name, arity)
+#define EBB_BUILD_iota(name, arity)
+#define EBB_BUILD_POINT(name, arity, rule) EBB_BUILD_##rule(name, arity)
+#define EBB_BUILD_SOURCE(name, arity, rule)
+#define EBB_BUILD_VIEW(name, arity, rule)
+#define EBB_BUILD_REDUCE(name, arity, rule)
+#define EBB_BUILD_WHOLE(name, arity, rule)
+#define EBB_BUILD_NOWHERE(name, arity, rule)
+#define OP(name, family, access, arity, rule) EBB_BUILD_##access(name, arity, rule)
+#include "jit/graph/ops.def"
+#undef OP
+
+static inline ebb_id ebb_g_select(ebb_builder *b, ebb_id c, ebb_id x, ebb_id y) {
     return ebb_g_point(b, EBB_OP_select, 3, c, x, y);
 }
-
 ebb_id ebb_g_cast(ebb_builder *b, ebb_id x, ebb_dtype dtype);
 ebb_id ebb_g_number(ebb_builder *b, ebb_dtype dtype, double value); /* a scalar constant */
 ebb_id ebb_g_full(ebb_builder *b, ebb_dtype dtype, const ebb_shape *s,
