@@ -31,7 +31,7 @@ static ebb_id basis(ebb_work *w, ebb_id x, int64_t a) {
     ebb_shape flat = {1, {size_of(w, x)}};
     ebb_id count = ebb_g_iota(&w->b, EBB_I32, &flat, 0);
     ebb_id here = ebb_g_eq(&w->b, count, ebb_g_full_like(&w->b, count, (double)a));
-    return ebb_g_reshape(&w->b, ebb_g_cast(&w->b, here, type.dtype), &type.shape);
+    return ebb_g_reshape(&w->b, ebb_g_cast_to(&w->b, here, type.dtype), &type.shape);
 }
 
 /* Rows [above, c] and [below, c], each absent if zero, one over the other. */

@@ -12,7 +12,7 @@
 TRANSPOSE(neg, ebb_g_neg(b, ct))
 TRANSPOSE(add, ct)
 TRANSPOSE(sub, i == 0 ? ct : ebb_g_neg(b, ct))
-TRANSPOSE(cast, ebb_g_cast(b, ct, ebb_dtype_at(b->graph, p->x[0])))
+TRANSPOSE(cast, ebb_g_cast_to(b, ct, ebb_dtype_at(b->graph, p->x[0])))
 /* Where the other branch was taken there is no cotangent, whatever ct holds. */
 TRANSPOSE(select,
           i == 1 ? ebb_select_present(b, p->x[0], ct, EBB_ABSENT) : ebb_select_present(b, p->x[0], EBB_ABSENT, ct))

@@ -26,7 +26,7 @@ ebb_id choice_reduce_max(ebb_builder *b, const ebb_primal *p) { return ebb_g_eq(
 
 /* How many elements share a result. */
 static ebb_id sharers(ebb_builder *b, const ebb_primal *p, ebb_id chosen) {
-    return reduce(b, p, ebb_g_cast(b, chosen, ebb_dtype_at(b->graph, p->y)));
+    return reduce(b, p, ebb_g_cast_to(b, chosen, ebb_dtype_at(b->graph, p->y)));
 }
 
 static bool reduces(const ebb_primal *p) { return ebb_op_table[p->op].access == EBB_REDUCE; }

@@ -131,11 +131,14 @@ EBB_API const char *ebb_version(void);
  * closed is a RuntimeError that names the line where it was made; the last thousand dead tensors are remembered
  * for that. */
 
-/* Runs the block that follows once; what is made inside and not kept is released at its end, also by `continue`.
- * Leaving it by break, return or goto leaves the scope open until an outer one, or the context, closes. Scopes
- * nest. Without memory for a scope the block does not run: EBB_NO_MEMORY. */
-#define EBB_SCOPE(ebb) EBB_SCOPE_((ebb), EBB_JOIN(ebb_scope_, __LINE__))
-#define EBB_SCOPE_(ebb, s) for (int s = ebb_scope_open(ebb); s; ebb_scope_close(ebb, s), s = 0)
+/* Runs the block that follows once; what is made inside and not kept is released at its end, also when `break` or
+ * `continue` ends the block (they do not reach a loop around it). Leaving it by return or goto leaves the scope open
+ * until an outer one, or the context, closes. Scopes nest. Without memory for a scope the block does not run:
+ * EBB_NO_MEMORY. */
+#define EBB_SCOPE(ebb) EBB_SCOPE_((ebb), EBB_JOIN(ebb_scope_, __LINE__), EBB_JOIN(ebb_once_, __LINE__))
+#define EBB_SCOPE_(ebb, s, once)                                                                                       \
+    for (int s = ebb_scope_open(ebb); s; ebb_scope_close(ebb, s), s = 0)                                               \
+        for (int once = 1; once; once = 0)
 
 /* Opens a scope by hand: gives its depth, 1 for the outermost, or 0 after an error. */
 EBB_API int ebb_scope_open(ebb_context *ebb);
@@ -313,10 +316,11 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
  *
  * Accuracy: arithmetic and sqrt are IEEE 754's, with NaN, infinities, -0 and subnormals; integers wrap. Eager code
  * calls the C library's exp, sin, ...; native code its vector variants (libmvec), within 4 ulp of the former, for:
- * exp expm1 exp2 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid softplus
- * logaddexp erf erfc cbrt hypot; softmax, logsumexp, xlogy and the cross-entropy are made of these. All else in this section agrees between eager and native code bit for bit. Sums
- * are added in one fixed order, a function of dtype, shape and axes: interleaved partial sums in blocks of 128
- * additions, blocks pairwise, so that errors grow slowly. */
+ * exp expm1 exp2 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid
+ * softplus logaddexp erf erfc cbrt hypot; softmax, logsumexp, xlogy and the cross-entropy are made of these. All else
+ * in this section agrees between eager and native code bit for bit. Sums are added in one fixed order, a function of
+ * dtype, shape and axes: interleaved partial sums in blocks of 128 additions, blocks pairwise, so that errors grow
+ * slowly. */
 
 /* ---- element by element: x [...] -> [...] ---- */
 
@@ -449,7 +453,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 /* The angle of the point (x, y), in [-pi, pi]: mind the order of operands. Operands, real. Derivative 0 at (0, 0). */
 #define ebb_atan2(y, x) EBB_BINARY(atan2, y, x)
 
-/* log(e^x + e^y), without overflow. Operands, real. Derivative 0 where both are -inf. */
+/* log(e^x + e^y), without overflow; a result near 0 is as exact as its operands. Operands, real. Derivative 0 where
+ * both are -inf. */
 #define ebb_logaddexp(x, y) EBB_BINARY(logaddexp, x, y)
 
 /* x log(y), and 0 where x = 0, whatever y. Operands, real. Where x = 0 and log(y) is not finite, derivative 0. */
@@ -647,8 +652,8 @@ EBB_API void ebb_watch(ebb_tape *tape, ebb_tensor *x);
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
  * the tape saw: watched, or computed from that. Absent if y does not depend on x. A variable counts with all
- * values it had. Asking stops the tape and releases its record, unless it is persistent; asking again is a
- * RuntimeError. */
+ * values it had (around a call of a traced function that assigns it several times: with its first and last). Asking
+ * stops the tape and releases its record, unless it is persistent; asking again is a RuntimeError. */
 #define ebb_gradient(tape, y, x) ebb_gradient_at((tape), (y), (x), __FILE__, __LINE__)
 
 /* What ebb_gradients may be told. */

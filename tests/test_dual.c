@@ -259,7 +259,7 @@ static bool derive_twice(program *p, ebb_id t, const ebb_id *c, ebb_id *out) {
     if (!ebb_vjp_nodes(g, 1, &pairing, &one, p->n, p->x, out + REVERSE_FORWARD)) return false;
     for (int k = 0; k < p->floats; k++) {
         int at = p->float_at[k];
-        ebb_id term = ebb_g_cast(&b, inner(&b, c[at], p->v[at]), ebb_dtype_at(g, t));
+        ebb_id term = ebb_g_cast_to(&b, inner(&b, c[at], p->v[at]), ebb_dtype_at(g, t));
         back = back ? ebb_g_add(&b, back, term) : term;
     }
     return ebb_vjp_nodes(g, 1, &back, &one, p->n, p->x, out + REVERSE_REVERSE);

@@ -221,7 +221,7 @@ static ebb_id cancel(ebb_builder *b, ebb_id x) {
 static ebb_id kept_still(ebb_builder *b, ebb_id x) { return total(b, ebb_g_mul(b, x, ebb_g_stop_gradient(b, x))); }
 
 static ebb_id through_int(ebb_builder *b, ebb_id x) {
-    return total(b, ebb_g_mul(b, x, ebb_g_cast(b, ebb_g_cast(b, x, EBB_I32), EBB_F64)));
+    return total(b, ebb_g_mul(b, x, ebb_g_cast_to(b, ebb_g_cast_to(b, x, EBB_I32), EBB_F64)));
 }
 
 /* Both operands of max are the same node: the derivative is 1, not 2 or 1/2. */

@@ -119,7 +119,7 @@ Test(structure, several_results_add_up) {
 
 Test(structure, integers_have_no_derivative) {
     sheet s = new_sheet();
-    ebb_id n = ebb_g_cast(&s.b, s.x, EBB_I32), m = ebb_g_mul(&s.b, n, n), y = ebb_g_cast(&s.b, m, EBB_F64);
+    ebb_id n = ebb_g_cast_to(&s.b, s.x, EBB_I32), m = ebb_g_mul(&s.b, n, n), y = ebb_g_cast_to(&s.b, m, EBB_F64);
     cr_expect_eq(gradient(&s, y, s.x), EBB_ABSENT);
     cr_expect_eq(gradient(&s, y, n), EBB_ABSENT);
     cr_expect_eq(gradient(&s, m, s.x), EBB_ABSENT);

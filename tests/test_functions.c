@@ -245,3 +245,29 @@ Test(functions, code_is_given_back) {
     ebb_function_free(derived);
     cr_expect_eq(ebb_executable_live(), 0);
 }
+
+/* ---- masks that are known when the program is written ---- */
+
+BODY(masked_roots) {
+    (void)e;
+    out[0] = ebb_sum(ebb_select(data, ebb_sqrt(in[0]), 0));
+}
+BODY(root_where_positive) {
+    UNUSED;
+    out[0] = ebb_select(ebb_gt(in[0], 0), ebb_sqrt(in[0]), 0);
+}
+
+/* The slope of sqrt is infinite at 0; what the mask leaves out stays 0, not NaN. */
+Test(functions, a_constant_mask_keeps_infinite_slopes_out) {
+    ebb_tensor *mask = ebb_literal(ebb, "[true, false]", EBB_NONE), *x = f32("[0, 0]"), *zero = f32("0");
+    expect_text(ebb_call(ebb_grad(native(masked_roots, mask), NULL), x), "[inf  0.]", "captured mask, compiled");
+    expect_text(ebb_call(ebb_grad(native(root_where_positive, NULL), NULL), zero), "0.0", "scalar condition, compiled");
+    ebb_tensor *y = NULL;
+    ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_PERSISTENT);
+    ebb_watch(tape, x);
+    ebb_watch(tape, zero);
+    masked_roots(ebb, &x, &y, mask);
+    expect_text(ebb_gradient(tape, y, x), "[inf  0.]", "mask, eager tape");
+    root_where_positive(ebb, &zero, &y, NULL);
+    expect_text(ebb_gradient(tape, y, zero), "0.0", "scalar condition, eager tape");
+}

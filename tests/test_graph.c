@@ -21,7 +21,7 @@ Test(graph, deriving_shares_recording_does_not) {
     SAME(ebb_g_mul(b, x, y), ebb_g_mul(b, y, x));
     cr_expect_neq(ebb_g_sub(b, x, y), ebb_g_sub(b, y, x));
     cr_expect_neq(ebb_g_max(b, x, y), ebb_g_max(b, y, x));
-    cr_expect_neq(ebb_g_cast(b, x, EBB_I32), ebb_g_cast(b, x, EBB_I64));
+    cr_expect_neq(ebb_g_cast_to(b, x, EBB_I32), ebb_g_cast_to(b, x, EBB_I64));
     cr_expect_neq(input("f64[3]"), input("f64[3]"));
     ebb_id later = ebb_record(graph, &(ebb_application){.op = EBB_OP_exp}, 1, &x);
     SAME(ebb_g_exp(b, x), later);

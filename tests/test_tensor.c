@@ -260,7 +260,9 @@ Test(tensor, an_outer_scope_closes_inner_ones) {
     cr_expect_eq(outer, 1);
     for (int i = 0; i < 3; i++)
         EBB_SCOPE (ebb)
-            break; /* break leaves the scope open */
+            break; /* break closes the scope, as its end does */
+    for (int i = 0; i < 3; i++)
+        ebb_scope_open(ebb);
     cr_expect_eq(ebb_scope_open(ebb), 5);
     inner = read("1");
     ebb_scope_close(ebb, outer);

@@ -15,7 +15,7 @@ ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_
     return derive(b, (ebb_application){.op = op}, narg, (const ebb_id[]){x, y, z});
 }
 
-ebb_id ebb_g_cast(ebb_builder *b, ebb_id x, ebb_dtype dtype) {
+ebb_id ebb_g_cast_to(ebb_builder *b, ebb_id x, ebb_dtype dtype) {
     return derive(b, (ebb_application){.op = EBB_OP_cast, .asked.dtype = dtype}, 1, &x);
 }
 

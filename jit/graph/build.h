@@ -1,7 +1,7 @@
 /* build.h - formulas as graph: one short function per operation, through the deriving door.
  *
- * For the passes that write programs: expand.c and dual/. Point operations come from ops.def (ebb_g_tanh(b, x),
- * ebb_g_mul(b, x, y)); the others are declared below. Nodes made here carry the site given by ebb_g_at, so that a
+ * For the passes that write programs: expand.c and dual/. Point operations come from the list (ebb_g_tanh(g, x),
+ * ebb_g_mul(g, x, y)); the others are declared below. Nodes made here carry the site given by ebb_g_at, so that a
  * derivative's node points to the user's line of the primal it came from. Poison in gives poison out. */
 #ifndef EBB_BUILD_H
 #define EBB_BUILD_H
@@ -16,36 +16,29 @@ typedef struct ebb_builder {
 
 ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_id z);
 
-#define EBB_BUILD_POINT_1(name)                                                                                        \
+/* One function for each POINT row, by its number of operands. */
+#define EBB_BUILD_0(name)
+#define EBB_BUILD_1(name)                                                                                              \
     static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x) { return ebb_g_point(b, EBB_OP_##name, 1, x, 0, 0); }
-#define EBB_BUILD_POINT_2(name)                                                                                        \
+#define EBB_BUILD_2(name)                                                                                              \
     static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x, ebb_id y) {                                            \
         return ebb_g_point(b, EBB_OP_##name, 2, x, y, 0);                                                              \
     }
-/* By type rule: those of the last three are written below. */
-#define EBB_BUILD_real(name, arity) EBB_BUILD_POINT_##arity(name)
-#define EBB_BUILD_whole(name, arity) EBB_BUILD_POINT_##arity(name)
-#define EBB_BUILD_number(name, arity) EBB_BUILD_POINT_##arity(name)
-#define EBB_BUILD_compare(name, arity) EBB_BUILD_POINT_##arity(name)
-#define EBB_BUILD_logic(name, arity) EBB_BUILD_POINT_##arity(name)
-#define EBB_BUILD_same(name, arity) EBB_BUILD_POINT_##arity(name)
-#define EBB_BUILD_select(name, arity)
-#define EBB_BUILD_cast(name, arity)
-#define EBB_BUILD_iota(name, arity)
-#define EBB_BUILD_POINT(name, arity, rule) EBB_BUILD_##rule(name, arity)
-#define EBB_BUILD_SOURCE(name, arity, rule)
-#define EBB_BUILD_VIEW(name, arity, rule)
-#define EBB_BUILD_REDUCE(name, arity, rule)
-#define EBB_BUILD_WHOLE(name, arity, rule)
-#define EBB_BUILD_NOWHERE(name, arity, rule)
-#define OP(name, family, access, arity, rule) EBB_BUILD_##access(name, arity, rule)
+#define EBB_BUILD_3(name)                                                                                              \
+    static inline ebb_id ebb_g_##name(ebb_builder *b, ebb_id x, ebb_id y, ebb_id z) {                                  \
+        return ebb_g_point(b, EBB_OP_##name, 3, x, y, z);                                                              \
+    }
+#define EBB_BUILD_SOURCE(name, arity)
+#define EBB_BUILD_POINT(name, arity) EBB_BUILD_##arity(name)
+#define EBB_BUILD_VIEW(name, arity)
+#define EBB_BUILD_REDUCE(name, arity)
+#define EBB_BUILD_WHOLE(name, arity)
+#define EBB_BUILD_NOWHERE(name, arity)
+#define OP(name, family, access, arity, rule) EBB_BUILD_##access(name, arity)
 #include "jit/graph/ops.def"
 #undef OP
 
-static inline ebb_id ebb_g_select(ebb_builder *b, ebb_id c, ebb_id x, ebb_id y) {
-    return ebb_g_point(b, EBB_OP_select, 3, c, x, y);
-}
-ebb_id ebb_g_cast(ebb_builder *b, ebb_id x, ebb_dtype dtype);
+ebb_id ebb_g_cast_to(ebb_builder *b, ebb_id x, ebb_dtype dtype);    /* ebb_g_cast lacks the dtype: do not use it */
 ebb_id ebb_g_number(ebb_builder *b, ebb_dtype dtype, double value); /* a scalar constant */
 ebb_id ebb_g_full(ebb_builder *b, ebb_dtype dtype, const ebb_shape *s,
                   double value);                                        /* broadcast of a scalar constant */

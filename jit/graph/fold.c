@@ -97,6 +97,9 @@ static ebb_id fold_point(const ebb_draft *d) {
         if (!know(d->graph, d->arg[j], &k[j])) return EBB_ABSENT;
         splat = splat && k[j].splat;
     }
+    /* A mask of many values stays a selection: dual/ finds it, and keeps infinite slopes out of the branch not taken.
+     */
+    if (!splat && d->app.op == EBB_OP_select) return EBB_ABSENT;
     return splat ? make_splat(d, compute(d, k, 0)) : fold_elements(d, k);
 }
 

@@ -111,7 +111,7 @@ static ebb_id expand_sparse_softmax_cross_entropy(ebb_builder *b, const ebb_id *
     int64_t axis = shape->rank - 1, classes = shape->dim[axis];
     ebb_attr last = {1, &axis};
     if (classes == 0) return of_nothing(b, x[0], last, NAN);
-    ebb_id label = classes > INT32_MAX ? ebb_g_cast(b, x[1], EBB_I64) : x[1];
+    ebb_id label = classes > INT32_MAX ? ebb_g_cast_to(b, x[1], EBB_I64) : x[1];
     ebb_id index = ebb_g_iota(b, classes > INT32_MAX ? EBB_I64 : ebb_dtype_at(b->graph, x[1]), shape, (int)axis);
     ebb_id t = shifted(b, x[0], last);
     ebb_id picked = ebb_g_select(b, ebb_g_eq(b, index, over(b, label, x[0], last)), t, ebb_g_full_like(b, t, 0));

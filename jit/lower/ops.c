@@ -133,11 +133,8 @@ static LLVMValueRef math(const ebb_apply *a, const char *name, LLVMValueRef x) {
 MATH(exp) MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan) MATH(sinh)
 MATH(cosh) MATH(tanh) MATH(erf) MATH(erfc) MATH(exp2) MATH(log2) MATH(log10) MATH(cbrt) MATH(asinh) MATH(acosh)
 MATH(atanh)
-    /* clang-format on */
-
-    static LLVMValueRef lower_hypot(const ebb_apply *a) {
-    return ebb_emit_math(a, "hypot", 2, a->x);
-}
+static LLVMValueRef lower_hypot(const ebb_apply *a) { return ebb_emit_math(a, "hypot", 2, a->x); }
+/* clang-format on */
 static LLVMValueRef lower_atan2(const ebb_apply *a) { return ebb_emit_math(a, "atan2", 2, a->x); }
 
 /* pow of libmvec loses exactness of exact powers; the others it does not have. */
