@@ -22,6 +22,7 @@ static const ebb_shape *shape_of_y(ebb_builder *b, const ebb_primal *p) { return
 static ebb_attr attr_of(ebb_builder *b, const ebb_primal *p) { return ebb_attr_of(b->graph, p->y); }
 
 TRANSPOSE(sum, ebb_g_expand_axes(b, ct, shape_of_x(b, p), attr_of(b, p).n, attr_of(b, p).v))
+TRANSPOSE(reverse, ebb_g_reverse(b, ct, attr_of(b, p).n, attr_of(b, p).v))
 TRANSPOSE(reshape, ebb_g_reshape(b, ct, shape_of_x(b, p)))
 /* What was read several times gets the sum. */
 TRANSPOSE(gather, ebb_g_scatter_add(b, ebb_g_full_like(b, p->x[0], 0), p->x[1], ct, (int)attr_of(b, p).v[0]))
@@ -63,6 +64,22 @@ ebb_id transpose_slice(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
         gap[k] = step[k] - 1;
     }
     return ebb_g_pad(b, ct, start, high, gap);
+}
+
+/* Each element is in its own total and all later ones: the running totals from the end. */
+ebb_id transpose_cumsum(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
+    (void)i;
+    const int64_t axis = attr_of(b, p).v[0];
+    ebb_id totals = ebb_g_cumsum(b, ebb_g_reverse(b, ct, 1, &axis), (int)axis);
+    return ebb_g_reverse(b, totals, 1, &axis);
+}
+
+/* The part of the result that the operand became. */
+ebb_id transpose_concat(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
+    static const int64_t step[EBB_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    int64_t start[EBB_MAX_RANK] = {0}, axis = attr_of(b, p).v[0];
+    if (i == 1) start[axis] = shape_of_x(b, p)->dim[axis];
+    return ebb_g_slice(b, ct, start, step, ebb_shape_of(b->graph, p->x[i]));
 }
 
 ebb_id transpose_pad(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {

@@ -8,7 +8,7 @@
 /* A guarded cotangent goes back through an operation on single elements as such, and the guard with it. */
 static ebb_id pull_linear(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
     ebb_id c, u;
-    bool moves = p->op == EBB_OP_sum || p->op == EBB_OP_reshape || p->op == EBB_OP_transpose;
+    bool moves = p->op == EBB_OP_sum || p->op == EBB_OP_reshape || p->op == EBB_OP_transpose || p->op == EBB_OP_reverse;
     bool stays = p->op == EBB_OP_neg || p->op == EBB_OP_sub || p->op == EBB_OP_cast;
     if ((!moves && !stays) || !ebb_split_guard(b, ct, &c, &u)) return ebb_transposed(b, p, ct, i);
     return ebb_guarded(b, moves ? ebb_transposed(b, p, c, i) : c, ebb_transposed(b, p, u, i));

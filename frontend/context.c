@@ -144,6 +144,12 @@ const char *ebb_op_public(ebb_op op) {
         return "broadcast_to";
     case EBB_OP_reduce_max:
         return "max_over";
+    case EBB_OP_reduce_min:
+        return "min_over";
+    case EBB_OP_reduce_all:
+        return "all_over";
+    case EBB_OP_reduce_any:
+        return "any_over";
     case EBB_OP_iota:
         return "range";
     default:

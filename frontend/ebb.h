@@ -545,6 +545,37 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
  * cut off. start, stop and step are int64_t arrays of ebb_rank(x); step NULL: 1; a step below 1 is a ValueError. */
 #define ebb_slice(x, start, stop, step) ebb_slice_at((x), (start), (stop), (step), __FILE__, __LINE__)
 
+/* (x, EBB_AXES(...)): x read from the end on these axes. */
+#define ebb_reverse(x, ...) ebb_reverse_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* n >= 1 tensors of one dtype, an ebb_tensor * array, one after the other on `axis`; the other sizes must be equal.
+ * ebb_stack puts them on a new axis, where that is in the result: n times [a,b] on axis 1 -> [a,n,b]. */
+#define ebb_concat(n, x, axis) ebb_concat_at((n), (x), (axis), __FILE__, __LINE__)
+#define ebb_stack(n, x, axis) ebb_stack_at((n), (x), (axis), __FILE__, __LINE__)
+
+/* x in n equal parts along `axis`, stored in parts[0 ... n-1]; a size that n does not divide is a ValueError. */
+#define ebb_split(x, n, axis, parts) ebb_split_at((x), (n), (axis), (parts), __FILE__, __LINE__)
+
+/* x moved by `shift` places along `axis`; what leaves at one end comes back at the other. */
+#define ebb_roll(x, shift, axis) ebb_roll_at((x), (shift), (axis), __FILE__, __LINE__)
+
+/* The whole of x times[i] times along axis i, an int64_t array of ebb_rank(x): (1, 2) twice is (1, 2, 1, 2). And each
+ * slice of one axis n times: (1, 1, 2, 2). */
+#define ebb_tile(x, times) ebb_tile_at((x), (times), __FILE__, __LINE__)
+#define ebb_repeat(x, n, axis) ebb_repeat_at((x), (n), (axis), __FILE__, __LINE__)
+
+/* x [b...,m,n] with zeros where column - row > k (tril) or < k (triu): k = 0 keeps the diagonal. */
+#define ebb_tril(x, k) ebb_tril_at((x), (k), __FILE__, __LINE__)
+#define ebb_triu(x, k) ebb_triu_at((x), (k), __FILE__, __LINE__)
+
+/* x [b...,n] -> [b...,n,n] with x on the diagonal and zeros beside it; and back, x [b...,m,n] -> [b...,min(m,n)]. */
+#define ebb_diag(x) ebb_diag_at((x), __FILE__, __LINE__)
+#define ebb_diag_part(x) ebb_diag_part_at((x), __FILE__, __LINE__)
+
+/* index [i...] i32 or i64 -> [i...,depth] of `dtype`: 1 at the index, else 0; all 0 where the index is outside
+ * [0, depth). No derivative. */
+#define ebb_one_hot(index, depth, dtype) ebb_one_hot_at((index), (depth), (dtype), __FILE__, __LINE__)
+
 /* x with low[i] zeros before and high[i] zeros after it on axis i; int64_t arrays of ebb_rank(x), none negative. */
 #define ebb_pad(x, low, high) ebb_pad_at((x), (low), (high), __FILE__, __LINE__)
 
@@ -562,6 +593,21 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
  * equally. */
 #define ebb_max_over(x, ...) ebb_reduce_max_at((x), __VA_ARGS__, __FILE__, __LINE__)
 
+/* The smallest, likewise. */
+#define ebb_min_over(x, ...) ebb_reduce_min_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The product, half by half; 1 over nothing. number. Its derivative is the product of the others, also among zeros. */
+#define ebb_prod_over(x, ...) ebb_prod_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The mean of the squared distances from the mean, and its root, the standard deviation; NaN over nothing. real.
+ * Exactly 0 over equal elements, with derivative 0. */
+#define ebb_variance_over(x, ...) ebb_variance_at((x), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_deviation_over(x, ...) ebb_deviation_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* Whether all, and whether any, are true; over nothing true, and false. bool. No derivative. */
+#define ebb_all_over(x, ...) ebb_reduce_all_at((x), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_any_over(x, ...) ebb_reduce_any_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
 /* log(sum(e^x)), without overflow; -inf over nothing, or over nothing but -inf, where the derivative is 0. real. */
 #define ebb_logsumexp_over(x, ...) ebb_logsumexp_at((x), __VA_ARGS__, __FILE__, __LINE__)
 
@@ -577,6 +623,20 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 /* Where on that axis the largest element is, the first of equal ones; NaN counts as the largest. number -> i64,
  * without the axis; an empty axis is a ValueError. No derivative. */
 #define ebb_argmax(x, axis) ebb_argmax_at((x), (axis), __FILE__, __LINE__)
+/* The smallest, likewise: NaN counts as the smallest. */
+#define ebb_argmin(x, axis) ebb_argmin_at((x), (axis), __FILE__, __LINE__)
+
+/* ---- along one axis, x [...] -> [...] ---- */
+
+/* Element i is the sum, added one after another, or the product, in pairs, of elements 0 ... i. number. Derivatives are
+ * right among zeros. */
+#define ebb_cumsum(x, axis) ebb_cumsum_at((x), (axis), __FILE__, __LINE__)
+#define ebb_cumprod(x, axis) ebb_cumprod_at((x), (axis), __FILE__, __LINE__)
+
+/* In rising order, NaN last; and where each one was, i64, equal ones in their order. any. The derivative goes back
+ * to where the elements were; argsort has none. */
+#define ebb_sort(x, axis) ebb_sort_at((x), (axis), __FILE__, __LINE__)
+#define ebb_argsort(x, axis) ebb_argsort_at((x), (axis), __FILE__, __LINE__)
 
 /* ---- products and indices ---- */
 

@@ -167,16 +167,40 @@ EBB_API ebb_tensor *ebb_transpose_at(ebb_tensor *x, int naxes, const int *perm, 
 EBB_API ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step,
                                  const char *file, int line);
 EBB_API ebb_tensor *ebb_pad_at(ebb_tensor *x, const int64_t *low, const int64_t *high, const char *file, int line);
+EBB_API ebb_tensor *ebb_reverse_at(ebb_tensor *x, int naxes, const int *axes, const char *file, int line);
+EBB_API ebb_tensor *ebb_concat_at(int n, ebb_tensor *const *x, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_stack_at(int n, ebb_tensor *const *x, int axis, const char *file, int line);
+EBB_API void ebb_split_at(ebb_tensor *x, int n, int axis, ebb_tensor **parts, const char *file, int line);
+EBB_API ebb_tensor *ebb_roll_at(ebb_tensor *x, int64_t shift, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_tile_at(ebb_tensor *x, const int64_t *times, const char *file, int line);
+EBB_API ebb_tensor *ebb_repeat_at(ebb_tensor *x, int64_t n, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_tril_at(ebb_tensor *x, int64_t k, const char *file, int line);
+EBB_API ebb_tensor *ebb_triu_at(ebb_tensor *x, int64_t k, const char *file, int line);
+EBB_API ebb_tensor *ebb_diag_at(ebb_tensor *x, const char *file, int line);
+EBB_API ebb_tensor *ebb_diag_part_at(ebb_tensor *x, const char *file, int line);
+EBB_API ebb_tensor *ebb_one_hot_at(ebb_tensor *index, int64_t depth, ebb_dtype dtype, const char *file, int line);
 
 /* naxes -1 and axes NULL: all axes. */
 EBB_API ebb_tensor *ebb_sum_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
 EBB_API ebb_tensor *ebb_mean_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
 /* ebb_max_over. */
 EBB_API ebb_tensor *ebb_reduce_max_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
+/* ebb_min_over, ebb_all_over, ebb_any_over. */
+EBB_API ebb_tensor *ebb_reduce_min_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
+EBB_API ebb_tensor *ebb_reduce_all_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
+EBB_API ebb_tensor *ebb_reduce_any_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
+EBB_API ebb_tensor *ebb_prod_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
+EBB_API ebb_tensor *ebb_variance_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
+EBB_API ebb_tensor *ebb_deviation_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
 EBB_API ebb_tensor *ebb_logsumexp_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
 EBB_API ebb_tensor *ebb_norm_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line);
 
 EBB_API ebb_tensor *ebb_argmax_at(ebb_tensor *x, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_argmin_at(ebb_tensor *x, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_cumsum_at(ebb_tensor *x, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_cumprod_at(ebb_tensor *x, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_sort_at(ebb_tensor *x, int axis, const char *file, int line);
+EBB_API ebb_tensor *ebb_argsort_at(ebb_tensor *x, int axis, const char *file, int line);
 /* ebb_matmul_with: tx and ty are transpose_x and transpose_y. */
 EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty, const char *file, int line);
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);

@@ -1,4 +1,5 @@
-/* reductions.c - sums and their kin over axes, and what looks along one axis: argmax, softmax, cross-entropy. */
+/* reductions.c - what takes axes: sums and their kin, reverse; and what looks along one axis: argmax, sort, softmax,
+ * cross-entropy. */
 #include "frontend/values.h"
 
 /* Plain axes in rising order, as the graph wants them; -1 if they are wrong. naxes -1: all. */
@@ -29,8 +30,8 @@ static ebb_tensor *restore_axes(ebb_context *ebb, ebb_tensor *y, const ebb_shape
     return ebb_reshaped(ebb, y, &kept, site);
 }
 
-static ebb_tensor *reduce(const char *function, ebb_op op, ebb_tensor *x, int naxes, const int *axes, bool keep,
-                          ebb_site site) {
+static ebb_tensor *over_axes(const char *function, ebb_op op, ebb_tensor *x, int naxes, const int *axes, bool keep,
+                             ebb_site site) {
     ebb_context *ebb = ebb_context_of(1, &x);
     int64_t axis[EBB_MAX_RANK];
     if (!ebb_operands_usable(ebb, function, 1, &x, site)) return ebb_poison_of(ebb);
@@ -44,24 +45,25 @@ static ebb_tensor *reduce(const char *function, ebb_op op, ebb_tensor *x, int na
     return y;
 }
 
-ebb_tensor *ebb_sum_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line) {
-    return reduce("ebb_sum", EBB_OP_sum, x, naxes, axes, keep, ebb_site_at(file, line));
-}
+/* Macro name of ebb.h, operation. */
+#define REDUCTION(name, op)                                                                                            \
+    ebb_tensor *ebb_##op##_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line) {      \
+        return over_axes("ebb_" #name, EBB_OP_##op, x, naxes, axes, keep, ebb_site_at(file, line));                    \
+    }
+REDUCTION(sum, sum)
+REDUCTION(mean, mean)
+REDUCTION(variance, variance)
+REDUCTION(deviation, deviation)
+REDUCTION(prod, prod)
+REDUCTION(max_over, reduce_max)
+REDUCTION(min_over, reduce_min)
+REDUCTION(all_over, reduce_all)
+REDUCTION(any_over, reduce_any)
+REDUCTION(logsumexp, logsumexp)
+REDUCTION(norm, norm)
 
-ebb_tensor *ebb_mean_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line) {
-    return reduce("ebb_mean", EBB_OP_mean, x, naxes, axes, keep, ebb_site_at(file, line));
-}
-
-ebb_tensor *ebb_reduce_max_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line) {
-    return reduce("ebb_max_over", EBB_OP_reduce_max, x, naxes, axes, keep, ebb_site_at(file, line));
-}
-
-ebb_tensor *ebb_logsumexp_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line) {
-    return reduce("ebb_logsumexp", EBB_OP_logsumexp, x, naxes, axes, keep, ebb_site_at(file, line));
-}
-
-ebb_tensor *ebb_norm_at(ebb_tensor *x, int naxes, const int *axes, bool keep, const char *file, int line) {
-    return reduce("ebb_norm", EBB_OP_norm, x, naxes, axes, keep, ebb_site_at(file, line));
+ebb_tensor *ebb_reverse_at(ebb_tensor *x, int naxes, const int *axes, const char *file, int line) {
+    return over_axes("ebb_reverse", EBB_OP_reverse, x, naxes, axes, false, ebb_site_at(file, line));
 }
 
 /* ---- along one axis ---- */
@@ -74,17 +76,18 @@ static ebb_tensor *along(const char *function, ebb_op op, ebb_tensor *x, int axi
     return ebb_dispatch(ebb, &(ebb_application){.op = op, .nattr = 1, .attr = &plain, .site = site}, 1, &x);
 }
 
-ebb_tensor *ebb_argmax_at(ebb_tensor *x, int axis, const char *file, int line) {
-    return along("ebb_argmax", EBB_OP_argmax, x, axis, ebb_site_at(file, line));
-}
-
-ebb_tensor *ebb_softmax_at(ebb_tensor *x, int axis, const char *file, int line) {
-    return along("ebb_softmax", EBB_OP_softmax, x, axis, ebb_site_at(file, line));
-}
-
-ebb_tensor *ebb_log_softmax_at(ebb_tensor *x, int axis, const char *file, int line) {
-    return along("ebb_log_softmax", EBB_OP_log_softmax, x, axis, ebb_site_at(file, line));
-}
+#define ALONG(op)                                                                                                      \
+    ebb_tensor *ebb_##op##_at(ebb_tensor *x, int axis, const char *file, int line) {                                   \
+        return along("ebb_" #op, EBB_OP_##op, x, axis, ebb_site_at(file, line));                                       \
+    }
+ALONG(argmax)
+ALONG(argmin)
+ALONG(cumsum)
+ALONG(cumprod)
+ALONG(sort)
+ALONG(argsort)
+ALONG(softmax)
+ALONG(log_softmax)
 
 ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_tensor *labels, const char *file, int line) {
     ebb_tensor *arg[2] = {logits, labels};

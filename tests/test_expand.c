@@ -67,6 +67,14 @@ static const struct {
     {"[0,3]", "[0]"}, {"[3,0]", "[3]"}, {"[2,3,4]", "[2,3]"},
 };
 
+/* Those with dtypes or shapes of their own. */
+static const char *const others[] = {
+    "func f(%1: i32[2,3]) {\n  %2 i32[2] = reduce_min %1 {axes=[1]}\n  return %2\n}\n",
+    "func f(%1: bool[0,3]) {\n  %2 bool[3] = reduce_all %1 {axes=[0]}\n  return %2\n}\n",
+    "func f(%1: bool[2,3]) {\n  %2 bool[2] = reduce_any %1 {axes=[1]}\n  return %2\n}\n",
+    "func f(%1: f32[2,3]) {\n  %2 i64[3] = argmin %1 {axis=0}\n  return %2\n}\n",
+};
+
 /* By both ways of expanding: types stay, macros go, the result verifies. */
 static void check_structure(const char *text) {
     ebb_module *m = parse(text);
@@ -87,7 +95,8 @@ static void check_structure(const char *text) {
 }
 
 Test(expand, macros_keep_their_types) {
-    static const char *const reduce[] = {"mean", "logsumexp", "norm"}, *const along[] = {"softmax", "log_softmax"};
+    static const char *const reduce[] = {"mean", "logsumexp", "norm", "variance", "deviation", "prod"};
+    static const char *const along[] = {"softmax", "log_softmax", "cumprod", "sort"};
     static const char *const each[] = {
         "digamma %1",     "sinc %1", "xlogy %1, %1", "divide_no_nan %1, %1", "squared_difference %1, %1",
         "clip %1, %1, %1"};
@@ -95,7 +104,9 @@ Test(expand, macros_keep_their_types) {
     int macros = 0, tried = 0;
     for (int op = 1; op < EBB_OP_COUNT; op++)
         macros += ebb_op_table[op].family == EBB_MACRO;
-    cr_expect_eq(macros, COUNT(reduce) + COUNT(along) + 1 + COUNT(each), "a macro is missing here");
+    cr_expect_eq(macros, COUNT(reduce) + COUNT(along) + COUNT(others) + COUNT(each) + 1, "a macro is missing here");
+    for (int k = 0; k < COUNT(others); k++, tried++)
+        check_structure(others[k]);
     for (int d = 0; d < 2; d++) {
         const char *t = d ? "f64" : "f32", *i = d ? "i64" : "i32";
         for (int r = 0; r < COUNT(reduce) * COUNT(reductions); r++, tried++) {

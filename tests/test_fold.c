@@ -67,6 +67,10 @@ Test(fold, view_identities) {
          ebb_g_broadcast(b, r, &wide, (int64_t[]){2, 3}));
     SAME(ebb_g_slice(b, x, (int64_t[]){0, 0, 0}, (int64_t[]){1, 1, 1}, &self), x);
     IS_OP(ebb_g_slice(b, x, (int64_t[]){1, 0, 0}, (int64_t[]){1, 1, 1}, &(ebb_shape){3, {1, 3, 4}}), slice);
+    SAME(ebb_g_reverse(b, x, 0, NULL), x);
+    SAME(ebb_g_reverse(b, r, 1, (int64_t[]){1}), r);
+    SAME(ebb_g_reverse(b, ebb_g_reverse(b, x, 2, (int64_t[]){0, 2}), 2, (int64_t[]){0, 2}), x);
+    IS_OP(ebb_g_reverse(b, ebb_g_reverse(b, x, 2, (int64_t[]){0, 2}), 1, (int64_t[]){0}), reverse);
     SAME(ebb_g_sum(b, x, 0, NULL), x);
     SAME(ebb_g_sum(b, r, 1, (int64_t[]){1}), ebb_g_reshape(b, r, &(ebb_shape){1, {3}}));
     SAME(ebb_g_reduce_max(b, r, 1, (int64_t[]){1}), ebb_g_reshape(b, r, &(ebb_shape){1, {3}}));
@@ -156,6 +160,8 @@ Test(fold, folding_arrays) {
     SAME(ebb_g_reshape(b, twice, &(ebb_shape){1, {6}}), VECTOR(EBB_F64, 1, -2, 3, 1, -2, 3));
     ebb_id turned = ebb_g_transpose(b, twice, (int64_t[]){1, 0});
     SAME(ebb_g_reshape(b, turned, &(ebb_shape){1, {6}}), VECTOR(EBB_F64, 1, 1, -2, -2, 3, 3));
+    SAME(ebb_g_reverse(b, w, 1, (int64_t[]){0}), VECTOR(EBB_F64, 30, 20, 10));
+    SAME(ebb_g_reverse(b, full("f32[5]", 4), 1, (int64_t[]){0}), full("f32[5]", 4));
     SAME(ebb_g_slice(b, w, (int64_t[]){0}, (int64_t[]){2}, &(ebb_shape){1, {2}}), VECTOR(EBB_F64, 10, 30));
     SAME(ebb_g_reshape(b, ebb_g_reshape(b, v, &column), &(ebb_shape){1, {3}}), v);
     SAME(ebb_g_transpose(b, full("f32[2,3]", 4), (int64_t[]){1, 0}), full("f32[3,2]", 4));

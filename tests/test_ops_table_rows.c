@@ -65,6 +65,41 @@ static const row rows[] = {
     ROW(mean, EBB_F64, 3, (1e308, 1e308, 1e308), (1e308), (1 / 3., 1 / 3., 1 / 3.)),
     ROW(mean, BOTH, 2, (INFINITY, -INFINITY), (NAN), (0.5, 0.5)),
     ROW(mean, BOTH, 3, (5, 5, 5), (5), (1 / 3., 1 / 3., 1 / 3.)),
+    ROW(variance, BOTH, 3, (5, 5, 5), (0), (0, 0, 0)),
+    ROW(variance, BOTH, 3, (0.1f, 0.1f, 0.1f), (0), (0, 0, 0)),
+    ROW(variance, BOTH, 2, (1, 3), (1), (-1, 1)),
+    ROW(variance, EBB_F64, 2, (1e15, 1e15 + 2), (1), (-1, 1)),
+    ROW(variance, BOTH, 1, (7), (0), (0)),
+    ROW(variance, BOTH, 2, (NAN, 1), (NAN), (ANY, ANY)),
+    ROW(variance, BOTH, 2, (INFINITY, 1), (NAN), (ANY, ANY)),
+    ROW(deviation, BOTH, 3, (5, 5, 5), (0), (0, 0, 0)),
+    ROW(deviation, BOTH, 3, (0.1f, 0.1f, 0.1f), (0), (0, 0, 0)),
+    ROW(deviation, BOTH, 2, (1, 3), (1), (-0.5, 0.5)),
+    ROW(deviation, EBB_F64, 2, (1e200, 3e200), (1e200), (-0.5, 0.5)),
+    ROW(deviation, EBB_F64, 2, (1e-200, 3e-200), (1e-200), (-0.5, 0.5)),
+    ROW(deviation, BOTH, 1, (7), (0), (0)),
+    ROW(deviation, BOTH, 2, (NAN, 1), (NAN), (ANY, ANY)),
+    ROW(prod, BOTH, 3, (2, 0, 3), (0), (0, 6, 0)),
+    ROW(prod, BOTH, 3, (0, 0, 3), (0), (0, 0, 0)),
+    ROW(prod, BOTH, 3, (2, 3, 4), (24), (12, 8, 6)),
+    ROW(prod, BOTH, 2, (-0.0, 3), (-0.0), (3, 0)),
+    ROW(prod, BOTH, 2, (INFINITY, 0), (NAN), (0, INFINITY)),
+    ROW(prod, BOTH, 1, (7), (7), (1)),
+    ROW(cumsum, BOTH, 3, (INFINITY, -INFINITY, 1), (INFINITY, NAN, NAN), (3, 2, 1)),
+    ROW(cumsum, BOTH, 2, (-0.0, -0.0), (-0.0, -0.0), (2, 1)),
+    ROW(cumsum, BOTH, 1, (-0.0), (-0.0), (1)),
+    ROW(cumprod, BOTH, 3, (2, 0, 3), (2, 0, 0), (1, 8, 0)),
+    ROW(cumprod, BOTH, 3, (0, 0, 3), (0, 0, 0), (1, 0, 0)),
+    ROW(cumprod, BOTH, 2, (-0.0, 3), (-0.0, -0.0), (4, 0)),
+    ROW(cumprod, BOTH, 1, (NAN), (NAN), (1)),
+    ROW(sort, BOTH, 3, (3, NAN, 1), (1, 3, NAN), (1, 1, 1)),
+    ROW(sort, BOTH, 3, (INFINITY, NAN, -INFINITY), (-INFINITY, INFINITY, NAN), (1, 1, 1)),
+    ROW(sort, BOTH, 2, (0, -0.0), (0, -0.0), (1, 1)),
+    ROW(argsort, BOTH, 3, (3, NAN, 1), (2, 0, 1), (ANY)),
+    ROW(argsort, BOTH, 3, (1, 1, 1), (0, 1, 2), (ANY)),
+    ROW(argsort, BOTH, 3, (NAN, NAN, 0), (2, 0, 1), (ANY)),
+    ROW(argsort, BOTH, 2, (0, -0.0), (0, 1), (ANY)),
+    ROW(reverse, BOTH, 3, (-0.0, NAN, INFINITY), (INFINITY, NAN, -0.0), (1, 1, 1)),
     ROW(sum, BOTH, 2, (-0.0, -0.0), (-0.0), (1, 1)),
     ROW(sum, BOTH, 2, (-0.0, 0), (0), (1, 1)),
     ROW(sum, BOTH, 2, (INFINITY, -INFINITY), (NAN), (1, 1)),
@@ -75,6 +110,14 @@ static const row rows[] = {
     ROW(reduce_max, BOTH, 2, (-0.0, 0), (0), (0.5, 0.5)),
     ROW(reduce_max, BOTH, 2, (-INFINITY, -INFINITY), (-INFINITY), (0.5, 0.5)),
     ROW(reduce_max, BOTH, 2, (INFINITY, 1), (INFINITY), (1, 0)),
+    ROW(reduce_min, BOTH, 3, (1, 5, 1), (1), (0.5, 0, 0.5)),
+    ROW(reduce_min, BOTH, 3, (1, NAN, 2), (NAN), (ANY, ANY, ANY)),
+    ROW(reduce_min, BOTH, 2, (0, -0.0), (-0.0), (0.5, 0.5)),
+    ROW(reduce_min, BOTH, 2, (INFINITY, INFINITY), (INFINITY), (0.5, 0.5)),
+    ROW(argmin, BOTH, 3, (1, 5, 1), (0), (ANY)),
+    ROW(argmin, BOTH, 3, (1, NAN, 0), (1), (ANY)),
+    ROW(argmin, BOTH, 2, (0, -0.0), (0), (ANY)),
+    ROW(argmin, BOTH, 2, (INFINITY, INFINITY), (0), (ANY)),
     ROW(argmax, BOTH, 3, (5, 1, 5), (0), (ANY)),
     ROW(argmax, BOTH, 3, (1, NAN, 2), (1), (ANY)),
     ROW(argmax, BOTH, 3, (1, NAN, NAN), (1), (ANY)),
@@ -97,7 +140,13 @@ typedef struct group {
 } group;
 
 static bool is_loss(ebb_op op) { return op == EBB_OP_sparse_softmax_cross_entropy; }
-static bool is_along(ebb_op op) { return op == EBB_OP_softmax || op == EBB_OP_log_softmax; }
+static bool is_softmax(ebb_op op) { return op == EBB_OP_softmax || op == EBB_OP_log_softmax; }
+static bool is_along(ebb_op op) {
+    return is_softmax(op) || op == EBB_OP_cumsum || op == EBB_OP_cumprod || op == EBB_OP_sort || op == EBB_OP_argsort ||
+           op == EBB_OP_reverse;
+}
+/* The gradient changes along (1, 1, ...). */
+static bool is_curved(ebb_op op) { return op == EBB_OP_norm || op == EBB_OP_prod || op == EBB_OP_cumprod; }
 
 static ebb_id add_layout(group *g, int64_t height, bool columns) {
     ebb_shape shape = columns ? (ebb_shape){2, {g->n, height}} : (ebb_shape){2, {height, g->n}};
@@ -163,7 +212,7 @@ static void put(group *g, int i, int turn) {
 
 static void expect(const group *g, const row *r, const char *what, int engine, ebb_dtype dtype, quad got, double want,
                    double tolerance) {
-    bool sign = what[0] != 'v' || is_along(g->op) || is_loss(g->op) || !zero_differs(dtype, got, want);
+    bool sign = what[0] != 'v' || is_softmax(g->op) || is_loss(g->op) || !zero_differs(dtype, got, want);
     cr_expect(ulps_apart(dtype, got, want, what[0] == 'v' ? 0 : 1) <= tolerance && sign,
               "%s %s of (%g, %g, %g), label %d, %s: %s is %.17g, should be %.17g", ebb_dtype_short(g->dtype),
               ebb_op_table[g->op].name, r->x[0], r->x[1], r->x[2], r->label, engine_name[engine], what, (double)got,
@@ -186,7 +235,7 @@ static int64_t compare(const group *g, int i, int turn, int engine) {
             quad slope = engines_get(&g->e, engine, i * RESULTS + GRADIENT, where);
             quad second = engines_get(&g->e, engine, i * RESULTS + CURVATURE, where);
             expect(g, r, "gradient", engine, g->dtype, slope, r->dx[j], wide);
-            if (g->op != EBB_OP_norm) expect(g, r, "slope of the gradient", engine, g->dtype, second, 0, wide);
+            if (!is_curved(g->op)) expect(g, r, "slope of the gradient", engine, g->dtype, second, 0, wide);
         }
     }
     return cases;

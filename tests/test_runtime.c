@@ -185,6 +185,45 @@ Test(runtime, argmax) {
             }
 }
 
+/* Positions in order of one line, by insertion: stable, NaN last. */
+static void insert_all(const double *x, int64_t n, int64_t *at) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = i;
+        for (; k > 0 && (x[i] < x[at[k - 1]] || (isnan(x[at[k - 1]]) && !isnan(x[i]))); k--)
+            at[k] = at[k - 1];
+        at[k] = i;
+    }
+}
+
+/* Few different numbers, so that most are equal to others; NaN, infinities and both zeros among those of floats. */
+Test(runtime, argsort) {
+    static const double few[] = {1, 0, 2, -0.0, -3, 1, 7, NAN, -INFINITY, INFINITY};
+    enum { MOST = 150 };
+    uint64_t seed = 1;
+    for (int d = 0; d < 4; d++)
+        for (int64_t n = 0; n <= MOST; n += n < 20 ? 1 : 13)
+            for (int64_t inner = 1; inner < 4; inner++) {
+                double memory[2 * MOST * 3], line[MOST];
+                int64_t y[2 * MOST * 3], want[MOST];
+                const int64_t desc[EBB_ARGMAX_COUNT] = {numbers[d], 2, n, inner};
+                for (int64_t i = 0; i < 2 * n * inner; i++) {
+                    seed = seed * 6364136223846793005u + 1442695040888963407u;
+                    put(memory, numbers[d], i, few[(seed >> 33) % (d < 2 ? 7 : 10)]);
+                }
+                cr_assert_eq(ebb_rt_argsort(desc, (const void *[]){memory}, y), EBB_OK);
+                for (int64_t l = 0; l < 2 * inner; l++) {
+                    const int64_t start = l / inner * n * inner + l % inner;
+                    for (int64_t i = 0; i < n; i++)
+                        line[i] = at(memory, numbers[d], start + i * inner);
+                    insert_all(line, n, want);
+                    for (int64_t i = 0; i < n; i++)
+                        cr_assert_eq(y[start + i * inner], want[i],
+                                     "%s[%d], inner %d: place %d of line %d is %d, not %d", ebb_dtype_short(numbers[d]),
+                                     (int)n, (int)inner, (int)i, (int)l, (int)y[start + i * inner], (int)want[i]);
+                }
+            }
+}
+
 Test(runtime, pad) {
     for (int64_t s = 0; s < 4 * 4 * 27 * 27; s++) {
         const int64_t n[2] = {s % 4, s / 4 % 4}, low[2] = {s / 16 % 3, s / 48 % 3},

@@ -1,4 +1,4 @@
-/* view.c - broadcast, transpose, slice and reshape as index arithmetic.
+/* view.c - broadcast, transpose, slice, reverse and reshape as index arithmetic.
  *
  * Invariant: a view of an empty tensor keeps the data pointer it had; it is never read. Start reading at ebb_eval_view.
  */
@@ -30,27 +30,25 @@ static bool empty(const ebb_shape *s) {
 
 /* ---- one function for each view: operand type and view in, result's shape and view out ---- */
 
-typedef bool view_rule(const int64_t *attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y);
+typedef bool view_rule(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y);
 
-static bool view_broadcast(const int64_t *attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to,
-                           ebb_view *y) {
+static bool view_broadcast(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
     for (int a = 0; a < to->rank; a++)
         y->stride[a] = 0;
     for (int a = 0; a < type->shape.rank; a++)
-        if (type->shape.dim[a] == to->dim[attr[a]]) y->stride[attr[a]] = x->stride[a];
+        if (type->shape.dim[a] == to->dim[attr.v[a]]) y->stride[attr.v[a]] = x->stride[a];
     return true;
 }
 
-static bool view_transpose(const int64_t *attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to,
-                           ebb_view *y) {
+static bool view_transpose(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
     (void)type;
     for (int a = 0; a < to->rank; a++)
-        y->stride[a] = x->stride[attr[a]];
+        y->stride[a] = x->stride[attr.v[a]];
     return true;
 }
 
-static bool view_slice(const int64_t *attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
-    const int64_t *start = attr, *step = attr + to->rank;
+static bool view_slice(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
+    const int64_t *start = attr.v, *step = attr.v + to->rank;
     int64_t offset = 0;
     for (int a = 0; a < to->rank; a++) {
         y->stride[a] = x->stride[a] * step[a];
@@ -60,10 +58,22 @@ static bool view_slice(const int64_t *attr, const ebb_type *type, const ebb_view
     return true;
 }
 
+static bool view_reverse(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
+    int64_t offset = 0;
+    for (int a = 0; a < to->rank; a++)
+        y->stride[a] = x->stride[a];
+    for (int i = 0; i < attr.n; i++) {
+        const int64_t a = attr.v[i];
+        offset += x->stride[a] * (to->dim[a] - 1);
+        y->stride[a] *= -1;
+    }
+    y->data = (const unsigned char *)x->data + offset * (int64_t)ebb_dtype_size(type->dtype);
+    return true;
+}
+
 /* The operand's axes, evenly stepped neighbours joined, are cut again from the innermost: the new axes that fill one of
  * them exactly become steps of it. An axis that would need to cross from one to the next cannot be a view. */
-static bool view_reshape(const int64_t *attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to,
-                         ebb_view *y) {
+static bool view_reshape(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
     eval_nest nest;
     (void)attr;
     eval_nest_start(&nest, 1);
@@ -102,7 +112,7 @@ bool ebb_eval_view(const ebb_application *app, const ebb_type *arg, const ebb_vi
         return true;
     }
     y->data = x->data;
-    return rules[app->op](app->attr, arg, x, &result->shape, y);
+    return rules[app->op]((ebb_attr){app->nattr, app->attr}, arg, x, &result->shape, y);
 }
 
 /* A reshape that is no view is a copy all the same: its elements keep their order. */

@@ -90,6 +90,14 @@ static ebb_id on_axes(ebb_builder *b, ebb_op op, int narg, const ebb_id *arg, in
     return derive(b, (ebb_application){.op = op, .nattr = naxes, .attr = axes}, narg, arg);
 }
 
+ebb_id ebb_g_reverse(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes) {
+    return on_axes(b, EBB_OP_reverse, 1, &x, naxes, axes);
+}
+
+ebb_id ebb_g_concat(ebb_builder *b, ebb_id x, ebb_id y, int axis) {
+    return on_axes(b, EBB_OP_concat, 2, (const ebb_id[]){x, y}, 1, (const int64_t[]){axis});
+}
+
 ebb_id ebb_g_sum(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes) {
     return on_axes(b, EBB_OP_sum, 1, &x, naxes, axes);
 }
@@ -108,6 +116,18 @@ ebb_id ebb_g_expand_axes(ebb_builder *b, ebb_id y, const ebb_shape *to, int naxe
             kept[n++] = i;
     }
     return derive(b, (ebb_application){EBB_OP_broadcast, n, kept, {.shape = *to}, b->site}, 1, &y);
+}
+
+ebb_id ebb_g_argmax(ebb_builder *b, ebb_id x, int axis) {
+    return on_axes(b, EBB_OP_argmax, 1, &x, 1, (const int64_t[]){axis});
+}
+
+ebb_id ebb_g_cumsum(ebb_builder *b, ebb_id x, int axis) {
+    return on_axes(b, EBB_OP_cumsum, 1, &x, 1, (const int64_t[]){axis});
+}
+
+ebb_id ebb_g_argsort(ebb_builder *b, ebb_id x, int axis) {
+    return on_axes(b, EBB_OP_argsort, 1, &x, 1, (const int64_t[]){axis});
 }
 
 ebb_id ebb_g_dot(ebb_builder *b, ebb_id x, ebb_id y, bool tx, bool ty) {

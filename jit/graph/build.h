@@ -51,10 +51,15 @@ ebb_id ebb_g_reshape(ebb_builder *b, ebb_id x, const ebb_shape *to);
 ebb_id ebb_g_transpose(ebb_builder *b, ebb_id x, const int64_t *perm);
 ebb_id ebb_g_slice(ebb_builder *b, ebb_id x, const int64_t *start, const int64_t *step, const ebb_shape *to);
 ebb_id ebb_g_pad(ebb_builder *b, ebb_id x, const int64_t *low, const int64_t *high, const int64_t *gap);
+ebb_id ebb_g_reverse(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes);
+ebb_id ebb_g_concat(ebb_builder *b, ebb_id x, ebb_id y, int axis);
 ebb_id ebb_g_sum(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes);
 ebb_id ebb_g_reduce_max(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes);
 /* The inverse of a reduction's shape: y (with `axes` gone) stretched back over the shape of x. */
 ebb_id ebb_g_expand_axes(ebb_builder *b, ebb_id y, const ebb_shape *to, int naxes, const int64_t *axes);
+ebb_id ebb_g_argmax(ebb_builder *b, ebb_id x, int axis);
+ebb_id ebb_g_cumsum(ebb_builder *b, ebb_id x, int axis);
+ebb_id ebb_g_argsort(ebb_builder *b, ebb_id x, int axis);
 ebb_id ebb_g_dot(ebb_builder *b, ebb_id x, ebb_id y, bool tx, bool ty);
 ebb_id ebb_g_gather(ebb_builder *b, ebb_id x, ebb_id index, int axis);
 ebb_id ebb_g_scatter_add(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis);

@@ -123,7 +123,11 @@ static ebb_walk walk_of(const ebb_draft *d) {
     int64_t from[EBB_MAX_RANK];
     const int64_t *attr = d->app.attr;
     strides_of(x, from);
-    if (d->app.op == EBB_OP_reshape) strides_of(&d->type.shape, w.stride);
+    if (d->app.op == EBB_OP_reshape || d->app.op == EBB_OP_reverse) strides_of(&d->type.shape, w.stride);
+    for (int i = 0; d->app.op == EBB_OP_reverse && i < d->app.nattr; i++) {
+        w.offset += (x->dim[attr[i]] - 1) * from[attr[i]];
+        w.stride[attr[i]] *= -1;
+    }
     for (int i = 0; i < x->rank; i++) {
         if (d->app.op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
         if (d->app.op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];

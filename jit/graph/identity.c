@@ -6,6 +6,7 @@
 #include "jit/graph/doors.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- helpers ---- */
 
@@ -118,6 +119,17 @@ static ebb_id identity_transpose(ebb_draft *d) {
 /* A slice as long as its operand starts at 0 in steps of 1. */
 static ebb_id identity_slice(ebb_draft *d) { return shape_stays(d) ? d->arg[0] : EBB_ABSENT; }
 
+/* Axes of size 1 have no direction; twice is not at all. */
+static ebb_id identity_reverse(ebb_draft *d) {
+    bool turns = false;
+    for (int i = 0; i < d->app.nattr; i++)
+        turns |= d->type.shape.dim[d->app.attr[i]] != 1;
+    if (!turns) return d->arg[0];
+    ebb_id x = inside(d, EBB_OP_reverse);
+    if (x == EBB_ABSENT || ebb_attr_of(d->graph, d->arg[0]).n != d->app.nattr) return EBB_ABSENT;
+    return memcmp(inside_attr(d, 0), d->app.attr, (size_t)d->app.nattr * sizeof *d->app.attr) ? EBB_ABSENT : x;
+}
+
 /* ---- reductions and products ---- */
 
 /* Axes of size 1 only: each result is one element, untouched. */
@@ -149,14 +161,15 @@ static ebb_id identity_dot(ebb_draft *d) {
 }
 
 static ebb_id (*const identities[EBB_OP_COUNT])(ebb_draft *) = {
-    [EBB_OP_neg] = identity_neg,           [EBB_OP_logical_not] = identity_logical_not,
-    [EBB_OP_add] = identity_add,           [EBB_OP_sub] = identity_sub,
-    [EBB_OP_mul] = identity_mul,           [EBB_OP_div] = identity_div,
-    [EBB_OP_pow] = identity_pow,           [EBB_OP_select] = identity_select,
-    [EBB_OP_cast] = identity_cast,         [EBB_OP_broadcast] = identity_broadcast,
-    [EBB_OP_reshape] = identity_reshape,   [EBB_OP_transpose] = identity_transpose,
-    [EBB_OP_slice] = identity_slice,       [EBB_OP_sum] = identity_reduce,
-    [EBB_OP_reduce_max] = identity_reduce, [EBB_OP_dot] = identity_dot,
+    [EBB_OP_neg] = identity_neg,         [EBB_OP_logical_not] = identity_logical_not,
+    [EBB_OP_add] = identity_add,         [EBB_OP_sub] = identity_sub,
+    [EBB_OP_mul] = identity_mul,         [EBB_OP_div] = identity_div,
+    [EBB_OP_pow] = identity_pow,         [EBB_OP_select] = identity_select,
+    [EBB_OP_cast] = identity_cast,       [EBB_OP_broadcast] = identity_broadcast,
+    [EBB_OP_reshape] = identity_reshape, [EBB_OP_transpose] = identity_transpose,
+    [EBB_OP_reverse] = identity_reverse, [EBB_OP_slice] = identity_slice,
+    [EBB_OP_sum] = identity_reduce,      [EBB_OP_reduce_max] = identity_reduce,
+    [EBB_OP_dot] = identity_dot,
 };
 
 ebb_id ebb_identity(ebb_draft *d) { return identities[d->app.op] ? identities[d->app.op](d) : EBB_ABSENT; }

@@ -131,18 +131,51 @@ bool infer_pad(const ebb_question *q) {
     return true;
 }
 
+/* The attributes are axes of x in rising order. */
+static bool rising_axes(const ebb_question *q, bool named[EBB_MAX_RANK]) {
+    for (int i = 0; i < q->app->nattr; i++) {
+        int64_t axis = q->app->attr[i];
+        if (!ebb_infer_axis(q, axis, &q->arg[0].shape)) return false;
+        if (i && axis <= q->app->attr[i - 1]) return ebb_infer_no(q, EBB_VALUE_ERROR, "axes are not in rising order");
+        named[axis] = true;
+    }
+    return true;
+}
+
+bool infer_reverse(const ebb_question *q) {
+    bool named[EBB_MAX_RANK];
+    *q->result = q->arg[0];
+    return rising_axes(q, named);
+}
+
+static bool concat_no(const ebb_question *q, const char *why) {
+    char x[EBB_TYPE_TEXT], y[EBB_TYPE_TEXT];
+    return ebb_infer_no(q, EBB_VALUE_ERROR, "%s and %s: %s", ebb_shape_text(&q->arg[0].shape, x),
+                        ebb_shape_text(&q->arg[1].shape, y), why);
+}
+
+bool infer_concat(const ebb_question *q) {
+    const ebb_shape *x = &q->arg[0].shape, *y = &q->arg[1].shape;
+    if (!ebb_infer_attrs(q, 1) || !ebb_infer_same_dtype(q, &q->arg[0], &q->arg[1])) return false;
+    int64_t axis = q->app->attr[0];
+    if (!ebb_infer_axis(q, axis, x)) return false;
+    *q->result = q->arg[0];
+    if (x->rank != y->rank) return concat_no(q, "they differ in rank");
+    for (int i = 0; i < x->rank; i++)
+        if (i != axis && x->dim[i] != y->dim[i]) return concat_no(q, "they differ beside the axis");
+    if (x->dim[axis] < 0 || y->dim[axis] < 0) return concat_no(q, "sizes on the axis must be known");
+    if (__builtin_add_overflow(x->dim[axis], y->dim[axis], &q->result->shape.dim[axis]))
+        return concat_no(q, "the result is too large");
+    return true;
+}
+
 /* ---- reductions ---- */
 
-/* The result is x without the axes of the attributes, which are in rising order. */
+/* The result is x without the axes of the attributes. */
 static bool without_axes(const ebb_question *q) {
     const ebb_shape *x = &q->arg[0].shape;
     bool gone[EBB_MAX_RANK] = {false};
-    for (int i = 0; i < q->app->nattr; i++) {
-        int64_t axis = q->app->attr[i];
-        if (!ebb_infer_axis(q, axis, x)) return false;
-        if (i && axis <= q->app->attr[i - 1]) return ebb_infer_no(q, EBB_VALUE_ERROR, "axes are not in rising order");
-        gone[axis] = true;
-    }
+    if (!rising_axes(q, gone)) return false;
     *q->result = (ebb_type){.dtype = q->arg[0].dtype};
     for (int i = 0; i < x->rank; i++)
         if (!gone[i]) q->result->shape.dim[q->result->shape.rank++] = x->dim[i];
@@ -162,8 +195,13 @@ static bool not_empty(const ebb_question *q) {
 }
 
 bool infer_reduce(const ebb_question *q) {
-    return ebb_infer_dtype(q, "operand", &q->arg[0], EBB_SET_NUMBER) && without_axes(q) &&
-           (q->app->op != EBB_OP_reduce_max || not_empty(q));
+    return ebb_infer_dtype(q, "operand", &q->arg[0], EBB_SET_NUMBER) && without_axes(q);
+}
+
+bool infer_extreme(const ebb_question *q) { return infer_reduce(q) && not_empty(q); }
+
+bool infer_reduce_bool(const ebb_question *q) {
+    return ebb_infer_dtype(q, "operand", &q->arg[0], EBB_SET(EBB_BOOL)) && without_axes(q);
 }
 
 bool infer_reduce_real(const ebb_question *q) {
@@ -177,10 +215,21 @@ bool infer_argmax(const ebb_question *q) {
     return true;
 }
 
-bool infer_along(const ebb_question *q) {
+/* The operand's type; something happens along one axis. */
+static bool along(const ebb_question *q, unsigned set) {
     *q->result = q->arg[0];
-    return ebb_infer_dtype(q, "operand", &q->arg[0], EBB_SET_REAL) && ebb_infer_attrs(q, 1) &&
+    return ebb_infer_dtype(q, "operand", &q->arg[0], set) && ebb_infer_attrs(q, 1) &&
            ebb_infer_axis(q, q->app->attr[0], &q->arg[0].shape);
+}
+
+bool infer_along(const ebb_question *q) { return along(q, EBB_SET_REAL); }
+bool infer_scan(const ebb_question *q) { return along(q, EBB_SET_NUMBER); }
+bool infer_sort(const ebb_question *q) { return along(q, EBB_SET_ANY); }
+
+bool infer_argsort(const ebb_question *q) {
+    if (!along(q, EBB_SET_ANY)) return false;
+    q->result->dtype = EBB_I64;
+    return true;
 }
 
 /* Labels are the logits' shape without the classes. */

@@ -50,6 +50,19 @@ static ebb_id expand_mean(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
     return ebb_g_div(b, total, ebb_g_full_like(b, total, (double)n * scale));
 }
 
+/* x less its mean, and first less its maximum, which the result does not depend on: equal elements become exactly 0,
+ * and what they have in common takes no digits from their differences. */
+static ebb_id centred(ebb_builder *b, ebb_id x, ebb_attr axes) {
+    ebb_id d = ebb_g_sub(b, x, over(b, ebb_g_stop_gradient(b, max_over(b, x, axes)), x, axes));
+    return ebb_g_sub(b, d, over(b, expand_mean(b, &d, axes), x, axes));
+}
+
+static ebb_id expand_variance(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    if (reduced_count(b, x[0], axes) == 0) return of_nothing(b, x[0], axes, NAN);
+    ebb_id square = ebb_g_square(b, centred(b, x[0], axes));
+    return expand_mean(b, &square, axes);
+}
+
 /* log(sum(exp(x - m))) + m with m = max x, which no derivative passes through: then a tie needs no rule, and the second
  * derivative is the true one. Where m is not finite the result is m itself: inf has the derivative of the maximum (1
  * where x is inf), -inf, the sum of nothing but zeros, has derivative 0. */
@@ -81,6 +94,132 @@ static ebb_id expand_norm(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
     ebb_id y = ebb_g_mul(b, scale, ebb_g_sqrt(b, sum_over(b, ebb_g_square(b, ratio), axes)));
     return ebb_g_select(b, ok, y, m);
 }
+
+/* norm / sqrt(n): no square overflows, and where all are equal the derivative is 0. */
+static ebb_id expand_deviation(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    int64_t n = reduced_count(b, x[0], axes);
+    if (n == 0) return of_nothing(b, x[0], axes, NAN);
+    ebb_id d = centred(b, x[0], axes), y = expand_norm(b, &d, axes);
+    return ebb_g_div(b, y, ebb_g_full_like(b, y, sqrt((double)n)));
+}
+
+/* ---- the other extreme ---- */
+
+/* Order turned round. Integers by -1 - x, which does not overflow as -x does. */
+static ebb_id turned(ebb_builder *b, ebb_id x) {
+    if (ebb_is_float(ebb_dtype_at(b->graph, x))) return ebb_g_neg(b, x);
+    return ebb_g_sub(b, ebb_g_full_like(b, x, -1), x);
+}
+
+static ebb_id expand_reduce_min(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    return turned(b, max_over(b, turned(b, x[0]), axes));
+}
+
+static ebb_id expand_argmin(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    return ebb_g_argmax(b, turned(b, x[0]), (int)axis.v[0]);
+}
+
+static ebb_id expand_reduce_any(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    ebb_id i = ebb_g_cast_to(b, x[0], EBB_I32);
+    ebb_id y = reduced_count(b, i, axes) ? max_over(b, i, axes) : of_nothing(b, i, axes, 0);
+    return ebb_g_cast_to(b, y, EBB_BOOL);
+}
+
+static ebb_id expand_reduce_all(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    ebb_id none = ebb_g_logical_not(b, x[0]);
+    return ebb_g_logical_not(b, expand_reduce_any(b, &none, axes));
+}
+
+/* ---- products and running products ---- */
+
+/* n elements of one axis. */
+static ebb_id part(ebb_builder *b, ebb_id x, int64_t axis, int64_t from, int64_t step, int64_t n) {
+    int64_t start[EBB_MAX_RANK] = {0}, steps[EBB_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+    ebb_shape to = *ebb_shape_of(b->graph, x);
+    start[axis] = from;
+    steps[axis] = step;
+    to.dim[axis] = n;
+    return ebb_g_slice(b, x, start, steps, &to);
+}
+
+/* The product of n >= 1 elements of one axis, which stays with size 1: one half times the other, until one is left. */
+static ebb_id halved(ebb_builder *b, ebb_id x, int64_t axis, int64_t n) {
+    ebb_id odd = EBB_ABSENT;
+    for (; n > 1; n /= 2) {
+        ebb_id last = n % 2 ? part(b, x, axis, n - 1, 1, 1) : EBB_ABSENT;
+        if (last) odd = odd ? ebb_g_mul(b, odd, last) : last;
+        x = ebb_g_mul(b, part(b, x, axis, 0, 1, n / 2), part(b, x, axis, n / 2, 1, n / 2));
+    }
+    return odd ? ebb_g_mul(b, x, odd) : x;
+}
+
+/* No quotient anywhere: the derivative is the product of the others, whether or not some are 0. */
+static ebb_id expand_prod(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
+    ebb_id y = x[0], shape = sum_over(b, x[0], axes);
+    if (reduced_count(b, y, axes) == 0) return of_nothing(b, y, axes, 1);
+    ebb_shape to = *ebb_shape_of(b->graph, shape);
+    for (int32_t k = 0; k < axes.n; k++)
+        y = halved(b, y, axes.v[k], ebb_shape_of(b->graph, y)->dim[axes.v[k]]);
+    return ebb_g_reshape(b, y, &to);
+}
+
+/* x as [outer, size, inner] round one axis. */
+static ebb_id lines(ebb_builder *b, ebb_id x, ebb_attr axis) {
+    const ebb_shape *s = ebb_shape_of(b->graph, x);
+    ebb_shape to = {3, {1, 1, 1}};
+    for (int i = 0; i < s->rank; i++)
+        to.dim[i < axis.v[0] ? 0 : i == axis.v[0] ? 1 : 2] *= s->dim[i];
+    return ebb_g_reshape(b, x, &to);
+}
+
+/* even[0], odd[0], even[1], ... of [outer, size, inner]; there may be one more of the even ones. */
+static ebb_id interleaved(ebb_builder *b, ebb_id even, ebb_id odd) {
+    ebb_shape to = *ebb_shape_of(b->graph, odd);
+    int64_t n = to.dim[1];
+    bool more = ebb_shape_of(b->graph, even)->dim[1] > n;
+    to.dim[1] *= 2;
+    ebb_id y = ebb_g_reshape(b, ebb_g_concat(b, part(b, even, 1, 0, 1, n), odd, 2), &to);
+    return more ? ebb_g_concat(b, y, part(b, even, 1, n, 1, 1), 1) : y;
+}
+
+/* Running products of n elements in about 2 n operations (Blelloch 1990): the running products of neighbours' products
+ * are the odd results; each even one is the result before it and its own element. No quotient either. */
+static ebb_id expand_cumprod(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    ebb_id level[64], y = lines(b, x[0], axis);
+    const ebb_shape to = *ebb_shape_of(b->graph, x[0]);
+    int depth = 0;
+    for (int64_t n = to.dim[axis.v[0]]; n > 1; n /= 2) {
+        level[depth++] = y;
+        y = ebb_g_mul(b, part(b, y, 1, 0, 2, n / 2), part(b, y, 1, 1, 2, n / 2));
+    }
+    while (depth-- > 0) {
+        ebb_id own = level[depth], even = part(b, own, 1, 0, 1, 1);
+        int64_t more = (ebb_shape_of(b->graph, own)->dim[1] - 1) / 2;
+        if (more) {
+            ebb_id before = part(b, y, 1, 0, 1, more);
+            even = ebb_g_concat(b, even, ebb_g_mul(b, before, part(b, own, 1, 2, 2, more)), 1);
+        }
+        y = interleaved(b, even, y);
+    }
+    return ebb_g_reshape(b, y, &to);
+}
+
+/* ---- order ---- */
+
+/* The elements from where argsort says, found in the whole tensor at (outer * size + place) * inner + i. */
+static ebb_id expand_sort(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    ebb_id y = lines(b, x[0], axis);
+    const ebb_shape s = *ebb_shape_of(b->graph, y), to = *ebb_shape_of(b->graph, x[0]);
+    int64_t size = s.dim[0] * s.dim[1] * s.dim[2];
+    ebb_id outer = ebb_g_iota(b, EBB_I64, &s, 0), inner = ebb_g_iota(b, EBB_I64, &s, 2);
+    ebb_id row = ebb_g_mul(b, outer, ebb_g_full_like(b, outer, (double)s.dim[1]));
+    ebb_id place = ebb_g_add(b, row, ebb_g_argsort(b, y, 1));
+    ebb_id at = ebb_g_add(b, ebb_g_mul(b, place, ebb_g_full_like(b, place, (double)s.dim[2])), inner);
+    ebb_id all = ebb_g_reshape(b, y, &(ebb_shape){1, {size}});
+    return ebb_g_reshape(b, ebb_g_gather(b, all, at, 0), &to);
+}
+
+/* ---- networks ---- */
 
 /* x less its maximum along the axis: exp of it never overflows and is 1 somewhere. A row of nothing but -inf, or with
  * an inf, becomes NaN, and so do its softmax and log-softmax: no number would be right. */

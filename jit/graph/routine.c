@@ -44,6 +44,16 @@ static int describe_argmax(const ebb_application *app, const ebb_type *arg, int6
     return EBB_ARGMAX_COUNT;
 }
 
+static int describe_concat(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape, *y = &arg[1].shape;
+    int axis = (int)app->attr[0];
+    desc[EBB_CONCAT_DTYPE] = arg[0].dtype;
+    desc[EBB_CONCAT_OUTER] = product(x, 0, axis);
+    desc[EBB_CONCAT_LEFT] = product(x, axis, x->rank);
+    desc[EBB_CONCAT_RIGHT] = product(y, axis, y->rank);
+    return EBB_CONCAT_COUNT;
+}
+
 static int describe_random(const ebb_type *result, int64_t *desc) {
     desc[EBB_RANDOM_DTYPE] = result->dtype;
     desc[EBB_RANDOM_SIZE] = product(&result->shape, 0, result->shape.rank);
@@ -67,7 +77,9 @@ int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, cons
     (void)narg;
     if (app->op == EBB_OP_dot) return describe_dot(app, arg, result, desc);
     if (app->op == EBB_OP_gather || app->op == EBB_OP_scatter_add) return describe_gather(app, arg, desc);
-    if (app->op == EBB_OP_argmax) return describe_argmax(app, arg, desc);
+    if (app->op == EBB_OP_concat) return describe_concat(app, arg, desc);
+    if (app->op == EBB_OP_argmax || app->op == EBB_OP_argsort || app->op == EBB_OP_cumsum)
+        return describe_argmax(app, arg, desc);
     if (app->op == EBB_OP_random_uniform || app->op == EBB_OP_random_normal) return describe_random(result, desc);
     return app->op == EBB_OP_pad ? describe_pad(app, arg, result, desc) : 0;
 }

@@ -21,15 +21,17 @@ enum {
     EBB_GATHER_COUNT_,
     EBB_GATHER_COUNT
 };
-/* argmax: x is [outer, size, inner], the result i64 [outer, inner] */
+/* argmax: x is [outer, size, inner], the result i64 [outer, inner]; argsort: the result i64 [outer, size, inner];
+ * cumsum: that of x's dtype */
 enum { EBB_ARGMAX_DTYPE, EBB_ARGMAX_OUTER, EBB_ARGMAX_SIZE, EBB_ARGMAX_INNER, EBB_ARGMAX_COUNT };
 /* random: count elements of dtype */
 enum { EBB_RANDOM_DTYPE, EBB_RANDOM_SIZE, EBB_RANDOM_COUNT };
+/* concat: rows of `left` elements, then of `right` ones, `outer` times */
+enum { EBB_CONCAT_DTYPE, EBB_CONCAT_OUTER, EBB_CONCAT_LEFT, EBB_CONCAT_RIGHT, EBB_CONCAT_COUNT };
 /* pad: dtype, rank, then rank numbers each of: operand size, result size, low, gap */
 enum { EBB_PAD_DTYPE, EBB_PAD_RANK, EBB_PAD_SIZES };
 
-/* Writes the description of a WHOLE operation (random_*, pad, argmax, dot, gather, scatter_add) with concrete types;
- * returns how many numbers, 0 if op is not WHOLE. */
+/* Writes the description of a WHOLE operation with concrete types; returns how many numbers, 0 if op is not WHOLE. */
 int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result,
                  int64_t desc[EBB_DESCRIBE_MAX]);
 

@@ -79,6 +79,10 @@ void ebb_access_store(ebb_nest *t, int32_t i, LLVMValueRef x, int lanes) {
     LLVMValueRef to = t->cursor[t->depth][i];
     LLVMBuilderRef b = t->e->builder;
     if (inst->dtype == EBB_BOOL) x = LLVMBuildZExt(b, x, ebb_emit_memory_type(t->e, EBB_BOOL, lanes), "");
+    if (lanes > 1 && t->at.active == 1) { /* LLVM 22 stores one lane of a narrowed vector too wide */
+        x = ebb_emit_lane(t->e, x, 0);
+        lanes = 1;
+    }
     bool whole = lanes == 1 || (inst->stride[t->vector] == 1 && t->at.active == lanes);
     if (whole)
         LLVMSetAlignment(LLVMBuildStore(b, x, to), (unsigned)ebb_dtype_size((ebb_dtype)inst->dtype));

@@ -113,6 +113,16 @@ static ebb_map look_slice(const ebb_look *v) {
     return m;
 }
 
+static ebb_map look_reverse(const ebb_look *v) {
+    ebb_map m = ebb_map_identity(&v->from_slim);
+    for (int32_t i = 0; i < v->attr.n; i++) {
+        int8_t place = v->from_place[v->attr.v[i]];
+        if (place >= 0 && v->from_slim.dim[place] > 0)
+            m.axis[place] = (ebb_axis){place, v->from_slim.dim[place] - 1, -1};
+    }
+    return m;
+}
+
 /* Axes that survive a reshape whole; the others get axis -2, "torn". */
 static ebb_map look_reshape(const ebb_look *v) {
     const ebb_shape *x = &v->from_slim, *y = &v->to_slim;
@@ -149,6 +159,8 @@ static ebb_map look(const ebb_planner *p, ebb_id id) {
         return look_transpose(&v);
     case EBB_OP_slice:
         return look_slice(&v);
+    case EBB_OP_reverse:
+        return look_reverse(&v);
     default:
         return look_reshape(&v); /* or what changes at most axes of size 1 */
     }

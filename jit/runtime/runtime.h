@@ -12,8 +12,15 @@
  * filling ebb_rt_fault. `in` and `out` never overlap, except scatter_add whose out may be in[0]. */
 typedef int ebb_rt_routine(const int64_t *desc, const void *const *in, void *out);
 
-ebb_rt_routine ebb_rt_dot, ebb_rt_gather, ebb_rt_scatter_add, ebb_rt_argmax, ebb_rt_pad, ebb_rt_random_uniform,
-    ebb_rt_random_normal;
+#define EBB_RT_SOURCE(name)
+#define EBB_RT_POINT(name)
+#define EBB_RT_VIEW(name)
+#define EBB_RT_REDUCE(name)
+#define EBB_RT_NOWHERE(name)
+#define EBB_RT_WHOLE(name) ebb_rt_routine ebb_rt_##name;
+#define OP(name, family, access, arity, rule) EBB_RT_##access(name)
+#include "jit/graph/ops.def"
+#undef OP
 ebb_rt_routine *ebb_rt_routine_of(ebb_op op); /* NULL if op is not WHOLE */
 
 /* What went wrong last on this thread: an index outside its axis. */

@@ -7,7 +7,9 @@ void quad_broadcast(const quad_call *c);
 void quad_reshape(const quad_call *c);
 void quad_transpose(const quad_call *c);
 void quad_slice(const quad_call *c);
+void quad_reverse(const quad_call *c);
 void quad_pad(const quad_call *c);
+void quad_concat(const quad_call *c);
 void quad_sum(const quad_call *c);
 void quad_reduce_max(const quad_call *c);
 void quad_argmax(const quad_call *c);
@@ -45,7 +47,15 @@ static void step(const quad_call *c, const int64_t *to, int64_t *from) {
         from[a] = c->app->attr[a] + to[a] * c->app->attr[rank + a];
 }
 
+static void turn(const quad_call *c, const int64_t *to, int64_t *from) {
+    for (int a = 0; a < shape_of(c, 0)->rank; a++)
+        from[a] = to[a];
+    for (int i = 0; i < c->app->nattr; i++)
+        from[c->app->attr[i]] = shape_of(c, 0)->dim[c->app->attr[i]] - 1 - to[c->app->attr[i]];
+}
+
 void quad_broadcast(const quad_call *c) { view(c, stretch); }
+void quad_reverse(const quad_call *c) { view(c, turn); }
 void quad_transpose(const quad_call *c) { view(c, permute); }
 void quad_slice(const quad_call *c) { view(c, step); }
 
@@ -62,6 +72,16 @@ void quad_pad(const quad_call *c) {
         for (int a = 0; a < rank; a++)
             index[a] = c->app->attr[a] + index[a] * (1 + c->app->attr[2 * rank + a]);
         c->result->at[quad_offset(&c->result->type.shape, index)] = c->arg[0].at[k];
+    }
+}
+
+void quad_concat(const quad_call *c) {
+    int64_t index[EBB_MAX_RANK], axis = c->app->attr[0], first = shape_of(c, 0)->dim[axis];
+    for (int64_t k = 0; k < c->result->size; k++) {
+        quad_position(&c->result->type.shape, k, index);
+        int second = index[axis] >= first;
+        if (second) index[axis] -= first;
+        c->result->at[k] = c->arg[second].at[quad_offset(shape_of(c, second), index)];
     }
 }
 

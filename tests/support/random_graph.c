@@ -175,6 +175,13 @@ static ebb_id cast(maker *m) {
 
 /* ---- views ---- */
 
+static int some_axes(maker *m, ebb_id x, int64_t *axes) {
+    int n = 0;
+    for (int i = 0; i < shape(m, x)->rank; i++)
+        if (below(m, 2)) axes[n++] = i;
+    return n;
+}
+
 static ebb_id transpose(maker *m) {
     ebb_id x = some_of(m, NUMBERS | BOOLS, 2);
     int64_t perm[EBB_MAX_RANK], rank = shape(m, x)->rank;
@@ -202,6 +209,13 @@ static ebb_id slice(maker *m) {
     }
     return record(m, (ebb_application){.op = EBB_OP_slice, .nattr = 2 * s.rank, .attr = attr, .asked.shape = s}, 1, x,
                   0, 0);
+}
+
+static ebb_id reverse(maker *m) {
+    ebb_id x = some_of(m, NUMBERS | BOOLS, 1);
+    int64_t axes[EBB_MAX_RANK];
+    int n = some_axes(m, x, axes);
+    return record(m, (ebb_application){.op = EBB_OP_reverse, .nattr = n, .attr = axes}, 1, x, 0, 0);
 }
 
 /* Splits an axis, merges two, adds or drops an axis of size 1. */
@@ -238,13 +252,6 @@ static ebb_id stretch(maker *m) {
 
 /* ---- reductions and macros ---- */
 
-static int some_axes(maker *m, ebb_id x, int64_t *axes) {
-    int n = 0;
-    for (int i = 0; i < shape(m, x)->rank; i++)
-        if (below(m, 2)) axes[n++] = i;
-    return n;
-}
-
 static ebb_id reduce(maker *m) {
     ebb_id x = some_of(m, NUMBERS, 1);
     int64_t axes[EBB_MAX_RANK], size = 1;
@@ -256,17 +263,21 @@ static ebb_id reduce(maker *m) {
                   0);
 }
 
-/* Without empty axes: there the largest of nothing is asked for. */
+/* Without empty axes: there the largest of nothing is asked for. The first six are smooth, the last nine exact. */
 static ebb_id macro(maker *m) {
-    static const ebb_op ops[] = {EBB_OP_softmax, EBB_OP_log_softmax, EBB_OP_mean, EBB_OP_logsumexp, EBB_OP_norm};
+    static const ebb_op ops[] = {EBB_OP_softmax, EBB_OP_log_softmax, EBB_OP_logsumexp, EBB_OP_cumsum,
+                                 EBB_OP_mean,    EBB_OP_variance,    EBB_OP_norm,      EBB_OP_deviation,
+                                 EBB_OP_prod,    EBB_OP_cumprod,     EBB_OP_sort,      EBB_OP_reduce_min};
     ebb_id x = some_of(m, FLOATS, 1);
     int64_t axes[EBB_MAX_RANK], size = 1;
     for (int i = 0; i < shape(m, x)->rank; i++)
         size *= shape(m, x)->dim[i];
     if (size == 0) return x;
-    ebb_op op = ops[below(m, m->o.smooth ? 4 : 5)];
+    ebb_op op = ops[m->o.exact ? 3 + below(m, 9) : below(m, m->o.smooth ? 6 : 12)];
     axes[0] = below(m, shape(m, x)->rank);
-    int n = op == EBB_OP_softmax || op == EBB_OP_log_softmax ? 1 : some_axes(m, x, axes);
+    bool along = op == EBB_OP_softmax || op == EBB_OP_log_softmax || op == EBB_OP_cumsum || op == EBB_OP_cumprod ||
+                 op == EBB_OP_sort;
+    int n = along ? 1 : some_axes(m, x, axes);
     return record(m, (ebb_application){.op = op, .nattr = n, .attr = axes}, 1, x, 0, 0);
 }
 
@@ -328,11 +339,30 @@ static ebb_id pad(maker *m) {
     return record(m, (ebb_application){.op = EBB_OP_pad, .nattr = 3 * rank, .attr = attr}, 1, x, 0, 0);
 }
 
-static ebb_id argmax(maker *m) {
+static ebb_id concat(maker *m) {
+    ebb_id x = some_of(m, NUMBERS | BOOLS, 1);
+    ebb_shape s = *shape(m, x);
+    int64_t axis = below(m, s.rank);
+    s.dim[axis] = any_size(m);
+    ebb_id y = partner(m, ebb_dtype_at(m->g, x), s);
+    return record(m, (ebb_application){.op = EBB_OP_concat, .nattr = 1, .attr = &axis}, 2, x, y, 0);
+}
+
+/* Where elements are, in order. */
+static ebb_id places(maker *m) {
+    static const ebb_op ops[] = {EBB_OP_argsort, EBB_OP_argmax, EBB_OP_argmin};
     ebb_id x = some_of(m, NUMBERS, 1);
     int64_t axis = below(m, shape(m, x)->rank);
-    if (shape(m, x)->dim[axis] == 0) return x;
-    return record(m, (ebb_application){.op = EBB_OP_argmax, .nattr = 1, .attr = &axis}, 1, x, 0, 0);
+    ebb_op op = ops[shape(m, x)->dim[axis] && !m->o.no_macros ? below(m, 3) : 0];
+    return record(m, (ebb_application){.op = op, .nattr = 1, .attr = &axis}, 1, x, 0, 0);
+}
+
+static ebb_id truth(maker *m) {
+    ebb_id x = some_of(m, BOOLS, 1);
+    int64_t axes[EBB_MAX_RANK];
+    int n = some_axes(m, x, axes);
+    ebb_op op = below(m, 2) ? EBB_OP_reduce_all : EBB_OP_reduce_any;
+    return record(m, (ebb_application){.op = op, .nattr = n, .attr = axes}, 1, x, 0, 0);
 }
 
 static ebb_id draw(maker *m) {
@@ -421,9 +451,9 @@ static ebb_id guarded_macro(maker *m) {
 typedef ebb_id make(maker *m);
 
 static bool left_out(const maker *m, make *f) {
-    if (m->o.no_whole && (f == dot || f == gather || f == pad || f == argmax || f == draw)) return true;
-    if ((m->o.no_macros || m->o.exact) && f == macro) return true;
-    return m->o.smooth && (f == logic || f == compare || f == cast || f == argmax || f == draw);
+    if (m->o.no_whole && (f == dot || f == gather || f == pad || f == places || f == concat || f == draw)) return true;
+    if (m->o.no_macros && (f == macro || f == truth)) return true;
+    return m->o.smooth && (f == logic || f == compare || f == cast || f == places || f == truth || f == draw);
 }
 
 static void grow(maker *m) {
@@ -436,9 +466,10 @@ static void grow(maker *m) {
         wide[below(m, LENGTH(wide))](m);
         return;
     }
-    static make *const makes[] = {unary,  unary, binary,    binary, binary,  binary,  compare, logic,
-                                  choose, cast,  transpose, slice,  reshape, stretch, reduce,  reduce,
-                                  reduce, macro, normalise, dot,    gather,  pad,     argmax,  draw};
+    static make *const makes[] = {unary,  unary,  binary,    binary, binary,  binary,    compare, logic,
+                                  choose, cast,   transpose, slice,  reshape, stretch,   reverse, reduce,
+                                  reduce, macro,  macro,     macro,  macro,   normalise, dot,     gather,
+                                  pad,    concat, places,    truth,  draw};
     make *f = makes[below(m, (int64_t)(sizeof makes / sizeof *makes))];
     if (!left_out(m, f)) f(m);
 }

@@ -67,6 +67,11 @@ static const tolerance values[EBB_OP_COUNT] = {
     [EBB_OP_scatter_add] = {{4, 4}, "of sum |x|: added one after another"},
     [EBB_OP_random_normal] = {{2, 2}, "of 2 pi times the radius: the angle is rounded"},
     [EBB_OP_mean] = {{3, 3}, "as sum, and a quotient"},
+    [EBB_OP_variance] = {{8, 8}, "of a sum of squares without cancellation; each difference is rounded twice"},
+    [EBB_OP_deviation] = {{8, 8}, "as variance, by norm"},
+    [EBB_OP_prod] = {{12, 12}, "half a unit for each factor, most cancel"},
+    [EBB_OP_cumsum] = {{4, 4}, "of sum |x|: added one after another"},
+    [EBB_OP_cumprod] = {{12, 12}, "as prod"},
     [EBB_OP_logsumexp] = {{4, 8}, "of 1 + |y|: exp, sum, log"},
     [EBB_OP_norm] = {{4, 4}, "quotients, squares, a sum without cancellation, a root"},
     [EBB_OP_softmax] = {{4, 8}, "of y (1 + |log y|): exp of a rounded number, a quotient"},
@@ -78,9 +83,11 @@ static const tolerance values[EBB_OP_COUNT] = {
 static const tolerance derivative = {{8, 8}, "some six operations, each as above, and sums of them that cancel"};
 static const tolerance pow_derivative = {{16, 16},
                                          "e (e - 1) x^(e - 2) log x: factors up to 4 log 8 carry their errors"};
+static const tolerance product_derivative = {{16, 16}, "sums of products of many factors, some of them negative"};
 
 double tolerance_of_value(ebb_op op, int engine) { return values[op].allowed[engine]; }
 double tolerance_of_derivative(ebb_op op, int engine) {
+    if (op == EBB_OP_prod || op == EBB_OP_cumprod) return product_derivative.allowed[engine];
     return (op == EBB_OP_pow ? pow_derivative : derivative).allowed[engine];
 }
 
