@@ -2,8 +2,6 @@
  * either way.
  *
  * Start reading at ebb_call_n_at. */
-#include <string.h>
-
 #include "frontend/trace.h"
 
 /* One call in progress. */
@@ -132,7 +130,7 @@ static bool eager_results(ebb_function *f, ebb_tensor **result, ebb_site site) {
 /* The body's temporaries and tapes die with it; its results go to the caller's scope. */
 static bool call_body(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
     ebb_context *ebb = f->context;
-    if (!ebb_function_takes(f, nin, site)) return false;
+    if (!ebb_function_accepts(f, nin, in, site)) return false;
     ebb_tensor **arg = ebb_mem_new(&ebb->allocator, (size_t)nin + (size_t)f->results + 1, sizeof *arg);
     if (!arg) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
     ebb_tensor **result = arg + nin;
@@ -171,28 +169,35 @@ static bool is_callable(const char *what, ebb_function *f, int nin, const ebb_op
            false;
 }
 
-void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
-                   int line) {
-    ebb_site site = ebb_site_at(file, line);
+/* What every call begins with: all results are poison, until they are something else. */
+static bool may_call(const char *what, ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
+                     ebb_site site) {
     ebb_context *ebb = f ? f->context : ebb_current();
     for (int j = 0; out && j < nout; j++)
         out[j] = ebb_poison_of(ebb);
-    if (!is_callable("ebb_call", f, nin, in, site)) return;
-    if (nout > 0 && !out) {
-        ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_call: %s: the list of results is NULL", f->name);
-        return;
-    }
-    if (has_poison(nin, in)) return;
-    if (nout > f->results) {
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_call: %s has %d results, %d were asked for", f->name, f->results,
-                    nout);
-        return;
-    }
+    if (!is_callable(what, f, nin, in, site)) return false;
+    if (nout > 0 && !out)
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: %s: the list of results is NULL", what, f->name), false;
+    if (has_poison(nin, in)) return false;
+    if (nout > f->results)
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: %s has %d results, %d were asked for", what, f->name,
+                           f->results, nout),
+               false;
+    return true;
+}
+
+void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
+                   int line) {
+    ebb_site site = ebb_site_at(file, line);
+    if (!may_call("ebb_call", f, nin, in, nout, out, site)) return;
+    ebb_context *ebb = f->context;
     bool good;
-    if (f->mode == EBB_EAGER && f->transform == EBB_BODY && !ebb->trace) {
+    if ((f->mode == EBB_EAGER || ebb->run_eagerly) && f->transform == EBB_BODY && !ebb->trace) {
         good = call_body(f, nin, in, nout, out, site);
     } else {
+        int32_t traces = f->traces;
         ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
+        if (c) ebb_retrace_count(f, f->traces != traces);
         good = c && call_concrete(f, c, nin, in, nout, out, site);
     }
     for (int j = 0; j < nout && !good; j++)
@@ -205,12 +210,30 @@ ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const c
     return out;
 }
 
+void ebb_run_functions_eagerly(ebb_context *ebb, bool on) {
+    if (!ebb)
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_run_functions_eagerly: the context is NULL");
+    else
+        ebb->run_eagerly = on;
+}
+
 /* ---- concrete functions in the user's hand ---- */
 
 ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     if (!is_callable("ebb_get_concrete", f, nin, in, site) || has_poison(nin, in)) return NULL;
     return ebb_function_concrete(f, nin, in, site);
+}
+
+void ebb_call_concrete_at(ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
+                          int line) {
+    ebb_site site = ebb_site_at(file, line);
+    ebb_function *f = c ? c->function : NULL;
+    if (c && !may_call("ebb_call_concrete", f, nin, in, nout, out, site)) return;
+    if (!c) ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, site, "ebb_call_concrete: the concrete function is NULL");
+    bool good = c && ebb_concrete_fits(c, nin, in, site) && call_concrete(f, c, nin, in, nout, out, site);
+    for (int j = 0; out && j < nout && !good; j++)
+        out[j] = ebb_poison_of(f ? f->context : ebb_current());
 }
 
 ebb_native ebb_native_of(ebb_concrete *c) {
@@ -228,21 +251,6 @@ ebb_native ebb_native_of(ebb_concrete *c) {
     return n;
 }
 
-/* Native code writes new values where the variables are, so a variable that shares its memory gets some of its own. */
-static void own_memory(ebb_context *ebb, ebb_tensor *v) {
-    int64_t bytes = 0;
-    ebb_variable_forget_read(v);
-    if (v->storage->references == 1 || !ebb_type_bytes(&v->type, &bytes)) return;
-    ebb_storage *own = ebb_storage_new(ebb, (size_t)bytes);
-    if (!own) {
-        ebb_fail_at(ebb, EBB_NO_MEMORY, v->site, "ebb_native_bind: no memory for %s", v->name);
-        return;
-    }
-    memcpy(own->data, v->storage->data, (size_t)bytes);
-    ebb_storage_release(ebb, v->storage);
-    v->storage = own;
-}
-
 void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
     if (!c || (c->bindings && (!in || !out))) {
         ebb_fail_at(c ? c->function->context : ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0),
@@ -251,7 +259,8 @@ void ebb_native_bind(ebb_concrete *c, const void **in, void **out) {
     }
     for (int32_t i = 0; i < c->bindings; i++) {
         const ebb_binding *b = &c->binding[i];
-        if (b->state >= 0) own_memory(c->function->context, b->tensor);
+        /* Native code writes new values where the variables are. */
+        if (b->state >= 0 && !ebb_variable_own(b->tensor, "ebb_native_bind", ebb_site_at(NULL, 0))) return;
         in[b->parameter] = b->tensor->storage->data;
         if (b->state >= 0) out[b->state] = b->tensor->storage->data;
     }

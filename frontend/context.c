@@ -91,6 +91,7 @@ ebb_context *ebb_open(const ebb_options *options) {
 void ebb_close(ebb_context *ebb) {
     if (!ebb) return;
     ebb_optimizers_close(ebb);
+    ebb_layers_close(ebb);
     ebb_functions_close(ebb);
     ebb_scopes_free(ebb);
     while (ebb->variables)

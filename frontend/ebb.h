@@ -55,6 +55,7 @@ typedef struct ebb_function ebb_function;
 typedef struct ebb_concrete ebb_concrete;
 /* An update rule with its state: section 10. */
 typedef struct ebb_optimizer ebb_optimizer;
+typedef struct ebb_layer ebb_layer;
 
 /* ---------------------------------------------------------------- 1. Contexts and errors ----
  *
@@ -229,10 +230,11 @@ EBB_API ebb_dtype ebb_dtype_of(const ebb_tensor *x);
 /* The number of axes; 0 for absent and poison. */
 EBB_API int ebb_rank(const ebb_tensor *x);
 
-/* The size of an axis, negative axes counted from the end; -1 if there is no such axis. */
+/* The size of an axis, negative axes counted from the end; -1 if there is no such axis, or if its size is not known
+ * (section 8, signature). */
 EBB_API int64_t ebb_dim(const ebb_tensor *x, int axis);
 
-/* The number of elements, 1 for a scalar; 0 for absent and poison. */
+/* The number of elements, 1 for a scalar; 0 for absent and poison, -1 if a size is not known. */
 EBB_API int64_t ebb_size(const ebb_tensor *x);
 
 /* The elements, row-major, of the dtype's C type. Borrowed: a tensor's live as long as it, a variable's until it
@@ -274,7 +276,9 @@ EBB_API size_t ebb_format_value(const ebb_tensor *x, char *text, size_t size);
  * assign carries none to what was assigned. Variables belong to the context until ebb_release. */
 
 /* (initial [...] any): a trainable variable with a copy of that value. Trainable variables are watched by tapes
- * without being asked (section 7). The name is copied; NULL: "Variable". A traced initial value is a ValueError. */
+ * without being asked (section 7). The name is copied; NULL: "Variable". A traced initial value is a ValueError. The
+ * body of a traced function may make variables in its first trace, to be kept and used in later ones; making one in a
+ * later trace is a ValueError. */
 #define ebb_variable(ebb, initial, name) ebb_variable_at((ebb), (initial), (name), true, __FILE__, __LINE__)
 
 /* The same, not trainable: counters, statistics, slots of optimizers. */
@@ -295,6 +299,21 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 
 /* Sets v to v - x, as ebb_assign. number. */
 #define ebb_assign_sub(v, x) ebb_assign_sub_at((v), EBB_OPERAND(x), __FILE__, __LINE__)
+
+/* (v, EBB_INDEX(i, j), x): sets v[i, j] to x, all else stays; a negative index counts from the end. Fewer indices than
+ * axes leave a part, as in v[i] = row. x is an operand of v's dtype that broadcasts to that part (else ValueError). Too
+ * many indices, or one outside its axis, are an IndexError. Writes in place, and gives v. A tensor's elements cannot be
+ * written: TypeError. */
+#define ebb_assign_item(v, ...) EBB_ASSIGN_ITEM_(v, __VA_ARGS__)
+#define EBB_ASSIGN_ITEM_(v, count, index, x)                                                                           \
+    ebb_assign_item_at((v), (count), (index), EBB_OPERAND(x), __FILE__, __LINE__)
+
+/* Indices, as the two arguments `count, index`. At least one. */
+#define EBB_INDEX(...) EBB_SHAPE(__VA_ARGS__)
+
+/* Sets v[start : stop : step] to x; the arrays as for ebb_slice, otherwise as ebb_assign_item. */
+#define ebb_assign_slice(v, start, stop, step, x)                                                                      \
+    ebb_assign_slice_at((v), (start), (stop), (step), EBB_OPERAND(x), __FILE__, __LINE__)
 
 /* ---------------------------------------------------------------- 6. Operations ----
  *
@@ -700,8 +719,15 @@ enum {
 /* Starts recording. The tape belongs to the innermost scope and dies with it. NULL after an error. */
 EBB_API ebb_tape *ebb_tape_start(ebb_context *ebb, int flags);
 
-/* Ends recording; the tape can still be asked. */
+/* Ends recording; the tape can still be asked. Stopped already: nothing to do. */
 EBB_API void ebb_tape_stop(ebb_tape *tape);
+
+/* Goes on recording after a stop; what ran between leaves no trace. A ValueError if the tape is still recording, a
+ * RuntimeError if it was asked and has let go of its record. */
+EBB_API void ebb_tape_resume(ebb_tape *tape);
+
+/* Forgets everything recorded and watched, and goes on recording. A ValueError if the tape is not recording. */
+EBB_API void ebb_tape_reset(ebb_tape *tape);
 
 /* Frees the tape before its scope ends. NULL is fine. */
 EBB_API void ebb_tape_free(ebb_tape *tape);
@@ -709,6 +735,10 @@ EBB_API void ebb_tape_free(ebb_tape *tape);
 /* Watches a tensor or variable from here on. One that is not real is ignored, with a line to the context's log; a tape
  * that was asked already is a RuntimeError. */
 EBB_API void ebb_watch(ebb_tape *tape, ebb_tensor *x);
+
+/* The variables that the tape has watched, in the order of their first use; also after it was asked. Gives their number
+ * and stores the first `room` of them, borrowed; variables may be NULL if room is 0. */
+EBB_API int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **variables);
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
  * the tape saw: watched, or computed from that. Absent if y does not depend on x. A variable counts with all
@@ -728,6 +758,39 @@ typedef struct ebb_gradient_options {
  * x[i], a temporary; all are poison after an error. options may be NULL. */
 #define ebb_gradients(tape, ny, y, nx, x, gradients, options)                                                          \
     ebb_gradients_at((tape), (ny), (y), (nx), (x), (gradients), (options), __FILE__, __LINE__)
+
+/* The Jacobian, element by element of y: y [a...], x [b...] -> [a...,b...], of x's dtype. Absent if y does not depend
+ * on x. Costs one pass backward per element of y. Asking counts as for ebb_gradient. More than EBB_MAX_RANK axes
+ * together are a ValueError. */
+#define ebb_jacobian(tape, y, x) ebb_jacobian_at((tape), (y), (x), __FILE__, __LINE__)
+
+/* The same for a batch of independent rows: y [n,a...], x [n,b...] -> [n,a...,b...], row i of y in row i of x. Costs
+ * one pass per element of a row. That rows do not depend on each other is not checked. Ranks below 2 or different first
+ * sizes are a ValueError. */
+#define ebb_batch_jacobian(tape, y, x) ebb_batch_jacobian_at((tape), (y), (x), __FILE__, __LINE__)
+
+/* A forward tape carries tangents along while operations run, eagerly or inside a traced function:
+ *
+ *     EBB_SCOPE(ebb) {
+ *         ebb_tensor *direction = ebb_literal(ebb, "[1., 0.]", EBB_F32);
+ *         ebb_tape *forward = ebb_forward_start(ebb, 1, &w, &direction);
+ *         ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+ *         ebb_tensor *g = ebb_gradient(tape, ebb_sum(ebb_pow(w, 3)), w);      // 3 w^2 = [3. 12.]
+ *         ebb_print(stdout, ebb_tangent(forward, g));    // ebb.Tensor([6. 0.], shape=(2,), dtype=float32)
+ *     }
+ *
+ * It is a tape as to its life: it belongs to the innermost scope, and is stopped, resumed and freed as the others.
+ * Tapes of both kinds nest: an outer one sees how an inner one computes its tangents, never the other way round. */
+
+/* Starts one: primals[n], real tensors or variables, with a tangent each, of its shape, cast to its dtype. A shape that
+ * differs or a primal given twice is a ValueError, one that is not real a TypeError. NULL after an error. */
+#define ebb_forward_start(ebb, n, primals, tangents)                                                                   \
+    ebb_forward_start_at((ebb), (n), (primals), (tangents), __FILE__, __LINE__)
+
+/* The tangent of y: its derivative along the tangents of the primals. Only looks it up, as often as one likes, also
+ * after the stop. Absent, or zeros, if y was not computed from a primal. */
+#define ebb_tangent(forward, y) ebb_tangent_at((forward), (y), false, __FILE__, __LINE__)
+#define ebb_tangent_or_zeros(forward, y) ebb_tangent_at((forward), (y), true, __FILE__, __LINE__)
 
 /* ---------------------------------------------------------------- 8. Traced functions ----
  *
@@ -765,6 +828,14 @@ typedef struct ebb_function_options {
     void *data;
     /* How it runs; default (0, EBB_COMPILED): as the context's options say. */
     ebb_mode mode;
+    /* The types of all arguments, as in "f32[n,3], f32[n], i32[?]": `?` is a size that is not known, a letter or word
+     * one that is the same wherever it stands. The body runs once for all of them; code is made for each list of sizes.
+     * A call that does not fit is a TypeError, numbers and variables too. A text that does not parse is a ValueError.
+     * Default: none, any arguments. */
+    const char *signature;
+    /* When a call differs from an earlier one only in sizes, the body is run for unknown sizes, and not again for other
+     * ones. What such a body cannot do with an unknown size, it does for each size anew. */
+    bool reduce_retracing;
 } ebb_function_options;
 
 /* A function with that body; nothing runs yet. It belongs to the context until ebb_function_free. NULL after an
@@ -778,8 +849,18 @@ EBB_API void ebb_function_free(ebb_function *f);
 /* Its name, borrowed; "" for NULL. */
 EBB_API const char *ebb_function_name(const ebb_function *f);
 
-/* How many traces it has. If that grows with each call, the calls give C numbers that change: pass tensors instead. */
+/* How many traces it has. If that grows with each call, the calls give C numbers that change: pass tensors instead.
+ * When five of the last ten calls had to trace, the context's log is told so, with the reason, at most twice per
+ * function. */
 EBB_API int ebb_trace_count(const ebb_function *f);
+
+/* Why the latest trace was not the first one: which arguments differ from the trace most like it, as in "argument 1 is
+ * f32[5], was f32[3]". "" before the second trace. Borrowed until the next call. */
+EBB_API const char *ebb_retrace_reason(const ebb_function *f);
+
+/* While on, calls of functions run their C body, whatever their mode, as if it were EBB_EAGER; off again, they use the
+ * traces they had. Derivatives of functions (section 9) stay traced. */
+EBB_API void ebb_run_functions_eagerly(ebb_context *ebb, bool on);
 
 /* Calls f with one to eight tensors, variables and numbers; gives its first result, a temporary. Poison among the
  * arguments gives poison; errors in the body, of compiling (EBB_NATIVE) and of running are errors of the call; native
@@ -793,6 +874,11 @@ EBB_API int ebb_trace_count(const ebb_function *f);
 /* The concrete function that such arguments would run, traced now if need be, not run. Belongs to f. NULL after an
  * error. */
 #define ebb_get_concrete(f, nin, in) ebb_get_concrete_at((f), (nin), (in), __FILE__, __LINE__)
+
+/* Calls just this concrete function, otherwise as ebb_call_n. Arguments of other types, or other numbers or variables
+ * than it was traced for, are a TypeError. */
+#define ebb_call_concrete(c, nin, in, nout, out)                                                                       \
+    ebb_call_concrete_at((c), (nin), (in), (nout), (out), __FILE__, __LINE__)
 
 /* Whether its calls run native code; compiles it now if need be. */
 EBB_API bool ebb_concrete_is_native(const ebb_concrete *c);
@@ -937,6 +1023,76 @@ EBB_API ebb_tensor *ebb_iterations(ebb_optimizer *optimizer);
  * variables[n] by the gradients of that. Gives the loss before the step, a temporary. */
 #define ebb_minimize(optimizer, loss, data, n, variables)                                                              \
     ebb_minimize_at((optimizer), (loss), (data), (n), (variables), __FILE__, __LINE__)
+
+/* ---- layers ----
+ *
+ *     ebb_layer *hidden = ebb_dense(ebb, &(ebb_dense_options){.name = "hidden", .inputs = 3, .outputs = 4,
+ *                                                             .activation = EBB_ACTIVATE_RELU});
+ *     ebb_layer *last = ebb_dense(ebb, &(ebb_dense_options){.name = "last", .inputs = 4, .outputs = 1});
+ *     ebb_layer *model = ebb_sequential(ebb, "model", 2, (ebb_layer *[]){hidden, last});
+ *     ebb_tensor *y = ebb_layer_call(model, ebb_ones(ebb, EBB_F32, EBB_SHAPE(5, 3)));            // f32 [5,1]
+ *     ebb_tensor *variables[4];                           // hidden/b, hidden/w, last/b, last/w
+ *     int count = ebb_layer_variables(model, true, 4, variables);                                // 4
+ *
+ * A layer is a function of one tensor with variables and layers as its parts. It belongs to the context until
+ * ebb_layer_free. Layers are made outside of traced functions, and called anywhere. */
+
+typedef enum ebb_activation {
+    EBB_ACTIVATE_NONE = 0,
+    EBB_ACTIVATE_RELU,
+    EBB_ACTIVATE_SIGMOID,
+    EBB_ACTIVATE_TANH,
+    EBB_ACTIVATE_SOFTMAX /* along the last axis */
+} ebb_activation;
+
+/* What ebb_dense is told; zero means the default. */
+typedef struct ebb_dense_options {
+    /* Default "dense". Copied. */
+    const char *name;
+    /* Sizes of the last axis before and after; both must be at least 1, else ValueError. */
+    int64_t inputs, outputs;
+    /* Default EBB_F32. */
+    ebb_dtype dtype;
+    ebb_activation activation;
+    /* Leaves the bias away. */
+    bool no_bias;
+    /* The first weights [inputs,outputs], instead of uniform ones within sqrt(6 / (inputs + outputs)) (Glorot, Bengio
+     * 2010). */
+    ebb_tensor *weights;
+} ebb_dense_options;
+
+/* activation(x w + b), x [...,inputs] -> [...,outputs], of at least two axes. Its variables are "b", zeros at first,
+ * and "w". NULL after an error. */
+EBB_API ebb_layer *ebb_dense(ebb_context *ebb, const ebb_dense_options *options);
+
+/* One layer after the other; they are its parts, in this order. NULL after an error. */
+EBB_API ebb_layer *ebb_sequential(ebb_context *ebb, const char *name, int count, ebb_layer *const *layers);
+
+/* What a layer of one's own computes. */
+typedef ebb_tensor *ebb_layer_body(ebb_context *ebb, ebb_tensor *x, void *data);
+
+/* A layer of one's own; its parts are added by name. `data` is borrowed. NULL after an error. */
+EBB_API ebb_layer *ebb_layer_new(ebb_context *ebb, const char *name, ebb_layer_body *body, void *data);
+EBB_API void ebb_layer_add_variable(ebb_layer *layer, const char *name, ebb_tensor *variable);
+EBB_API void ebb_layer_add_layer(ebb_layer *layer, const char *name, ebb_layer *part);
+
+/* Gives up the layer, and with it the variables that ebb_dense made; layers that have it as a part keep it. NULL is
+ * fine. */
+EBB_API void ebb_layer_free(ebb_layer *layer);
+
+/* Its name, borrowed; "" for NULL. */
+EBB_API const char *ebb_layer_name(const ebb_layer *layer);
+
+/* The layer's result for x, a temporary. */
+#define ebb_layer_call(layer, x) ebb_layer_call_at((layer), (x), __FILE__, __LINE__)
+
+/* All variables, or the trainable ones only, in TensorFlow's order: a layer's own by the name of the part, then those
+ * of its layers, by their names too (of ebb_sequential: in their order); each once. Gives their number and stores the
+ * first `room`, borrowed. */
+EBB_API int ebb_layer_variables(ebb_layer *layer, bool trainable_only, int room, ebb_tensor **variables);
+
+/* All layers that are parts of it, and parts of parts, in the same order: its own before theirs. */
+EBB_API int ebb_layer_parts(ebb_layer *layer, int room, ebb_layer **layers);
 
 /* ---------------------------------------------------------------- 11. Files and expressions ----
  *

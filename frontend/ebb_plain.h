@@ -132,6 +132,10 @@ EBB_API ebb_tensor *ebb_variable_at(ebb_context *ebb, ebb_tensor *initial, const
 EBB_API ebb_tensor *ebb_assign_at(ebb_tensor *v, ebb_operand x, const char *file, int line);
 EBB_API ebb_tensor *ebb_assign_add_at(ebb_tensor *v, ebb_operand x, const char *file, int line);
 EBB_API ebb_tensor *ebb_assign_sub_at(ebb_tensor *v, ebb_operand x, const char *file, int line);
+EBB_API ebb_tensor *ebb_assign_item_at(ebb_tensor *v, int count, const int64_t *index, ebb_operand x, const char *file,
+                                       int line);
+EBB_API ebb_tensor *ebb_assign_slice_at(ebb_tensor *v, const int64_t *start, const int64_t *stop, const int64_t *step,
+                                        ebb_operand x, const char *file, int line);
 
 /* ---------------------------------------------------------------- 6. Operations ---- */
 
@@ -216,12 +220,20 @@ EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_
 EBB_API ebb_tensor *ebb_gradient_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 EBB_API void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x,
                               ebb_tensor **gradients, const ebb_gradient_options *options, const char *file, int line);
+EBB_API ebb_tape *ebb_forward_start_at(ebb_context *ebb, int n, ebb_tensor *const *primals, ebb_tensor *const *tangents,
+                                       const char *file, int line);
+/* `zeros` is what tells ebb_tangent_or_zeros from ebb_tangent. */
+EBB_API ebb_tensor *ebb_tangent_at(ebb_tape *forward, ebb_tensor *y, bool zeros, const char *file, int line);
+EBB_API ebb_tensor *ebb_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
+EBB_API ebb_tensor *ebb_batch_jacobian_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 
 /* ---------------------------------------------------------------- 8. Traced functions ---- */
 
 EBB_API ebb_tensor *ebb_call_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 EBB_API void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
                            const char *file, int line);
+EBB_API void ebb_call_concrete_at(ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
+                                  const char *file, int line);
 EBB_API ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 
 /* ---------------------------------------------------------------- 10. Optimizers ---- */
@@ -230,6 +242,8 @@ EBB_API void ebb_apply_gradients_at(ebb_optimizer *optimizer, int n, ebb_tensor 
                                     ebb_tensor *const *variables, const char *file, int line);
 EBB_API ebb_tensor *ebb_minimize_at(ebb_optimizer *optimizer, ebb_body *loss, void *data, int n,
                                     ebb_tensor *const *variables, const char *file, int line);
+
+EBB_API ebb_tensor *ebb_layer_call_at(ebb_layer *layer, ebb_tensor *x, const char *file, int line);
 
 /* ---------------------------------------------------------------- 11. Files ---- */
 

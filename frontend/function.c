@@ -45,16 +45,27 @@ ebb_function *ebb_function_new(ebb_context *ebb, ebb_body *body, const ebb_funct
         return NULL;
     }
     ebb_function *f = ebb_function_alloc(ebb, o->name, o->results, o->mode ? o->mode : ebb->options.mode);
-    if (f) f->body = body, f->data = o->data;
-    return f;
+    if (!f) return NULL;
+    f->body = body;
+    f->data = o->data;
+    f->reduce_retracing = o->reduce_retracing;
+    if (!o->signature || ebb_signature_parse(f, o->signature)) return f;
+    ebb_function_free(f);
+    return NULL;
+}
+
+static void concretes_free(ebb_concrete *c) {
+    for (ebb_concrete *next; c; c = next) {
+        next = c->next;
+        ebb_concrete_free(c);
+    }
 }
 
 static void function_destroy(ebb_function *f) {
     ebb_context *ebb = f->context;
-    for (ebb_concrete *c = f->concretes, *next; c; c = next) {
-        next = c->next;
-        ebb_concrete_free(c);
-    }
+    concretes_free(f->concretes);
+    concretes_free(f->generals);
+    ebb_mem_free(&ebb->allocator, f->signature.word);
     if (f->next) f->next->previous = f->previous;
     if (f->previous)
         f->previous->next = f->next;
@@ -90,32 +101,44 @@ int ebb_trace_count(const ebb_function *f) { return f ? f->traces : 0; }
 
 /* ---- keys ---- */
 
-enum { KEY_TENSOR = 1, KEY_VARIABLE, KEY_NUMBER };
-#define KEY_WORDS (EBB_MAX_RANK + 1) /* at most, per argument */
-
 static uint64_t number_word(ebb_operand number) {
     uint64_t bits;
     memcpy(&bits, &number.number, sizeof bits);
     return bits;
 }
 
+int32_t ebb_key_words(const uint64_t *word) {
+    return (word[0] >> 8 & 0xff) == EBB_KEY_TENSOR ? 1 + (int32_t)(word[0] >> 16) : 2;
+}
+
+int32_t ebb_key_tensor(const ebb_type *type, uint64_t *word) {
+    word[0] = (uint64_t)type->shape.rank << 16 | EBB_KEY_TENSOR << 8 | (uint64_t)type->dtype;
+    for (int i = 0; i < type->shape.rank; i++)
+        word[1 + i] = (uint64_t)type->shape.dim[i];
+    return 1 + type->shape.rank;
+}
+
+ebb_type ebb_key_type(const uint64_t *word) {
+    ebb_type type = {(ebb_dtype)(word[0] & 0xff), {.rank = (int32_t)(word[0] >> 16)}};
+    for (int i = 0; i < type.shape.rank; i++)
+        type.shape.dim[i] = (int64_t)word[1 + i];
+    return type;
+}
+
 /* Appends what argument `in` contributes; returns how many words. */
 static int key_words(const ebb_operand *in, uint64_t *word) {
     const ebb_tensor *x = in->tensor;
     if (!x) {
-        word[0] = KEY_NUMBER << 8 | (uint64_t)in->dtype;
+        word[0] = EBB_KEY_NUMBER << 8 | (uint64_t)in->dtype;
         word[1] = number_word(*in);
         return 2;
     }
     if (x->kind == EBB_KIND_VARIABLE) {
-        word[0] = KEY_VARIABLE << 8;
+        word[0] = EBB_KEY_VARIABLE << 8;
         word[1] = x->serial;
         return 2;
     }
-    word[0] = (uint64_t)x->type.shape.rank << 16 | KEY_TENSOR << 8 | (uint64_t)x->type.dtype;
-    for (int i = 0; i < x->type.shape.rank; i++)
-        word[1 + i] = (uint64_t)x->type.shape.dim[i];
-    return 1 + x->type.shape.rank;
+    return ebb_key_tensor(&x->type, word);
 }
 
 static ebb_key key_make(int nin, const ebb_operand *in, uint64_t *word) {
@@ -152,12 +175,13 @@ ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *i
 /* The body's parameters: traced tensors for tensors; variables and numbers as they are. */
 static bool trace_arguments(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *in, ebb_tensor **arg,
                             ebb_site site) {
-    for (int k = 0; k < nin; k++) {
+    const uint64_t *word = c->key.word; /* the sizes of the trace, which need not be those of the call */
+    for (int k = 0; k < nin; word += ebb_key_words(word), k++) {
         ebb_tensor *x = in[k].tensor;
         c->parameter[k] = -1;
         if (x && x->kind != EBB_KIND_VARIABLE) {
             c->parameter[k] = t->graph->inputs;
-            arg[k] = ebb_trace_tensor(t, ebb_add_input(t->graph, x->type, site), site);
+            arg[k] = ebb_trace_tensor(t, ebb_add_input(t->graph, ebb_key_type(word), site), site);
         } else {
             arg[k] = ebb_function_argument(c->function, nin, in, k, site);
         }
@@ -219,24 +243,78 @@ static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site
     return good;
 }
 
-static ebb_concrete *trace_new(ebb_function *f, int nin, const ebb_operand *in, ebb_key *key, ebb_site site) {
+static ebb_concrete *concrete_new(ebb_function *f, int nin, ebb_key *key, ebb_site site) {
     ebb_concrete *c = ebb_concrete_new(f, nin, key);
-    if (!c) {
+    if (c)
+        c->results = f->results;
+    else
         ebb_fail_at(f->context, EBB_NO_MEMORY, site, "%s: no memory for a trace", f->name);
-        return NULL;
-    }
-    c->results = f->results;
-    f->tracing = true;
-    bool good = f->transform == EBB_BODY ? trace_body(c, nin, in, site) : ebb_transform_trace(c, nin, in, site);
-    f->tracing = false;
+    return c;
+}
+
+/* Sealed and kept among those that run; NULL: an error was recorded. */
+static ebb_concrete *keep_concrete(ebb_concrete *c, bool good, ebb_site site) {
     if (!good || !ebb_concrete_seal(c, site)) {
         ebb_concrete_free(c);
         return NULL;
     }
-    c->next = f->concretes;
-    f->concretes = c;
-    f->traces++;
+    c->next = c->function->concretes;
+    return c->function->concretes = c;
+}
+
+static bool trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site) {
+    ebb_function *f = c->function;
+    f->tracing = true;
+    bool good = f->transform == EBB_BODY ? trace_body(c, nin, in, site) : ebb_transform_trace(c, nin, in, site);
+    f->tracing = false;
+    return good;
+}
+
+static ebb_concrete *trace_new(ebb_function *f, int nin, const ebb_operand *in, ebb_key *key, ebb_site site) {
+    ebb_concrete *c = concrete_new(f, nin, key, site);
+    if (!c) return NULL;
+    bool good = trace(c, nin, in, site);
+    if (good) ebb_retrace_explain(f, c);
+    c = keep_concrete(c, good, site);
+    f->traces += c != NULL;
     return c;
+}
+
+/* For unknown sizes: kept apart, as it cannot run. */
+static ebb_concrete *trace_general(ebb_function *f, int nin, const ebb_operand *in, ebb_key *key, ebb_site site) {
+    ebb_concrete *c = concrete_new(f, nin, key, site);
+    if (!c) return NULL;
+    if (!trace(c, nin, in, site)) {
+        ebb_concrete_free(c);
+        return NULL;
+    }
+    ebb_retrace_explain(f, c);
+    c->next = f->generals;
+    f->traces++;
+    return f->generals = c;
+}
+
+/* What a body cannot do with unknown sizes is no error of a call whose sizes are known. */
+static ebb_concrete *try_general(ebb_function *f, int nin, const ebb_operand *in, const ebb_key *key, ebb_site site) {
+    ebb_context *ebb = f->context;
+    uint64_t *word = ebb_mem_new(&ebb->allocator, (size_t)key->count + 1, sizeof *word);
+    ebb_key wider = word ? ebb_key_generalise(f, nin, key, word) : (ebb_key){0};
+    bool was_good = ebb_ok(ebb);
+    ebb_concrete *general = wider.count ? trace_general(f, nin, in, &wider, site) : NULL;
+    if (!general && was_good) ebb_clear_error(ebb);
+    ebb_mem_free(&ebb->allocator, word);
+    return general;
+}
+
+/* There is no trace for just these arguments yet. */
+static ebb_concrete *concrete_make(ebb_function *f, int nin, const ebb_operand *in, ebb_key *key, ebb_site site) {
+    if (!ebb_signature_fits(f, nin, key, site)) return NULL;
+    ebb_concrete *general = ebb_general_find(f, nin, key);
+    if (!general && f->signature.count && !(general = trace_general(f, nin, in, &f->signature, site))) return NULL;
+    if (!general && f->reduce_retracing) general = try_general(f, nin, in, key, site);
+    if (!general) return trace_new(f, nin, in, key, site);
+    ebb_concrete *c = concrete_new(f, nin, key, site);
+    return c ? keep_concrete(c, ebb_general_specialise(c, general, site), site) : NULL;
 }
 
 bool ebb_function_takes(const ebb_function *f, int nin, ebb_site site) {
@@ -256,18 +334,59 @@ static bool check_operands(ebb_function *f, int nin, const ebb_operand *in, ebb_
     return true;
 }
 
+bool ebb_concrete_fits(const ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site) {
+    ebb_function *f = c->function;
+    if (nin != c->arguments)
+        return ebb_fail_at(f->context, EBB_TYPE_ERROR, site,
+                           "%s: the concrete function takes %d arguments, %d were given", f->name, (int)c->arguments,
+                           nin),
+               false;
+    if (!check_operands(f, nin, in, site)) return false;
+    const uint64_t *word = c->key.word;
+    for (int k = 0; k < nin; word += ebb_key_words(word), k++) {
+        uint64_t given[EBB_KEY_WORDS];
+        char have[EBB_TYPE_TEXT], want[EBB_TYPE_TEXT];
+        int words = key_words(&in[k], given);
+        if (words == ebb_key_words(word) && memcmp(given, word, (size_t)words * sizeof *word) == 0) continue;
+        ebb_key_argument_text(f->context, given, have);
+        ebb_key_argument_text(f->context, word, want);
+        return ebb_fail_at(f->context, EBB_TYPE_ERROR, site, "%s: argument %d is %s, the concrete function takes %s",
+                           f->name, k, have, want),
+               false;
+    }
+    return true;
+}
+
+enum { FEW = 8 }; /* arguments, whose key needs no memory of its own */
+
+/* Room for the key of nin arguments; NULL: an error was recorded. */
+static uint64_t *key_room(ebb_function *f, int nin, uint64_t *few, ebb_site site) {
+    if (nin <= FEW) return few;
+    uint64_t *word = ebb_mem_new(&f->context->allocator, (size_t)nin * EBB_KEY_WORDS, sizeof *word);
+    if (!word) ebb_fail_at(f->context, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name);
+    return word;
+}
+
+bool ebb_function_accepts(ebb_function *f, int nin, const ebb_operand *in, ebb_site site) {
+    uint64_t few[FEW * EBB_KEY_WORDS], *word;
+    if (!f->signature.count) return ebb_function_takes(f, nin, site);
+    if (!check_operands(f, nin, in, site) || !(word = key_room(f, nin, few, site))) return false;
+    ebb_key key = key_make(nin, in, word);
+    bool good = ebb_signature_fits(f, nin, &key, site);
+    if (word != few) ebb_mem_free(&f->context->allocator, word);
+    return good;
+}
+
 ebb_concrete *ebb_function_concrete(ebb_function *f, int nin, const ebb_operand *in, ebb_site site) {
     ebb_context *ebb = f->context;
-    uint64_t few[8 * KEY_WORDS], *word = few;
-    if (!check_operands(f, nin, in, site)) return NULL;
-    if (nin > 8) word = ebb_mem_new(&ebb->allocator, (size_t)nin * KEY_WORDS, sizeof *word);
-    if (!word) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), NULL;
+    uint64_t few[FEW * EBB_KEY_WORDS], *word;
+    if (!check_operands(f, nin, in, site) || !(word = key_room(f, nin, few, site))) return NULL;
     ebb_key key = key_make(nin, in, word);
     ebb_concrete *c = find_concrete(f, nin, &key);
     if (!c && f->tracing)
         ebb_fail_at(ebb, EBB_RUNTIME_ERROR, site, "%s: a function cannot call itself while it is traced", f->name);
     else if (!c)
-        c = trace_new(f, nin, in, &key, site);
+        c = concrete_make(f, nin, in, &key, site);
     if (word != few) ebb_mem_free(&ebb->allocator, word);
     return c;
 }

@@ -7,6 +7,8 @@
 #include "frontend/internal.h"
 #include "jit/graph/build.h"
 
+#include <string.h>
+
 /* One question to a tape, and the program that answers it. */
 typedef struct question {
     ebb_context *ebb;
@@ -20,6 +22,7 @@ typedef struct question {
     int *source_of;     /* [nnodes] which x it belongs to */
     ebb_id *cotangent;  /* [nnodes] */
     ebb_tensor **value; /* known values by graph id */
+    ebb_id seed;        /* of many cotangents: the parameter that they are given by; EBB_ABSENT: y is not recorded */
 } question;
 
 static ebb_id target_id(question *q, ebb_tensor *y) {
@@ -180,6 +183,13 @@ static bool may_ask(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_te
     return true;
 }
 
+/* The tape is stopped, unless it is persistent; true: it may record what is computed now. */
+static bool begin_asking(ebb_tape *tape) {
+    bool persistent = tape->flags & EBB_TAPE_PERSISTENT;
+    if (!persistent) tape->recording = false;
+    return persistent;
+}
+
 /* unconnected_gradients = zero */
 static ebb_tensor *zeros_like(ebb_context *ebb, const ebb_tensor *x) {
     return ebb_zeros(ebb, x->type.dtype, x->type.shape.rank, x->type.shape.dim);
@@ -191,15 +201,14 @@ void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_
     ebb_context *ebb = tape ? tape->context : ebb_current();
     for (int i = 0; gradients && i < nx; i++)
         gradients[i] = ebb_poison_of(ebb);
-    if (!ebb_tape_usable(tape, "ebb_gradient", site)) return;
+    if (!ebb_tape_asks_gradients(tape, "ebb_gradient", site)) return;
     ebb_enter(ebb);
     if (ny < 0 || nx < 0 || (ny && !y) || (nx && (!x || !gradients))) {
         ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_gradients: %d targets, %d sources and no lists of them", ny, nx);
         return;
     }
     if (!may_ask(tape, ny, y, nx, x, options, site)) return;
-    bool persistent = tape->flags & EBB_TAPE_PERSISTENT;
-    if (!persistent) tape->recording = false;
+    bool persistent = begin_asking(tape);
     question q = {.ebb = ebb, .tape = tape, .site = site};
     bool good = answer(&q, ny, y, nx, x, gradients, options);
     question_free(&q);
@@ -210,6 +219,51 @@ void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_
             gradients[i] = zeros_like(ebb, x[i]);
     }
     if (!persistent) ebb_tape_clear(tape);
+}
+
+/* ---- many cotangents, one derivative ---- */
+
+/* 1 at elements r, r + rows ... of something like y. */
+static ebb_tensor *row_seed(ebb_context *ebb, const ebb_tensor *y, int64_t r, int64_t rows, ebb_site site) {
+    ebb_tensor *seed = ebb_zeros_at(ebb, y->type.dtype, y->type.shape.rank, y->type.shape.dim, site.file, site.line);
+    if (seed->kind == EBB_KIND_POISON) return seed;
+    char one[8], *data = seed->storage->data;
+    size_t size = ebb_dtype_size(y->type.dtype);
+    ebb_number_bits(ebb_operand_double(1), y->type.dtype, one);
+    for (int64_t i = r, n = ebb_size(y); i < n; i += rows)
+        memcpy(data + (size_t)i * size, one, size);
+    return seed;
+}
+
+/* The derivative is written once, for a cotangent that is a parameter. */
+static bool ask_rows(question *q, ebb_tensor *y, ebb_tensor *x, int64_t rows, ebb_tensor **row) {
+    bool good = true;
+    for (int64_t r = 0; r < rows && good; r++)
+        EBB_SCOPE (q->ebb) {
+            ebb_tensor *seed = row_seed(q->ebb, y, r, rows, q->site);
+            ebb_gradient_options options = {.seeds = &seed};
+            ebb_id input = EBB_ABSENT;
+            good = seed->kind != EBB_KIND_POISON;
+            if (good && r == 0)
+                good = (find_sources(q, 1, &x) && expand_tape(q, 1, &y) && append_adjoint(q, 1, &y, &options, &input) &&
+                        collect_outputs(q, 1) && know_values(q, 1, &options, &input)) ||
+                       (ebb_fail_diag(q->ebb, &q->diag, q->site), false);
+            if (good && r > 0 && q->seed > 0) q->value[q->seed] = seed;
+            if (r == 0) q->seed = input;
+            good = good && ebb_replay(q->ebb, q->graph, q->value, &row[r], q->site);
+            if (good) ebb_keep(row[r]);
+        }
+    return good;
+}
+
+bool ebb_gradient_rows(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, int64_t rows, ebb_tensor **row, ebb_site site) {
+    if (!may_ask(tape, 1, &y, 1, &x, NULL, site)) return false;
+    bool persistent = begin_asking(tape);
+    question q = {.ebb = tape->context, .tape = tape, .site = site};
+    bool good = ask_rows(&q, y, x, rows, row);
+    question_free(&q);
+    if (!persistent) ebb_tape_clear(tape);
+    return good;
 }
 
 ebb_tensor *ebb_gradient_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line) {

@@ -79,14 +79,18 @@ struct ebb_context {
     size_t free_bytes;
     ebb_tape *tapes;           /* open or not, innermost first */
     ebb_tape *dead_tapes;      /* the latest first */
+    uint64_t deaf_from;        /* tapes of this order and later do not listen; 0: all do */
     struct ebb_trace *trace;   /* the innermost running trace */
     ebb_function *functions;   /* owned */
     ebb_optimizer *optimizers; /* owned */
+    ebb_layer *layers;         /* owned */
     ebb_tensor
         *generator; /* i64[2] variable {seed, counter}, not in `variables` order of the user; made at first use */
     void *work;
     size_t work_bytes;                 /* arena of compiled calls, grown to the largest */
     struct ebb_expansions *expansions; /* graphs of macros that ran eagerly (expansions.c) */
+    bool run_eagerly;                  /* functions run their bodies, whatever their mode */
+    int ignored_watches;               /* of tensors that are not real */
 };
 
 static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){file, line}; }
@@ -128,6 +132,8 @@ ebb_tensor *ebb_variable_read(ebb_tensor *v); /* the current value: traced under
 ebb_tensor *ebb_variable_set(ebb_tensor *v, ebb_tensor *x,
                              ebb_site site);  /* x: a value or traced tensor of v's type; gives x back, or poison */
 void ebb_variable_forget_read(ebb_tensor *v); /* after its storage changed */
+bool ebb_variable_own(ebb_tensor *v, const char *function,
+                      ebb_site site); /* its memory is shared with nobody, so that it may be written where it is */
 
 /* dispatch.c: the one door. Operands: values, variables (read here), traced tensors. Attributes and asked type as in
  * jit/graph/types.h. Broadcasting and numbers are made explicit before (ops.c). The result is held by the innermost
@@ -159,14 +165,19 @@ struct ebb_tape {
     ebb_tape *next;          /* in context->tapes */
     int flags, depth;        /* depth: scope that owns it */
     struct ebb_trace *trace; /* it listens to what happens in this trace only; NULL: to what runs eagerly */
+    uint64_t order;          /* in which tapes were started */
+    bool forward;            /* it has tangents, and no graph: forward.c */
     bool recording, released;
     bool dead; /* its scope closed; kept a while to say so */
     ebb_graph *graph;
     ebb_diag diag;
-    ebb_tensor_list value; /* value.item[id], counted; NULL where there is none */
-    ebb_serial_map ids;    /* serial of a tensor -> its node */
+    ebb_tensor_list
+        value;          /* value.item[id], counted; NULL where there is none. Forward: tangents, the primals' first */
+    ebb_serial_map ids; /* serial of a tensor -> its node. Forward: -> its place in value */
     ebb_source_read *reads;
     int32_t read_count, read_capacity; /* which node a variable's value entered by */
+    ebb_tensor_list watched;           /* variables in the order of their first use, counted; outlives the record */
+    ebb_tensor_list primal;            /* forward: what it was started with, counted */
 };
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
@@ -190,7 +201,20 @@ void ebb_tapes_forget(ebb_context *ebb, int keep); /* gives the dead ones back, 
 bool ebb_tape_usable(const ebb_tape *tape, const char *function,
                      ebb_site site);                             /* neither NULL nor dead; else an error */
 ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x); /* the node of a watched or computed tensor, or -1 */
-void ebb_tape_clear(ebb_tape *tape); /* lets go of the record; the tape cannot be asked again */
+bool ebb_tape_listens(const ebb_tape *tape);
+ebb_tape *ebb_tape_new(ebb_context *ebb, int flags); /* recording; NULL: no memory */
+bool ebb_tape_asks_gradients(const ebb_tape *tape, const char *function,
+                             ebb_site site); /* usable, and no forward tape; else an error */
+void ebb_tape_clear(ebb_tape *tape);         /* lets go of the record; the tape cannot be asked again */
+/* gradient.c: one question with many cotangents of y. Cotangent r of `rows` is 1 at elements r, r + rows, r + 2 rows
+ * ... and 0 elsewhere; row[r] is x's gradient, held by the innermost scope, or absent. */
+bool ebb_gradient_rows(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, int64_t rows, ebb_tensor **row, ebb_site site);
+
+/* forward.c: tangents of what just ran. A tape that runs out of memory stops. */
+void ebb_forward_saw_read(ebb_context *ebb, const ebb_tensor *variable, const ebb_tensor *value);
+void ebb_forward_saw_op(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg,
+                        ebb_tensor *result);
+void ebb_forward_saw_call(ebb_context *ebb, const ebb_call_record *call);
 
 /* replay.c: walks an expanded graph and sends each op through dispatch again. value[id] (count entries) holds what is
  * known, NULL elsewhere; gives results[j] for g's outputs, held by the innermost scope (absent for absent outputs).
@@ -236,6 +260,7 @@ ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x,
 
 void ebb_functions_close(ebb_context *ebb);
 void ebb_optimizers_close(ebb_context *ebb);
+void ebb_layers_close(ebb_context *ebb);
 
 /* text.c: numbers as the shortest decimals that read back exactly, whatever the locale; returns the length. */
 int ebb_number_text(ebb_dtype dtype, const void *element, char text[32]);

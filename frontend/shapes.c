@@ -82,10 +82,26 @@ ebb_tensor *ebb_broadcast_to_at(ebb_tensor *x, int rank, const int64_t *dims, co
                        ebb_shape_text(&x->type.shape, have), ebb_shape_text(&to, want));
 }
 
+/* x has one size that is not known, and the others are the rest: then that one is what is left. */
+static bool fill_unknown_size(const ebb_tensor *x, ebb_shape *to, int open) {
+    ebb_shape known = x->type.shape;
+    int64_t all, rest, unknown = 0;
+    for (int i = 0; i < known.rank; i++) {
+        if (known.dim[i] >= 0) continue;
+        if (unknown) return false;
+        unknown = known.dim[i];
+        known.dim[i] = 1;
+    }
+    bool same = unknown && ebb_shape_size(&known, &all) && ebb_shape_size(to, &rest) && all == rest;
+    if (same) to->dim[open] = unknown;
+    return same;
+}
+
 /* Axis `open` gets what the other sizes leave of x; false if they do not divide it. */
 static bool fill_open_size(const ebb_tensor *x, ebb_shape *to, int open) {
     int64_t all, rest;
     to->dim[open] = 1;
+    if (!ebb_shape_concrete(&x->type.shape)) return fill_unknown_size(x, to, open);
     if (!ebb_shape_size(&x->type.shape, &all) || !ebb_shape_size(to, &rest) || !rest || all % rest) return false;
     to->dim[open] = all / rest;
     return true;
@@ -133,25 +149,43 @@ static int64_t clamp(int64_t at, int64_t size) {
     return at < 0 ? 0 : at > size ? size : at;
 }
 
+bool ebb_slice_given(ebb_context *ebb, const char *function, const ebb_shape *s, const int64_t *start,
+                     const int64_t *stop, const int64_t *step, ebb_block *block, ebb_site site) {
+    *block = (ebb_block){.shape.rank = s->rank};
+    if (s->rank && (!start || !stop))
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "%s: start or stop is NULL", function), false;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dim[i] < 0 && start[i] == 0 && stop[i] == INT64_MAX && (!step || step[i] == 1)) {
+            block->at[s->rank + i] = 1;
+            block->shape.dim[i] = s->dim[i];
+            continue;
+        }
+        if (s->dim[i] < 0)
+            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
+                               "%s: the size of axis %d is not known: take all of it, from 0 "
+                               "to INT64_MAX",
+                               function, i),
+                   false;
+        int64_t by = step ? step[i] : 1, from = clamp(start[i], s->dim[i]), until = clamp(stop[i], s->dim[i]);
+        if (by < 1)
+            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: step %lld of axis %d is not positive", function,
+                               (long long)by, i),
+                   false;
+        block->at[i] = from;
+        block->at[s->rank + i] = by;
+        block->shape.dim[i] = until > from ? (until - from - 1) / by + 1 : 0;
+    }
+    return true;
+}
+
 ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step,
                          const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = ebb_context_of(1, &x);
-    int64_t attr[2 * EBB_MAX_RANK];
+    ebb_block block;
     if (!ebb_operands_usable(ebb, "ebb_slice", 1, &x, site)) return ebb_poison_of(ebb);
-    const ebb_shape *s = &x->type.shape;
-    ebb_type to = {x->type.dtype, {.rank = s->rank}};
-    if (s->rank && (!start || !stop)) return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_slice: start or stop is NULL");
-    for (int i = 0; i < s->rank; i++) {
-        int64_t by = step ? step[i] : 1, from = clamp(start[i], s->dim[i]), until = clamp(stop[i], s->dim[i]);
-        if (by < 1)
-            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_slice: step %lld of axis %d is not positive",
-                               (long long)by, i);
-        attr[i] = from;
-        attr[s->rank + i] = by;
-        to.shape.dim[i] = until > from ? (until - from - 1) / by + 1 : 0;
-    }
-    ebb_application app = {EBB_OP_slice, 2 * s->rank, attr, to, site};
+    if (!ebb_slice_given(ebb, "ebb_slice", &x->type.shape, start, stop, step, &block, site)) return ebb_poison_of(ebb);
+    ebb_application app = {EBB_OP_slice, 2 * block.shape.rank, block.at, {x->type.dtype, block.shape}, site};
     return ebb_dispatch(ebb, &app, 1, &x);
 }
 

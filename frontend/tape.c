@@ -8,7 +8,7 @@
 #include "frontend/log.h"
 
 #define CONNECTED 1
-enum { DEAD_TAPES = 16 };
+enum { DEAD_TAPES = 16, MOST_WATCH_WARNINGS = 5 };
 
 /* ---- life ---- */
 
@@ -18,14 +18,19 @@ ebb_tape *ebb_tape_start(ebb_context *ebb, int flags) {
         return NULL;
     }
     ebb_enter(ebb);
-    ebb_tape *tape = ebb_mem_new(&ebb->allocator, 1, sizeof *tape);
+    ebb_tape *tape = ebb_tape_new(ebb, flags);
     if (tape) tape->graph = ebb_graph_new(&ebb->allocator, &tape->diag, "tape");
-    if (!tape || !tape->graph) {
-        ebb_mem_free(&ebb->allocator, tape);
-        ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "ebb_tape_start: no memory");
-        return NULL;
-    }
+    if (tape && tape->graph) return tape;
+    ebb_tape_free(tape);
+    ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "ebb_tape_start: no memory");
+    return NULL;
+}
+
+ebb_tape *ebb_tape_new(ebb_context *ebb, int flags) {
+    ebb_tape *tape = ebb_mem_new(&ebb->allocator, 1, sizeof *tape);
+    if (!tape) return NULL;
     tape->context = ebb;
+    tape->order = ++ebb->next_serial;
     tape->flags = flags;
     tape->depth = ebb->depth;
     tape->trace = ebb->trace;
@@ -46,7 +51,10 @@ void ebb_tape_clear(ebb_tape *tape) {
     ebb_mem_free(a, tape->reads);
     ebb_map_free(a, &tape->ids);
     ebb_graph_release(tape->graph);
-    tape->value = (ebb_tensor_list){0};
+    for (int32_t i = 0; i < tape->primal.count; i++)
+        ebb_handle_release(tape->primal.item[i]);
+    ebb_mem_free(a, tape->primal.item);
+    tape->value = tape->primal = (ebb_tensor_list){0};
     tape->reads = NULL;
     tape->read_count = tape->read_capacity = 0;
     tape->graph = NULL;
@@ -63,8 +71,60 @@ bool ebb_tape_usable(const ebb_tape *tape, const char *function, ebb_site site) 
     return false;
 }
 
+bool ebb_tape_asks_gradients(const ebb_tape *tape, const char *function, ebb_site site) {
+    if (!ebb_tape_usable(tape, function, site)) return false;
+    if (tape->forward)
+        ebb_fail_at(tape->context, EBB_TYPE_ERROR, site, "%s: a forward tape has tangents only: ebb_tangent", function);
+    return !tape->forward;
+}
+
 void ebb_tape_stop(ebb_tape *tape) {
     if (ebb_tape_usable(tape, "ebb_tape_stop", ebb_site_at(NULL, 0))) tape->recording = false;
+}
+
+void ebb_tape_resume(ebb_tape *tape) {
+    ebb_site none = {NULL, 0};
+    if (!ebb_tape_usable(tape, "ebb_tape_resume", none)) return;
+    if (tape->released)
+        ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, none, "ebb_tape_resume: the tape was asked already");
+    else if (tape->recording)
+        ebb_fail_at(tape->context, EBB_VALUE_ERROR, none, "ebb_tape_resume: the tape is still recording");
+    else
+        tape->recording = true;
+}
+
+static void forget_watched(ebb_tape *tape) {
+    for (int32_t i = 0; i < tape->watched.count; i++)
+        ebb_handle_release(tape->watched.item[i]);
+    ebb_mem_free(&tape->context->allocator, tape->watched.item);
+    tape->watched = (ebb_tensor_list){0};
+}
+
+void ebb_tape_reset(ebb_tape *tape) {
+    ebb_site none = {NULL, 0};
+    if (!ebb_tape_asks_gradients(tape, "ebb_tape_reset", none)) return;
+    ebb_context *ebb = tape->context;
+    if (!tape->recording) {
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, none, "ebb_tape_reset: the tape is not recording");
+        return;
+    }
+    ebb_tape_clear(tape);
+    forget_watched(tape);
+    tape->diag.code = EBB_OK;
+    tape->graph = ebb_graph_new(&ebb->allocator, &tape->diag, "tape");
+    if (!tape->graph) {
+        ebb_fail_at(ebb, EBB_NO_MEMORY, none, "ebb_tape_reset: no memory");
+        return;
+    }
+    tape->recording = true;
+    tape->released = false;
+}
+
+int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **variables) {
+    if (!ebb_tape_usable(tape, "ebb_watched_variables", (ebb_site){0})) return 0;
+    for (int32_t i = 0; variables && i < room && i < tape->watched.count; i++)
+        variables[i] = tape->watched.item[i];
+    return tape->watched.count;
 }
 
 void ebb_tapes_forget(ebb_context *ebb, int keep) {
@@ -85,6 +145,7 @@ void ebb_tape_free(ebb_tape *tape) {
         t = &(*t)->next;
     *t = tape->next;
     ebb_tape_clear(tape);
+    forget_watched(tape);
     tape->dead = true;
     tape->next = ebb->dead_tapes;
     ebb->dead_tapes = tape;
@@ -99,11 +160,17 @@ void ebb_tapes_close(ebb_context *ebb, int depth) {
 }
 
 /* What happens while a function is traced is no business of the tapes around it: they are shown the call. */
-static bool listens(const ebb_tape *tape) { return tape->recording && tape->trace == tape->context->trace; }
+bool ebb_tape_listens(const ebb_tape *tape) {
+    const ebb_context *ebb = tape->context;
+    return tape->recording && tape->trace == ebb->trace && (!ebb->deaf_from || tape->order < ebb->deaf_from);
+}
+
+/* Operations make nodes of it. */
+static bool records(const ebb_tape *tape) { return !tape->forward && ebb_tape_listens(tape); }
 
 bool ebb_tapes_listening(const ebb_context *ebb) {
     for (const ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t)) return true;
+        if (ebb_tape_listens(t)) return true;
     return false;
 }
 
@@ -169,25 +236,30 @@ void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, eb
                       ebb_tensor *result) {
     ebb_id id[3];
     for (ebb_tape *t = ebb->tapes; t; t = t->next) {
-        if (!listens(t) || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
+        if (!records(t) || !ebb_is_float(result->type.dtype) || !any_connected(t, narg, arg)) continue;
         if (!tape_operands(t, narg, arg, id) || !tape_bind(t, ebb_record(t->graph, app, narg, id), result, CONNECTED))
             t->recording = false;
     }
+    ebb_forward_saw_op(ebb, app, narg, arg, result);
+}
+
+static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
+    for (int32_t i = 0; i < tape->watched.count; i++)
+        if (tape->watched.item[i] == variable) return true;
+    return false;
 }
 
 /* The variable's gradient counts that node too. */
 static bool tape_add_version(ebb_tape *tape, ebb_tensor *variable, ebb_id id) {
-    if (!ebb_mem_reserve(&tape->context->allocator, &tape->reads, &tape->read_capacity, tape->read_count + 1,
-                         sizeof *tape->reads))
+    const ebb_allocator *a = &tape->context->allocator;
+    ebb_tensor_list *w = &tape->watched;
+    bool known = knows_variable(tape, variable);
+    if (!ebb_mem_reserve(a, &tape->reads, &tape->read_capacity, tape->read_count + 1, sizeof *tape->reads) ||
+        (!known && !ebb_mem_reserve(a, &w->item, &w->capacity, w->count + (int64_t)1, sizeof *w->item)))
         return ebb_fail_memory(&tape->diag);
     tape->reads[tape->read_count++] = (ebb_source_read){ebb_handle_retain(variable), id};
+    if (!known) w->item[w->count++] = ebb_handle_retain(variable);
     return true;
-}
-
-static bool knows_variable(const ebb_tape *tape, const ebb_tensor *variable) {
-    for (int32_t i = 0; i < tape->read_count; i++)
-        if (tape->reads[i].variable == variable) return true;
-    return false;
 }
 
 static bool wants_variable(const ebb_tape *tape, const ebb_tensor *variable) {
@@ -230,8 +302,9 @@ static bool tape_record_call(ebb_tape *tape, const ebb_call_record *call) {
 
 void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call) {
     for (ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call))
+        if (records(t) && any_connected(t, call->graph->inputs, call->arg) && !tape_record_call(t, call))
             t->recording = false;
+    ebb_forward_saw_call(ebb, call);
 }
 
 /* ---- watching ---- */
@@ -249,12 +322,14 @@ static bool tape_enter_read(ebb_tape *tape, ebb_tensor *variable, ebb_tensor *va
 
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value) {
     for (ebb_tape *t = ebb->tapes; t; t = t->next)
-        if (listens(t) && wants_variable(t, variable) && !tape_enter_read(t, variable, value)) t->recording = false;
+        if (records(t) && wants_variable(t, variable) && !tape_enter_read(t, variable, value)) t->recording = false;
+    ebb_forward_saw_read(ebb, variable, value);
 }
 
 void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
     ebb_site none = {NULL, 0};
-    if (!ebb_tape_usable(tape, "ebb_watch", none) || !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
+    if (!ebb_tape_asks_gradients(tape, "ebb_watch", none) ||
+        !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
         return;
     ebb_context *ebb = tape->context;
     if (tape->released) {
@@ -262,7 +337,8 @@ void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
         return;
     }
     if (!ebb_is_float(x->type.dtype)) {
-        ebb_say(ebb, NULL, "ebb_watch: only f32 and f64 have gradients; ignored");
+        if (ebb->ignored_watches++ < MOST_WATCH_WARNINGS)
+            ebb_say(ebb, NULL, "ebb_watch: only f32 and f64 have gradients; ignored");
         return;
     }
     ebb_tensor *value = x->kind == EBB_KIND_VARIABLE ? ebb_variable_read(x) : x;

@@ -164,12 +164,13 @@ int ebb_rank(const ebb_tensor *x) { return has_type(x, "ebb_rank") ? x->type.sha
 
 int64_t ebb_dim(const ebb_tensor *x, int axis) {
     bool there = has_type(x, "ebb_dim") && axis >= -x->type.shape.rank && axis < x->type.shape.rank;
-    return there ? x->type.shape.dim[axis < 0 ? axis + x->type.shape.rank : axis] : -1;
+    int64_t size = there ? x->type.shape.dim[axis < 0 ? axis + x->type.shape.rank : axis] : -1;
+    return size < 0 ? -1 : size;
 }
 
 int64_t ebb_size(const ebb_tensor *x) {
-    int64_t size;
-    return has_type(x, "ebb_size") && ebb_shape_size(&x->type.shape, &size) ? size : 0;
+    int64_t size = 0;
+    return !has_type(x, "ebb_size") ? 0 : ebb_shape_size(&x->type.shape, &size) ? size : -1;
 }
 
 const void *ebb_data(const ebb_tensor *x) { return readable(x, "ebb_data") && x->storage ? x->storage->data : NULL; }

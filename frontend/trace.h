@@ -20,6 +20,15 @@ typedef enum ebb_transform {
     EBB_HESSIAN
 } ebb_transform;
 
+/* What a trace depends on, argument by argument: a tensor's dtype and shape, a variable's serial, a number's dtype and
+ * bits, each behind a word that says which. */
+typedef struct ebb_key {
+    uint64_t *word;
+    int32_t count;
+} ebb_key;
+enum { EBB_KEY_TENSOR = 1, EBB_KEY_VARIABLE, EBB_KEY_NUMBER };
+#define EBB_KEY_WORDS (EBB_MAX_RANK + 1) /* at most, per argument */
+
 struct ebb_function {
     ebb_context *context;
     ebb_function *next, *previous; /* the context's list */
@@ -38,12 +47,30 @@ struct ebb_function {
     int nwrt;
     ebb_concrete *concretes;
     int32_t traces;
+    ebb_key signature; /* of symbols and sizes; no words: none was given */
+    bool reduce_retracing;
+    ebb_concrete *generals; /* traces for unknown sizes: not sealed, never run */
+    char reason[256];       /* of the latest trace but the first */
+    uint32_t history;       /* of calls: a bit for each, the latest lowest; 1: it traced */
+    int32_t warnings;       /* of too many traces */
 };
 
-typedef struct ebb_key {
-    uint64_t *word;
-    int32_t count;
-} ebb_key; /* what a trace depends on, argument by argument */
+int32_t ebb_key_words(const uint64_t *word);                  /* of the argument that starts here */
+ebb_type ebb_key_type(const uint64_t *word);                  /* of a tensor argument */
+int32_t ebb_key_tensor(const ebb_type *type, uint64_t *word); /* writes it; gives the number of words */
+
+/* general.c: traces for unknown sizes */
+bool ebb_signature_parse(ebb_function *f, const char *text); /* false: an error was recorded */
+bool ebb_signature_fits(ebb_function *f, int nin, const ebb_key *key, ebb_site site);
+ebb_concrete *ebb_general_find(const ebb_function *f, int nin, const ebb_key *key); /* the most specific; or NULL */
+/* A key for this call and an earlier one that differs in sizes only; no words: there is none. `word` has key's room. */
+ebb_key ebb_key_generalise(const ebb_function *f, int nin, const ebb_key *key, uint64_t *word);
+bool ebb_general_specialise(ebb_concrete *c, const ebb_concrete *general, ebb_site site); /* fills c */
+
+/* retrace.c */
+void ebb_key_argument_text(const ebb_context *ebb, const uint64_t *word, char text[EBB_TYPE_TEXT]);
+void ebb_retrace_explain(ebb_function *f, const ebb_concrete *c); /* c is about to join f's traces */
+void ebb_retrace_count(ebb_function *f, bool traced);             /* a call ended */
 
 struct ebb_concrete {
     ebb_function *function;
@@ -73,10 +100,14 @@ ebb_tensor *ebb_trace_tensor(ebb_trace *t, ebb_id id, ebb_site site); /* held by
 
 /* function.c: the concrete function for these operands, traced if there is none; NULL: an error was recorded. */
 ebb_concrete *ebb_function_concrete(ebb_function *f, int nin, const ebb_operand *in, ebb_site site);
+/* Whether these are the arguments that c was traced for; false: an error was recorded. */
+bool ebb_concrete_fits(const ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
 ebb_function *ebb_function_alloc(ebb_context *ebb, const char *name, int results,
                                  ebb_mode mode); /* NULL: an error was recorded */
 bool ebb_function_takes(const ebb_function *f, int nin,
                         ebb_site site); /* so many arguments; false: an error was recorded */
+/* What a call that runs the body checks: their number, and the signature if there is one. */
+bool ebb_function_accepts(ebb_function *f, int nin, const ebb_operand *in, ebb_site site);
 ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *in, int k,
                                   ebb_site site); /* operand k as a tensor */
 

@@ -34,6 +34,14 @@ bool ebb_shape_broadcast(const ebb_shape *a, const ebb_shape *b, ebb_shape *both
 /* Operations that give x itself if it has the shape already, or is poison. */
 ebb_tensor *ebb_stretch(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site);
 ebb_tensor *ebb_reshaped(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site);
+/* Part of a tensor: at[i] is the start on axis i, at[rank + i] its step; shape has the sizes. */
+typedef struct ebb_block {
+    ebb_shape shape;
+    int64_t at[2 * EBB_MAX_RANK];
+} ebb_block;
+/* start : stop : step on a tensor of shape s, as Python reads them. */
+bool ebb_slice_given(ebb_context *ebb, const char *function, const ebb_shape *s, const int64_t *start,
+                     const int64_t *stop, const int64_t *step, ebb_block *block, ebb_site site);
 /* An axis of x, counted from the end if negative; -1 and an IndexError if there is none. */
 int ebb_axis_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int axis, ebb_site site);
 

@@ -39,6 +39,17 @@ ebb_tensor *ebb_variable_new(ebb_context *ebb, const ebb_type *type, const void 
     return v;
 }
 
+/* A body that makes variables would make new ones in each trace: only a function's first trace may. */
+static bool may_make(ebb_context *ebb, ebb_site site) {
+    for (const ebb_trace *t = ebb->trace; t; t = t->outer)
+        if (t->function && ebb_trace_count(t->function) > 0)
+            return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
+                               "ebb_variable: %s makes a variable after its first trace; make it once, and keep it",
+                               ebb_function_name(t->function)),
+                   false;
+    return true;
+}
+
 ebb_tensor *ebb_variable_at(ebb_context *ebb, ebb_tensor *initial, const char *name, bool trainable, const char *file,
                             int line) {
     ebb_site site = ebb_site_at(file, line);
@@ -48,6 +59,7 @@ ebb_tensor *ebb_variable_at(ebb_context *ebb, ebb_tensor *initial, const char *n
     if (initial->kind == EBB_KIND_TRACED)
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
                            "ebb_variable: the initial value is traced; make variables outside of traced functions");
+    if (!may_make(ebb, site)) return ebb_poison_of(ebb);
     ebb_tensor *v = ebb_variable_new(ebb, &initial->type, initial->storage->data, name, trainable, site);
     if (!v) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "ebb_variable: out of memory");
     v->next = ebb->variables;
@@ -77,6 +89,18 @@ void ebb_variable_forget_read(ebb_tensor *v) {
     ebb_tensor *read = v->read;
     v->read = NULL;
     ebb_handle_release(read);
+}
+
+bool ebb_variable_own(ebb_tensor *v, const char *function, ebb_site site) {
+    int64_t bytes = 0;
+    ebb_variable_forget_read(v);
+    if (v->storage->references == 1 || !ebb_type_bytes(&v->type, &bytes)) return true;
+    ebb_storage *own = ebb_storage_new(v->context, (size_t)bytes);
+    if (!own) return ebb_fail_at(v->context, EBB_NO_MEMORY, site, "%s: no memory for %s", function, v->name), false;
+    memcpy(own->data, v->storage->data, (size_t)bytes);
+    ebb_storage_release(v->context, v->storage);
+    v->storage = own;
+    return true;
 }
 
 const char *ebb_name(const ebb_tensor *v) {

@@ -1,4 +1,4 @@
-/* test_notebooks.c - the cells of the notebooks 000, 001 and 003 that the library was made from, with the outputs they
+/* test_notebooks.c - the cells of the notebooks 000 to 003 that the library was made from, with the outputs they
  * print.
  *
  * Where a cell differentiates, it runs four ways: eagerly; as a function run eagerly; compiled with the tape outside;
@@ -67,6 +67,12 @@ static ebb_tensor *two_variables(ebb_tensor *const *x) {
     return ebb_add(ebb_add(ebb_square(x[0]), ebb_mul(2, ebb_square(x[1]))), 1);
 }
 
+/* b = a^2, c = sqrt(a), d = b + c, e = a b d: each element of e is 4. */
+static ebb_tensor *squares_and_roots(ebb_tensor *const *a) {
+    ebb_tensor *b = ebb_square(a[0]), *d = ebb_add(b, ebb_sqrt(a[0]));
+    return ebb_mul(ebb_matmul(a[0], b), d);
+}
+
 typedef struct golden {
     const char *id;
     ebb_tensor *(*body)(ebb_tensor *const *);
@@ -79,6 +85,8 @@ static const golden cells[] = {
     {"G001-14", squared, 1, {"3.0", 0}, "9.0", {"6.0", 0}},
     {"G001-15 z", cubed, 1, {"3.0", 0}, "27.0", {"27.0", 0}},
     {"G001-19", two_variables, 2, {"3.0", "4.0"}, "42.0", {"6.0", "16.0"}},
+    {"G002-8", squares_and_roots, 1, {"[[1.,1],[1,1]]", 0}, "[[4. 4.]\n [4. 4.]]", {"[[17. 17.]\n [17. 17.]]", 0}},
+    {"G002-9, 10", squared, 1, {"3.", 0}, "9.0", {"6.0", 0}},
     {"G001-23", two_variables, 2, {"[1.,2,3]", "[4.,5,6]"}, "[34. 55. 82.]", {"[2. 4. 6.]", "[16. 20. 24.]"}},
 };
 
@@ -312,6 +320,77 @@ Test(notebooks, g001_nested_tapes) {
         }
     }
     expect_ok(ebb, "G001-22, 25");
+    ebb_close(ebb);
+}
+
+/* ---- 002 ---- */
+
+Test(notebooks, g002_1_to_8_tensors) {
+    ebb_context *ebb = ebb_open(NULL);
+    char text[128];
+    ebb_format(ebb_ones(ebb, EBB_F32, EBB_SHAPE(2, 1)), text, sizeof text);
+    cr_expect_str_eq(text, "ebb.Tensor(\n[[1.]\n [1.]], shape=(2, 1), dtype=float32)", "G002-1: %s", text);
+    expect_text(ebb_zeros(ebb, EBB_F32, EBB_SHAPE(2, 1)), "[[0.]\n [0.]]", "G002-1");
+    float host[4] = {1, 1, 1, 1};
+    host[0] = 0;
+    ebb_tensor *x = ebb_constant(ebb, EBB_F32, EBB_SHAPE(2, 2), host);
+    expect_text(x, "[[0. 1.]\n [1. 1.]]", "G002-3: a host array can be written");
+    cr_expect(ebb_is_poison(ebb_assign_item(x, EBB_INDEX(0, 0), 0)));
+    expect_error(ebb, EBB_TYPE_ERROR, "cannot be written", "G002-4: a tensor cannot");
+    ebb_tensor *v = ebb_variable(ebb, ebb_random_normal(ebb, EBB_F32, EBB_SHAPE(3, 1), 0, 1), "v"); /* G002-5 */
+    cr_expect(ebb_rank(v) == 2 && ebb_dim(v, 0) == 3 && ebb_dim(v, 1) == 1 && ebb_dtype_of(v) == EBB_F32, "G002-5");
+    expect_text(ebb_assign(v, ebb_ones(ebb, EBB_F32, EBB_SHAPE(3, 1))), "[[1.]\n [1.]\n [1.]]", "G002-6");
+    expect_text(ebb_assign_item(v, EBB_INDEX(0, 0), 3.), "[[3.]\n [1.]\n [1.]]", "G002-6");
+    expect_text(ebb_assign_add(v, ebb_ones(ebb, EBB_F32, EBB_SHAPE(3, 1))), "[[4.]\n [2.]\n [2.]]", "G002-7");
+    expect_text(ebb_assign_sub(v, ebb_ones(ebb, EBB_F32, EBB_SHAPE(3, 1))), "[[3.]\n [1.]\n [1.]]", "G002-7");
+    expect_text(ebb_sqrt(ebb_ones(ebb, EBB_F32, EBB_SHAPE(2, 2))), "[[1. 1.]\n [1. 1.]]", "G002-8: IEEE's root");
+    expect_ok(ebb, "G002");
+    ebb_close(ebb);
+}
+
+/* G002-11: position, speed and acceleration of a falling body at time 0, where pow by logarithms would give NaN. */
+static void fall_body(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_mul(4.9, ebb_pow(in[0], 2));
+}
+
+/* out: acceleration, speed, position; `f`: the position is computed by a call. */
+static void fall(ebb_context *ebb, ebb_tensor *time, ebb_function *f, ebb_tensor **out) {
+    ebb_tape *outer = ebb_tape_start(ebb, EBB_TAPE_DEFAULT), *inner = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+    ebb_watch(outer, time), ebb_watch(inner, time);
+    if (f)
+        out[2] = ebb_call(f, time);
+    else
+        fall_body(ebb, &time, &out[2], NULL);
+    out[1] = ebb_gradient(inner, out[2], time);
+    out[0] = ebb_gradient(outer, out[1], time);
+}
+
+static void fall_inside(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)data;
+    fall(ebb, in[0], NULL, out);
+}
+
+Test(notebooks, g002_11_acceleration_four_ways) {
+    ebb_context *ebb = ebb_open(NULL);
+    ebb_function_options o = {.results = 3};
+    for (way w = 0; w < WAYS; w++)
+        for (int variable = 0; variable < 2; variable++) {
+            ebb_tensor *time = ebb_scalar(ebb, 0.f), *out[3];
+            if (variable) time = ebb_variable(ebb, time, "time");
+            ebb_operand in = EBB_OPERAND(time);
+            o.mode = w == FUNCTION_RUN_EAGERLY ? EBB_EAGER : EBB_NATIVE;
+            if (w == EAGER_TAPE)
+                fall(ebb, time, NULL, out);
+            else if (w == TAPE_OUTSIDE)
+                fall(ebb, time, ebb_function_new(ebb, fall_body, &(ebb_function_options){.mode = EBB_NATIVE}), out);
+            else
+                ebb_call_n(ebb_function_new(ebb, fall_inside, &o), 1, &in, 3, out);
+            expect_text(out[2], "0.0", "G002-11 position, %s", way_name[w]);
+            expect_text(out[1], "0.0", "G002-11 speed, %s", way_name[w]);
+            expect_text(out[0], "9.8", "G002-11 acceleration, %s", way_name[w]);
+        }
+    expect_ok(ebb, "G002-11");
     ebb_close(ebb);
 }
 

@@ -25,7 +25,16 @@ typedef struct expansion {
     ebb_id *result;
     int32_t results, result_capacity;
     int64_t inlined; /* nodes of callees read so far */
+    int32_t symbols; /* size[k] is written for symbol k */
+    const int64_t *size;
 } expansion;
+
+static ebb_type with_sizes(const expansion *e, ebb_type type) {
+    for (int i = 0; i < type.shape.rank; i++)
+        if (type.shape.dim[i] < 0 && -1 - type.shape.dim[i] < e->symbols)
+            type.shape.dim[i] = e->size[-1 - type.shape.dim[i]];
+    return type;
+}
 
 /* The nodes that outputs need, as flags; NULL: no memory. */
 static uint8_t *mark_live(const ebb_graph *g) {
@@ -154,6 +163,7 @@ static ebb_id rebuild(expansion *e, const frame *f, ebb_id id) {
     ebb_op op = ebb_op_of(f->from, id);
     int32_t arity = f->from->node[id].arity;
     ebb_application app = ebb_application_of(f->from, id);
+    app.asked = with_sizes(e, app.asked);
     ebb_id x[3] = {0};
     for (int32_t k = 0; k < arity && k < 3; k++)
         x[k] = f->map[ebb_operands(f->from, id)[k]];
@@ -209,7 +219,7 @@ static bool begin(expansion *e, const ebb_graph *g, bool all) {
         ebb_id id = g->input[k];
         ebb_site site = g->site[id];
         if (!ebb_graph_keep_site(e->to, g, &site)) return false;
-        e->frame[0].map[id] = ebb_add_input(e->to, ebb_type_of(g, id), site);
+        e->frame[0].map[id] = ebb_add_input(e->to, with_sizes(e, ebb_type_of(g, id)), site);
         if (e->frame[0].map[id] == EBB_POISON) return false;
     }
     return true;
@@ -224,8 +234,8 @@ static bool finish(expansion *e, const ebb_graph *g, ebb_id *map) {
     return true;
 }
 
-static ebb_graph *rebuild_all(const ebb_graph *g, bool all, bool verbatim, ebb_id *map, ebb_diag *diag) {
-    expansion e = {.to = ebb_graph_new(g->allocator, diag, g->name), .verbatim = verbatim};
+static ebb_graph *rebuild_all(expansion e, const ebb_graph *g, bool all, ebb_id *map, ebb_diag *diag) {
+    e.to = ebb_graph_new(g->allocator, diag, g->name);
     if (!e.to) return ebb_fail_memory(diag), NULL;
     bool good = begin(&e, g, all) && run(&e) && finish(&e, g, map);
     while (e.depth > 0)
@@ -280,11 +290,17 @@ static ebb_graph *drop_dead(ebb_graph *g, ebb_id *map, int32_t count) {
 }
 
 ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag) {
-    ebb_graph *to = rebuild_all(g, keep, false, map, diag);
+    ebb_graph *to = rebuild_all((expansion){0}, g, keep, map, diag);
     return to && !keep ? drop_dead(to, map, g->count) : to;
 }
 
 ebb_graph *ebb_expand_verbatim(const ebb_graph *g, ebb_id *map, ebb_diag *diag) {
-    ebb_graph *to = rebuild_all(g, false, true, map, diag);
+    ebb_graph *to = rebuild_all((expansion){.verbatim = true}, g, false, map, diag);
     return to ? drop_dead(to, map, g->count) : NULL;
+}
+
+ebb_graph *ebb_specialise(const ebb_graph *g, int32_t symbols, const int64_t *size, ebb_diag *diag) {
+    expansion e = {.verbatim = true, .symbols = symbols, .size = size};
+    ebb_graph *to = rebuild_all(e, g, false, NULL, diag);
+    return to ? drop_dead(to, NULL, g->count) : NULL;
 }

@@ -104,6 +104,8 @@ ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag
  * apart: for tapes, where two tensors are two tensors even if their values are equal. Dead nodes are dropped; same
  * contract for map. */
 ebb_graph *ebb_expand_verbatim(const ebb_graph *g, ebb_id *map, ebb_diag *diag);
+/* The same program with size[k] in place of symbol k, for k < symbols: expanded verbatim, as above. */
+ebb_graph *ebb_specialise(const ebb_graph *g, int32_t symbols, const int64_t *size, ebb_diag *diag);
 /* Starts sharing anew: what ebb_derive makes from now on is not merged with earlier nodes. */
 void ebb_forget_shared(ebb_graph *g);
 

@@ -10,12 +10,14 @@
 #include <float.h>
 #include <math.h>
 
-/* How many elements each result of a reduction over `axes` is made of. */
+/* How many elements each result of a reduction over `axes` is made of; -1: not known. */
 static int64_t reduced_count(const ebb_builder *b, ebb_id x, ebb_attr axes) {
     const ebb_shape *shape = ebb_shape_of(b->graph, x);
     int64_t n = 1;
-    for (int32_t k = 0; k < axes.n; k++)
+    for (int32_t k = 0; k < axes.n; k++) {
+        if (shape->dim[axes.v[k]] < 0) return -1;
         n *= shape->dim[axes.v[k]];
+    }
     return n;
 }
 
@@ -43,6 +45,8 @@ static ebb_id is_finite(ebb_builder *b, ebb_id x) {
 static ebb_id expand_mean(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
     int64_t n = reduced_count(b, x[0], axes);
     if (n == 0) return of_nothing(b, x[0], axes, NAN);
+    if (n < 0) /* counted when the sizes are known */
+        return ebb_g_div(b, sum_over(b, x[0], axes), sum_over(b, ebb_g_full_like(b, x[0], 1), axes));
     double scale = 1;
     while (scale * (double)n > 1)
         scale /= 2;
@@ -300,8 +304,32 @@ static ebb_id expand_clip(ebb_builder *b, const ebb_id *x, ebb_attr none) {
     return ebb_g_min(b, ebb_g_max(b, x[0], x[1]), x[2]);
 }
 
+/* Whether what is written would be right whatever the unknown sizes become. */
+static bool knows_enough(const ebb_builder *b, ebb_op op, ebb_id x, ebb_attr attr) {
+    const ebb_shape *shape = ebb_shape_of(b->graph, x);
+    switch (op) {
+    case EBB_OP_mean:
+    case EBB_OP_digamma:
+    case EBB_OP_sinc:
+    case EBB_OP_xlogy:
+    case EBB_OP_divide_no_nan:
+    case EBB_OP_squared_difference:
+    case EBB_OP_clip:
+        return true;
+    case EBB_OP_logsumexp:
+    case EBB_OP_norm:
+    case EBB_OP_softmax:
+    case EBB_OP_log_softmax:
+        return reduced_count(b, x, attr) >= 0;
+    case EBB_OP_sparse_softmax_cross_entropy:
+        return shape->dim[shape->rank - 1] >= 0;
+    default:
+        return ebb_shape_concrete(shape);
+    }
+}
+
 ebb_id ebb_expand_macro(ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr attr) {
-    if (!ebb_shape_concrete(ebb_shape_of(b->graph, x[0]))) {
+    if (!knows_enough(b, op, x[0], attr)) {
         ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site, "%s: its sizes must be known to expand it",
                  ebb_op_table[op].name);
         return EBB_POISON;
