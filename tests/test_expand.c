@@ -467,7 +467,11 @@ Test(expand, unknown_sizes_are_refused) {
  * sizes. */
 Test(expand, sizes_may_come_later) {
     ebb_module *m = parse("func f(%1: f64[n0,3]) {\n  %2 f64[n0,3] = softmax %1 {axis=1}\n"
-                          "  %3 f64[3] = mean %2 {axes=[0]}\n  %4 f64[n0] = norm %2 {axes=[1]}\n  return %3, %4\n}\n");
+                          "  %3 f64[n0,3] = clip %2, %2, %2\n  %4 f64[n0,3] = sinc %3\n"
+                          "  %5 f64[n0,3] = divide_no_nan %4, %2\n  %6 f64[n0,3] = squared_difference %5, %3\n"
+                          "  %7 f64[n0,3] = xlogy %6, %6\n  %8 f64[n0,3] = digamma %2\n  %9 f64[n0,3] = add %7, %8\n"
+                          "  %10 f64[3] = mean %9 {axes=[0]}\n  %11 f64[n0] = norm %9 {axes=[1]}\n"
+                          "  return %10, %11\n}\n");
     ebb_diag diag = {0};
     int64_t size = 2;
     ebb_graph *general = ebb_expand(last_of(m), false, NULL, &diag);
