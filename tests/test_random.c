@@ -242,7 +242,7 @@ static void expect_everything_covered(void) {
 }
 
 Test(random, evaluator_and_native_code_agree) {
-    long programs = from_environment("EBB_FUZZ_PROGRAMS", 150), first = from_environment("EBB_FUZZ_SEED", 1),
+    long programs = from_environment("EBB_FUZZ_PROGRAMS", 300), first = from_environment("EBB_FUZZ_SEED", 1),
          failures = 0;
     for (long i = 0; i < programs && failures < 5; i++)
         for (mode m = 0; m < MODES; m++) {
@@ -253,7 +253,7 @@ Test(random, evaluator_and_native_code_agree) {
             else
                 report(g, &t), failures++;
         }
-    if (programs >= 150 && !failures) expect_everything_covered();
+    if (programs >= 300 && !failures) expect_everything_covered();
     printf("cases: %ld random programs\n", programs);
     cr_expect_eq(ebb_executable_live(), 0);
 }
