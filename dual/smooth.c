@@ -5,10 +5,13 @@
  * differentiated again: y itself, where the result already holds the answer. */
 #include "dual/rules.h"
 
+#include <math.h>
+
 #define NUMBER(value) ebb_g_full_like(b, p->y, value)
 #define ADD(u, v) ebb_g_add(b, u, v)
 #define SUB(u, v) ebb_g_sub(b, u, v)
 #define MUL(u, v) ebb_g_mul(b, u, v)
+#define DIV(u, v) ebb_g_div(b, u, v)
 #define NEG(u) ebb_g_neg(b, u)
 #define RECIP(u) ebb_g_recip(b, u)
 #define SQUARE(u) ebb_g_square(b, u)
@@ -28,6 +31,8 @@ static ebb_id circle_slope(ebb_builder *b, const ebb_primal *p) {
 }
 
 #define TWO_BY_ROOT_PI 1.12837916709551257390
+#define LOG_2 0.69314718055994530942
+#define LOG_10 2.30258509299404568402
 
 PARTIAL(abs, ebb_g_sign(b, x))
 PARTIAL(exp, y)
@@ -49,6 +54,23 @@ PARTIAL(tanh, MUL(SUB(NUMBER(1), y), ADD(NUMBER(1), y)))
 PARTIAL(sigmoid, MUL(y, SUB(NUMBER(1), y)))
 PARTIAL(softplus, ebb_g_sigmoid(b, x))
 PARTIAL(erf, MUL(NUMBER(TWO_BY_ROOT_PI), ebb_g_exp(b, NEG(SQUARE(x)))))
+PARTIAL(erfc, MUL(NUMBER(-TWO_BY_ROOT_PI), ebb_g_exp(b, NEG(SQUARE(x)))))
+PARTIAL(exp2, MUL(NUMBER(LOG_2), y))
+PARTIAL(log2, DIV(NUMBER(1 / LOG_2), x))
+PARTIAL(log10, DIV(NUMBER(1 / LOG_10), x))
+PARTIAL(rsqrt, MUL(NUMBER(-0.5), DIV(y, x)))
+PARTIAL(cbrt, RECIP(MUL(NUMBER(3), SQUARE(y))))
+PARTIAL(asinh, RECIP(ebb_g_hypot(b, x, NUMBER(1)))) /* the root of 1 + x*x, which may overflow */
+PARTIAL(acosh, RECIP(MUL(ebb_g_sqrt(b, SUB(x, NUMBER(1))), ebb_g_sqrt(b, ADD(x, NUMBER(1))))))
+PARTIAL(atanh, RECIP(MUL(SUB(NUMBER(1), x), ADD(NUMBER(1), x))))
+PARTIAL(lgamma, ebb_g_polygamma(b, NUMBER(0), x))
+/* An order is a whole number: nothing depends on it smoothly. */
+PARTIAL(polygamma, i == 0 ? NUMBER(0) : ebb_g_polygamma(b, ADD(x, NUMBER(1)), p->x[1]))
+PARTIAL(sinc_slope, i == 0 ? NUMBER(0) : ebb_g_sinc_slope(b, ADD(x, NUMBER(1)), p->x[1]))
+/* x - y, a multiple of the divisor, names the quotient better than x / divisor, which may round up to a whole number.
+ */
+PARTIAL(fmod, i == 0 ? NUMBER(1) : NEG(ebb_g_round(b, DIV(SUB(x, y), p->x[1]))))
+PARTIAL(floormod, i == 0 ? NUMBER(1) : NEG(ebb_g_floordiv(b, x, p->x[1])))
 PARTIAL(div, i == 0 ? RECIP(p->x[1]) : NEG(MUL(y, RECIP(p->x[1]))))
 
 /* e x^(e-1), but 0 for e = 0 even at x = 0. Where e = 0 the inner exponent is 0 too, so that no infinity waits in the
@@ -70,4 +92,28 @@ static ebb_id pow_in_exponent(ebb_builder *b, const ebb_primal *p) {
 
 ebb_id partial_pow(ebb_builder *b, const ebb_primal *p, int i) {
     return i == 0 ? pow_in_base(b, p) : pow_in_exponent(b, p);
+}
+
+/* u / r where r is the length of (x[0], x[1]); at the origin 0, by choice, in every order. */
+static ebb_id by_length(ebb_builder *b, const ebb_primal *p, ebb_id u, ebb_id r) {
+    ebb_id origin = ebb_g_eq(b, r, NUMBER(0));
+    return ebb_g_select(b, origin, NUMBER(0), DIV(u, ebb_g_select(b, origin, NUMBER(1), r)));
+}
+
+ebb_id partial_hypot(ebb_builder *b, const ebb_primal *p, int i) { return by_length(b, p, p->x[i], p->y); }
+
+/* Divided by the length twice, as its square may overflow. */
+ebb_id partial_atan2(ebb_builder *b, const ebb_primal *p, int i) {
+    ebb_id r = ebb_g_hypot(b, p->x[0], p->x[1]);
+    return by_length(b, p, by_length(b, p, i == 0 ? p->x[1] : NEG(p->x[0]), r), r);
+}
+
+/* sigmoid(x - e) and sigmoid(e - x). Two equal infinities have no difference: 1/2 each for inf, as their maximum, and 0
+ * for -inf, the logarithm of nothing. */
+ebb_id partial_logaddexp(ebb_builder *b, const ebb_primal *p, int i) {
+    ebb_id x = p->x[i], e = p->x[1 - i];
+    ebb_id ok = ebb_g_logical_or(b, ebb_g_ne(b, x, e), ebb_g_lt(b, ebb_g_abs(b, x), NUMBER(INFINITY)));
+    ebb_id apart = SUB(ebb_g_select(b, ok, x, NUMBER(0)), ebb_g_select(b, ok, e, NUMBER(0)));
+    ebb_id nothing = ebb_g_eq(b, p->y, NUMBER(-INFINITY));
+    return ebb_g_select(b, nothing, NUMBER(0), ebb_g_sigmoid(b, apart));
 }

@@ -26,7 +26,7 @@
  * - A context belongs to one thread at a time. The library never aborts or exits, and prints only what is asked for.
  *
  * Shapes are written behind names: x [n,d] has two axes, x [] none, x [...] any. Dtypes come in three sets: *real* is
- * f32 and f64, *number* is real, i32 and i64, *any* is number and bool. ebb_dtype, ebb_code and
+ * f32 and f64, *integer* i32 and i64, *number* is both, *any* is number and bool. ebb_dtype, ebb_code and
  * ebb_allocator are in ebb_base.h; a ValueError is EBB_VALUE_ERROR, and so on.
  *
  * Names in capitals are macros. Most functions are macros too, around a plain function of the same name with _at,
@@ -335,10 +335,11 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
  *
  * Accuracy: arithmetic and sqrt are IEEE 754's, with NaN, infinities, -0 and subnormals; integers wrap. Eager code
  * calls the C library's exp, sin, ...; native code its vector variants (libmvec), within 4 ulp of the former, for:
- * exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh sigmoid softplus erf; softmax, logsumexp and the
- * cross-entropy are made of these. All else in this section agrees between eager and native code bit for bit. Sums
- * are added in one fixed order, a function of dtype, shape and axes: interleaved partial sums in blocks of 128
- * additions, blocks pairwise, so that errors grow slowly. */
+ * exp expm1 exp2 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid
+ * softplus logaddexp erf erfc cbrt hypot; softmax, logsumexp, xlogy and the cross-entropy are made of these. All else
+ * in this section agrees between eager and native code bit for bit. Sums are added in one fixed order, a function of
+ * dtype, shape and axes: interleaved partial sums in blocks of 128 additions, blocks pairwise, so that errors grow
+ * slowly. */
 
 /* ---- element by element: x [...] -> [...] ---- */
 
@@ -398,6 +399,43 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 /* The error function, 2/sqrt(pi) times the integral of e^-t^2 from 0 to x. real. */
 #define ebb_erf(x) EBB_UNARY(erf, x)
 
+/* 1 - erf(x), without cancellation for large x. real. */
+#define ebb_erfc(x) EBB_UNARY(erfc, x)
+
+/* 2^x; the logarithms to base 2 and 10, with the edges of ebb_log. real. */
+#define ebb_exp2(x) EBB_UNARY(exp2, x)
+#define ebb_log2(x) EBB_UNARY(log2, x)
+#define ebb_log10(x) EBB_UNARY(log10, x)
+
+/* 1 / sqrt(x): inf at 0, NaN below. real. */
+#define ebb_rsqrt(x) EBB_UNARY(rsqrt, x)
+
+/* The cube root; of a negative x it is negative. real. Derivative inf at 0. */
+#define ebb_cbrt(x) EBB_UNARY(cbrt, x)
+
+/* The inverses of sinh, cosh (NaN below 1) and tanh (infinite at -1 and 1, NaN outside). real. */
+#define ebb_asinh(x) EBB_UNARY(asinh, x)
+#define ebb_acosh(x) EBB_UNARY(acosh, x)
+#define ebb_atanh(x) EBB_UNARY(atanh, x)
+
+/* log |gamma(x)|, inf at 0, -1, -2, ... real. Derivative digamma(x). */
+#define ebb_lgamma(x) EBB_UNARY(lgamma, x)
+
+/* The derivative of lgamma: infinite at 0, NaN at -1, -2, ... real. Its derivatives are ebb_polygamma's. */
+#define ebb_digamma(x) EBB_UNARY(digamma, x)
+
+/* sin(pi x) / (pi x), and 1 at 0, where derivatives of every order are right too. real. */
+#define ebb_sinc(x) EBB_UNARY(sinc, x)
+
+/* The next whole number below, above, nearest (halves to even), and towards 0. real. No derivative. */
+#define ebb_floor(x) EBB_UNARY(floor, x)
+#define ebb_ceil(x) EBB_UNARY(ceil, x)
+#define ebb_round(x) EBB_UNARY(round, x)
+#define ebb_trunc(x) EBB_UNARY(trunc, x)
+
+/* All bits turned. integer. No derivative. */
+#define ebb_bitwise_not(x) EBB_UNARY(bitwise_not, x)
+
 /* max(0, x); NaN stays NaN. number. Derivative 1 above 0, else 0. */
 #define ebb_relu(x) EBB_UNARY(relu, x)
 
@@ -428,6 +466,45 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
  * <= 0. */
 #define ebb_pow(x, y) EBB_BINARY(pow, x, y)
 
+/* sqrt(x^2 + y^2), without overflow. Operands, real. Derivative 0 where both are 0. */
+#define ebb_hypot(x, y) EBB_BINARY(hypot, x, y)
+
+/* The angle of the point (x, y), in [-pi, pi]: mind the order of operands. Operands, real. Derivative 0 at (0, 0). */
+#define ebb_atan2(y, x) EBB_BINARY(atan2, y, x)
+
+/* log(e^x + e^y), without overflow; a result near 0 is as exact as its operands. Operands, real. Derivative 0 where
+ * both are -inf. */
+#define ebb_logaddexp(x, y) EBB_BINARY(logaddexp, x, y)
+
+/* x log(y), and 0 where x = 0, whatever y. Operands, real. Where x = 0 and log(y) is not finite, derivative 0. */
+#define ebb_xlogy(x, y) EBB_BINARY(xlogy, x, y)
+
+/* x / y, and 0 where y = 0. Operands, real. Where y = 0, derivative 0. */
+#define ebb_divide_no_nan(x, y) EBB_BINARY(divide_no_nan, x, y)
+
+/* (x - y)^2. Operands, number. */
+#define ebb_squared_difference(x, y) EBB_BINARY(squared_difference, x, y)
+
+/* The n-th derivative of digamma at x. NaN unless n is a whole number from 0 to 1000. Operands, real. Derivative in x:
+ * polygamma(n + 1, x); in n: 0. */
+#define ebb_polygamma(n, x) EBB_BINARY(polygamma, n, x)
+
+/* x / y rounded down; the remainder that leaves, which has y's sign; and the remainder of x / y rounded towards 0,
+ * C's fmod, of x's sign. Operands, number. Real: NaN and infinities as in Python, but 1/0 is inf. Integers: the
+ * quotient by 0 is 0 and the remainder x; the least integer by -1 is itself, with remainder 0. Derivatives of the
+ * remainders: 1 in x, in y less the quotient; floordiv has none. */
+#define ebb_floordiv(x, y) EBB_BINARY(floordiv, x, y)
+#define ebb_floormod(x, y) EBB_BINARY(floormod, x, y)
+#define ebb_fmod(x, y) EBB_BINARY(fmod, x, y)
+
+/* Bit by bit; x shifted by y bits, to the right with copies of the sign. Where y is negative, or the width of the
+ * dtype or more, nothing of x is left: 0, or -1 for a negative x to the right. Operands, integer. No derivative. */
+#define ebb_bitwise_and(x, y) EBB_BINARY(bitwise_and, x, y)
+#define ebb_bitwise_or(x, y) EBB_BINARY(bitwise_or, x, y)
+#define ebb_bitwise_xor(x, y) EBB_BINARY(bitwise_xor, x, y)
+#define ebb_shift_left(x, y) EBB_BINARY(shift_left, x, y)
+#define ebb_shift_right(x, y) EBB_BINARY(shift_right, x, y)
+
 /* The larger: NaN propagates, -0 < +0. Operands, number. The derivative goes to the operand taken, of equal ones
  * to x. */
 #define ebb_max(x, y) EBB_BINARY(max, x, y)
@@ -454,6 +531,10 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
  * the wider of their C types: 1.0f, not 1.0, for f32. Derivatives are selected too: a NaN or infinity of the
  * branch not taken stays out of them, in every order. */
 #define ebb_select(c, x, y) ebb_select_at((c), EBB_OPERAND(x), EBB_OPERAND(y), __FILE__, __LINE__)
+
+/* min(max(x, low), high): x is a tensor, the bounds are operands, and all three broadcast; NaN stays NaN. number. The
+ * derivative goes to what is taken, on a bound to x. */
+#define ebb_clip(x, low, high) ebb_clip_at((x), EBB_OPERAND(low), EBB_OPERAND(high), __FILE__, __LINE__)
 
 /* x [...] any -> [...] of `dtype`. Real to integer truncates and saturates, NaN gives 0; i64 to i32 wraps; all but
  * 0 is true, NaN too. The derivative passes between real dtypes and ends at others. */

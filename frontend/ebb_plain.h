@@ -143,9 +143,13 @@ EBB_API ebb_tensor *ebb_assign_slice_at(ebb_tensor *v, const int64_t *start, con
 /* clang-format off */
 #define EBB_UNARY_LIST(M)                                                                                              \
     M(neg) M(abs) M(sign) M(exp) M(expm1) M(log) M(log1p) M(sqrt) M(square) M(recip) M(sin) M(cos) M(tan) M(asin)      \
-    M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(sigmoid) M(softplus) M(erf) M(relu) M(logical_not) M(stop_gradient)
+    M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(sigmoid) M(softplus) M(erf) M(relu) M(logical_not) M(stop_gradient)      \
+    M(exp2) M(log2) M(log10) M(rsqrt) M(cbrt) M(asinh) M(acosh) M(atanh) M(erfc) M(lgamma) M(digamma) M(sinc)          \
+    M(floor) M(ceil) M(round) M(trunc) M(bitwise_not)
 #define EBB_BINARY_LIST(M)                                                                                             \
-    M(add) M(sub) M(mul) M(div) M(pow) M(max) M(min) M(eq) M(ne) M(lt) M(le) M(gt) M(ge) M(logical_and) M(logical_or)
+    M(add) M(sub) M(mul) M(div) M(pow) M(max) M(min) M(eq) M(ne) M(lt) M(le) M(gt) M(ge) M(logical_and) M(logical_or)  \
+    M(hypot) M(atan2) M(logaddexp) M(xlogy) M(polygamma) M(divide_no_nan) M(squared_difference) M(fmod) M(floormod)    \
+    M(floordiv) M(bitwise_and) M(bitwise_or) M(bitwise_xor) M(shift_left) M(shift_right)
 /* clang-format on */
 
 /* ebb_neg_at, ebb_abs_at, ... */
@@ -159,6 +163,7 @@ EBB_BINARY_LIST(EBB_DECLARE_)
 #undef EBB_DECLARE_
 
 EBB_API ebb_tensor *ebb_select_at(ebb_tensor *c, ebb_operand x, ebb_operand y, const char *file, int line);
+EBB_API ebb_tensor *ebb_clip_at(ebb_tensor *x, ebb_operand low, ebb_operand high, const char *file, int line);
 EBB_API ebb_tensor *ebb_cast_at(ebb_tensor *x, ebb_dtype dtype, const char *file, int line);
 EBB_API ebb_tensor *ebb_broadcast_to_at(ebb_tensor *x, int rank, const int64_t *dims, const char *file, int line);
 EBB_API ebb_tensor *ebb_reshape_at(ebb_tensor *x, int rank, const int64_t *dims, const char *file, int line);

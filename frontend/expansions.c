@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { MOST_OPERANDS = 2, REMEMBERED = 32 };
+enum { MOST_OPERANDS = 3, REMEMBERED = 32 };
 
 typedef struct expansion {
     ebb_graph *graph; /* NULL: an empty row */

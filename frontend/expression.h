@@ -13,7 +13,8 @@ typedef struct ebb_formula_op {
     int arity;
     ebb_tensor *(*unary)(ebb_tensor *x, const char *file, int line);
     ebb_tensor *(*binary)(ebb_operand x, ebb_operand y, const char *file, int line);
-} ebb_formula_op; /* arity 3: select */
+    ebb_tensor *(*ternary)(ebb_tensor *x, ebb_operand y, ebb_operand z, const char *file, int line);
+} ebb_formula_op; /* select has none of these */
 
 const ebb_formula_op *ebb_formula_op_by_name(const char *name, size_t length); /* NULL if there is no such */
 

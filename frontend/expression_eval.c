@@ -47,6 +47,7 @@ static ebb_tensor *apply(const run *r, const ebb_formula_node *n) {
     ebb_operand x = r->value[n->arg[0]], y = r->value[n->arg[1]], z = r->value[n->arg[2]];
     if (n->op->arity == 1) return n->op->unary(as_tensor(r, x), where, n->column);
     if (n->op->arity == 2) return n->op->binary(beside(r, x, y), y, where, n->column);
+    if (n->op->ternary) return n->op->ternary(as_tensor(r, x), y, z, where, n->column);
     return ebb_select_at(as_tensor(r, x), beside(r, y, z), z, where, n->column);
 }
 

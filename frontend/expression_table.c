@@ -24,18 +24,19 @@ static ebb_tensor *dot(ebb_operand x, ebb_operand y, const char *file, int line)
     return all_sum(ebb_mul_at(x, y, file, line), file, line);
 }
 
-#define UNARY(op) {#op, 1, ebb_##op##_at, NULL},
-#define BINARY(op) {#op, 2, NULL, ebb_##op##_at},
+#define UNARY(op) {#op, 1, ebb_##op##_at, NULL, NULL},
+#define BINARY(op) {#op, 2, NULL, ebb_##op##_at, NULL},
 static const ebb_formula_op table[] = {
     EBB_UNARY_LIST(UNARY) EBB_BINARY_LIST(BINARY) /* and these: */
-    {"sum", 1, all_sum, NULL},
-    {"mean", 1, all_mean, NULL},
-    {"norm", 1, all_norm, NULL},
-    {"logsumexp", 1, all_logsumexp, NULL},
-    {"softmax", 1, last_softmax, NULL},
-    {"log_softmax", 1, last_log_softmax, NULL},
-    {"dot", 2, NULL, dot},
-    {"select", 3, NULL, NULL},
+    {"sum", 1, all_sum, NULL, NULL},
+    {"mean", 1, all_mean, NULL, NULL},
+    {"norm", 1, all_norm, NULL, NULL},
+    {"logsumexp", 1, all_logsumexp, NULL, NULL},
+    {"softmax", 1, last_softmax, NULL, NULL},
+    {"log_softmax", 1, last_log_softmax, NULL, NULL},
+    {"dot", 2, NULL, dot, NULL},
+    {"clip", 3, NULL, NULL, ebb_clip_at},
+    {"select", 3, NULL, NULL, NULL},
 };
 
 const ebb_formula_op *ebb_formula_op_by_name(const char *name, size_t length) {

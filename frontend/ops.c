@@ -70,7 +70,7 @@ static bool common_shape(point_call *c) {
     return true;
 }
 
-/* Somebody looks on: numbers become tensors, stretching becomes operations. */
+/* Somebody looks on, or it is a macro: numbers become tensors, stretching becomes operations. */
 static ebb_tensor *point_explicit(const point_call *c) {
     ebb_tensor *y = ebb_poison_of(c->ebb), *arg[MOST_OPERANDS];
     EBB_SCOPE (c->ebb) {
@@ -123,7 +123,8 @@ static ebb_tensor *point(const char *function, ebb_op op, int n, const ebb_opera
     c.ebb = ebb_context_of(n, tensor);
     if (!usable(&c) || !common_dtype(&c) || !numbers_fit(&c) || !common_shape(&c)) return ebb_poison_of(c.ebb);
     ebb_enter(c.ebb);
-    return ebb_observed(c.ebb) ? point_explicit(&c) : point_now(&c);
+    bool macro = ebb_op_table[op].family == EBB_MACRO;
+    return macro || ebb_observed(c.ebb) ? point_explicit(&c) : point_now(&c);
 }
 
 /* ---- the public functions ---- */
@@ -146,6 +147,11 @@ EBB_BINARY_LIST(DEFINE_BINARY)
 
 ebb_tensor *ebb_select_at(ebb_tensor *c, ebb_operand x, ebb_operand y, const char *file, int line) {
     return point("ebb_select", EBB_OP_select, 3, (const ebb_operand[]){ebb_operand_tensor(c), x, y},
+                 ebb_site_at(file, line));
+}
+
+ebb_tensor *ebb_clip_at(ebb_tensor *x, ebb_operand low, ebb_operand high, const char *file, int line) {
+    return point("ebb_clip", EBB_OP_clip, 3, (const ebb_operand[]){ebb_operand_tensor(x), low, high},
                  ebb_site_at(file, line));
 }
 

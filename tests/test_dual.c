@@ -60,12 +60,29 @@ static const op_case cases[] = {
     POINT(sigmoid, -4, 4),
     POINT(softplus, -4, 4),
     POINT(erf, -2, 2),
+    POINT(erfc, -2, 2),
+    POINT(exp2, -2, 2),
+    POINT(log2, 0.3, 3),
+    POINT(log10, 0.3, 3),
+    POINT(rsqrt, 0.3, 3),
+    POINT(cbrt, 0.3, 3),
+    POINT(asinh, -3, 3),
+    POINT(acosh, 1.4, 4),
+    POINT(atanh, -0.8, 0.8),
+    POINT(lgamma, 0.5, 4),
     POINT(relu, -2, 2),
     PAIR(add, -2, 2, -2, 2),
     PAIR(sub, -2, 2, -2, 2),
     PAIR(mul, -2, 2, -2, 2),
     PAIR(div, -2, 2, 0.5, 3),
     PAIR(pow, 0.3, 3, -2, 3),
+    PAIR(hypot, 0.5, 2, -2, 2),
+    PAIR(atan2, 0.5, 2, -2, 2),
+    PAIR(logaddexp, -2, 2, -2, 2),
+    PAIR(fmod, -2, 2, 0.7, 0.9),
+    PAIR(floormod, -2, 2, 0.7, 0.9),
+    CASE("polygamma", polygamma, .shape = {"i:6", "6"}, .low = {0, 0.5}, .high = {0, 4}, .index = "0,1,2,3,0,1"),
+    CASE("sinc_slope", sinc_slope, .shape = {"i:6", "6"}, .index = "0,1,2,3,4,0"),
     PAIR(max, -2, 2, -2, 2),
     PAIR(min, -2, 2, -2, 2),
     CASE("scalar mul", mul, .shape = {"", ""}),
@@ -217,7 +234,9 @@ static ebb_id apply(ebb_graph *g, const op_case *c, ebb_dtype real, int n, const
     ebb_application app = {.op = c->op, .attr = attr, .nattr = parse_list(c->attr, attr)};
     app.asked.dtype = c->cast ? c->cast : real;
     app.asked.shape = c->asked ? parse_shape(c->asked) : *ebb_shape_of(g, x[0]);
-    return ebb_record(g, &app, n, x);
+    if (c->op != EBB_OP_polygamma && c->op != EBB_OP_sinc_slope) return ebb_record(g, &app, n, x);
+    ebb_application to_real = {.op = EBB_OP_cast, .asked.dtype = real}; /* the order, a whole number */
+    return ebb_record(g, &app, n, (ebb_id[]){ebb_record(g, &to_real, 1, x), x[1]});
 }
 
 /* The inputs: operands, then a direction for each float one, then the cotangent. Returns y. */

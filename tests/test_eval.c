@@ -2,6 +2,7 @@
  * in test_eval_reduce.c, whole graphs in test_eval_graph.c. */
 #include <criterion/criterion.h>
 
+#include "jit/graph/special.h"
 #include "support/strided.h"
 
 #include <math.h>
@@ -24,10 +25,37 @@ static const ebb_dtype dtypes[] = {EBB_BOOL, EBB_I32, EBB_I64, EBB_F32, EBB_F64}
 #define LIBM(name)                                                                                                     \
     if (op == EBB_OP_##name) return d == EBB_F32 ? F32(name##f(x.f32)) : F64(name(x.f64))
 
+#define LIBM_2(name, function)                                                                                         \
+    if (op == EBB_OP_##name) return d == EBB_F32 ? F32(function##f(x.f32, y.f32)) : F64(function(x.f64, y.f64))
+
 static double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 static float sigmoidf(float x) { return x >= 0 ? 1 / (1 + expf(-x)) : expf(x) / (1 + expf(x)); }
 static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
 static float softplusf(float x) { return x > 0 ? x + log1pf(expf(-x)) : log1pf(expf(x)); }
+
+static double rsqrt(double x) { return 1 / sqrt(x); }
+static float rsqrtf(float x) { return 1 / sqrtf(x); }
+
+/* As CPython's float_divmod. */
+#define DIVISION(T, f)                                                                                                 \
+    static T floormod##f(T x, T y) {                                                                                   \
+        T r = fmod##f(x, y);                                                                                           \
+        if (r == 0) return copysign##f(0, y);                                                                          \
+        return !isnan(r) && (y < 0) != (r < 0) ? r + y : r;                                                            \
+    }                                                                                                                  \
+    static T floordiv##f(T x, T y) {                                                                                   \
+        T r = fmod##f(x, y), d = (x - r) / y;                                                                          \
+        if (y == 0) return x / y;                                                                                      \
+        if (r != 0 && (y < 0) != (r < 0)) d -= 1;                                                                      \
+        if (d == 0) return copysign##f(0, x / y);                                                                      \
+        return d - floor##f(d) > (T)0.5 ? floor##f(d) + 1 : floor##f(d);                                               \
+    }                                                                                                                  \
+    static T logaddexp##f(T x, T y) {                                                                                  \
+        T m = (T)larger((double)x, (double)y);                                                                         \
+        return x == y ? x + (T)0.693147180559945309417 : m + log1p##f(exp##f(-fabs##f(x - y)));                        \
+    }
+DIVISION(double, )
+DIVISION(float, f)
 
 static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
     const double a = as_double(d, x), b = as_double(d, y);
@@ -46,6 +74,27 @@ static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
     LIBM(cosh);
     LIBM(tanh);
     LIBM(erf);
+    LIBM(erfc);
+    LIBM(exp2);
+    LIBM(log2);
+    LIBM(log10);
+    LIBM(rsqrt);
+    LIBM(cbrt);
+    LIBM(asinh);
+    LIBM(acosh);
+    LIBM(atanh);
+    LIBM(lgamma);
+    LIBM(floor);
+    LIBM(ceil);
+    LIBM(trunc);
+    LIBM_2(hypot, hypot);
+    LIBM_2(atan2, atan2);
+    LIBM_2(logaddexp, logaddexp);
+    LIBM_2(fmod, fmod);
+    LIBM_2(floormod, floormod);
+    LIBM_2(floordiv, floordiv);
+    LIBM_2(polygamma, ebb_polygamma);
+    LIBM_2(sinc_slope, ebb_sinc_slope);
     LIBM(sigmoid);
     LIBM(softplus);
     switch ((int)op) {
@@ -57,6 +106,8 @@ static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
         BOTH((float)(a > 0 ? 1 : a < 0 ? -1 : a), a > 0 ? 1 : a < 0 ? -1 : a)
     case EBB_OP_square:
         BOTH(x.f32 * x.f32, x.f64 * x.f64)
+    case EBB_OP_round:
+        BOTH(rintf(x.f32), rint(x.f64))
     case EBB_OP_recip:
         BOTH(1 / x.f32, 1 / x.f64)
     case EBB_OP_relu:
@@ -83,6 +134,7 @@ static number on_floats(ebb_op op, ebb_dtype d, number x, number y) {
 
 static number on_integers(ebb_op op, ebb_dtype d, number x, number y) {
     const __int128 a = d == EBB_I32 ? x.i32 : x.i64, b = d == EBB_I32 ? y.i32 : y.i64;
+    const int width = d == EBB_I32 ? 32 : 64;
     __int128 r = 0;
     switch ((int)op) {
     case EBB_OP_neg:
@@ -114,6 +166,33 @@ static number on_integers(ebb_op op, ebb_dtype d, number x, number y) {
         break;
     case EBB_OP_min:
         r = a < b ? a : b;
+        break;
+    case EBB_OP_fmod:
+        r = b == 0 ? a : a % b;
+        break;
+    case EBB_OP_floormod:
+        r = b == 0 ? a : (a % b + b) % b;
+        break;
+    case EBB_OP_floordiv:
+        r = b == 0 ? 0 : (a - (a % b + b) % b) / b;
+        break;
+    case EBB_OP_bitwise_not:
+        r = -1 - a;
+        break;
+    case EBB_OP_bitwise_and:
+        r = a & b;
+        break;
+    case EBB_OP_bitwise_or:
+        r = a | b;
+        break;
+    case EBB_OP_bitwise_xor:
+        r = (a | b) - (a & b);
+        break;
+    case EBB_OP_shift_left:
+        r = b < 0 || b >= width ? 0 : a * ((__int128)1 << b);
+        break;
+    case EBB_OP_shift_right:
+        r = a >> (b < 0 || b >= width ? 100 : b);
         break;
     default:
         cr_assert_fail("no formula for %s", ebb_op_table[op].name);
@@ -227,8 +306,8 @@ Test(eval, point_operations_at_every_size) {
         static const int kinds[][3] = {{0, 0, 0}, {0, 1, 1}, {1, 0, 0}, {3, 3, 3}};
         const int ran = check_shape(&(ebb_shape){1, {n}}, kinds[n % 4]);
         check_shape(&(ebb_shape){1, {n}}, kinds[0]);
-        /* real; number; eq, ne; lt ...; logic; select; cast; stop_gradient */
-        cr_assert_eq(ran, 20 * 2 + 10 * 4 + 2 * 5 + 4 * 4 + 3 + 5 + 25 + 5, "cases of one size: %d", ran);
+        /* real; number; whole; eq, ne; lt ...; logic; select; cast; stop_gradient */
+        cr_assert_eq(ran, 39 * 2 + 13 * 4 + 6 * 2 + 2 * 5 + 4 * 4 + 3 + 5 + 25 + 5, "cases of one size: %d", ran);
     }
 }
 

@@ -97,11 +97,14 @@ static void check_structure(const char *text) {
 Test(expand, macros_keep_their_types) {
     static const char *const reduce[] = {"mean", "logsumexp", "norm", "variance", "deviation", "prod"};
     static const char *const along[] = {"softmax", "log_softmax", "cumprod", "sort"};
+    static const char *const each[] = {
+        "digamma %1",     "sinc %1", "xlogy %1, %1", "divide_no_nan %1, %1", "squared_difference %1, %1",
+        "clip %1, %1, %1"};
     char text[400];
     int macros = 0, tried = 0;
     for (int op = 1; op < EBB_OP_COUNT; op++)
         macros += ebb_op_table[op].family == EBB_MACRO;
-    cr_expect_eq(macros, COUNT(reduce) + COUNT(along) + COUNT(others) + 1, "a macro is missing here");
+    cr_expect_eq(macros, COUNT(reduce) + COUNT(along) + COUNT(others) + COUNT(each) + 1, "a macro is missing here");
     for (int k = 0; k < COUNT(others); k++, tried++)
         check_structure(others[k]);
     for (int d = 0; d < 2; d++) {
@@ -116,6 +119,12 @@ Test(expand, macros_keep_their_types) {
             int k = r % COUNT(rows);
             snprintf(text, sizeof text, "func f(%%1: %s%s) {\n  %%2 %s%s = %s %%1 {axis=%d}\n  return %%2\n}\n", t,
                      rows[k].in, t, rows[k].in, along[r / COUNT(rows)], rows[k].axis);
+            check_structure(text);
+        }
+        for (int r = 0; r < COUNT(each) * COUNT(rows); r++, tried++) {
+            const char *shape = rows[r % COUNT(rows)].in;
+            snprintf(text, sizeof text, "func f(%%1: %s%s) {\n  %%2 %s%s = %s\n  return %%2\n}\n", t, shape, t, shape,
+                     each[r / COUNT(rows)]);
             check_structure(text);
         }
         for (int k = 0; k < COUNT(losses); k++, tried++) {
@@ -458,7 +467,11 @@ Test(expand, unknown_sizes_are_refused) {
  * sizes. */
 Test(expand, sizes_may_come_later) {
     ebb_module *m = parse("func f(%1: f64[n0,3]) {\n  %2 f64[n0,3] = softmax %1 {axis=1}\n"
-                          "  %3 f64[3] = mean %2 {axes=[0]}\n  %4 f64[n0] = norm %2 {axes=[1]}\n  return %3, %4\n}\n");
+                          "  %3 f64[n0,3] = clip %2, %2, %2\n  %4 f64[n0,3] = sinc %3\n"
+                          "  %5 f64[n0,3] = divide_no_nan %4, %2\n  %6 f64[n0,3] = squared_difference %5, %3\n"
+                          "  %7 f64[n0,3] = xlogy %6, %6\n  %8 f64[n0,3] = digamma %2\n  %9 f64[n0,3] = add %7, %8\n"
+                          "  %10 f64[3] = mean %9 {axes=[0]}\n  %11 f64[n0] = norm %9 {axes=[1]}\n"
+                          "  return %10, %11\n}\n");
     ebb_diag diag = {0};
     int64_t size = 2;
     ebb_graph *general = ebb_expand(last_of(m), false, NULL, &diag);

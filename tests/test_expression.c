@@ -83,6 +83,9 @@ static const struct {
     {"stop_gradient(x)*y", -6},
     {"sum(select(v > 1, v, 0))", 6},
     {"1/3*x", 2.0 / 3},
+    {"clip(x, 0, 1) + clip(y, -1, x)", 0},
+    {"floor(x/3) + floormod(y, 2) + hypot(3, 4)", 6},
+    {"sinc(0) + xlogy(0, 0) + divide_no_nan(1, 0)", 1},
 };
 
 static ebb_tensor *call(ebb_context *ebb, ebb_function *f, ebb_dtype dtype) {

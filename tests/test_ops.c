@@ -75,6 +75,77 @@ Test(ops, unary_operations) {
     expect_ok(ebb, "unary");
 }
 
+/* Of numbers and tensors, broadcast, now and under a tape that looks on. */
+static void check_elementwise(const char *how) {
+    struct {
+        ebb_tensor *y;
+        const char *text;
+    } cases[] = {
+        {ebb_floor(read("[-1.5, 1.5]")), "[-2.  1.]"},
+        {ebb_ceil(read("[-1.5, 1.5]")), "[-1.  2.]"},
+        {ebb_round(read("[0.5, 1.5, 2.5]")), "[0. 2. 2.]"},
+        {ebb_trunc(read("[-1.5, 1.5]")), "[-1.  1.]"},
+        {ebb_fmod(read("[-5, 5]"), 3), "[-2  2]"},
+        {ebb_floormod(read("[-5, 5]"), 3), "[1 2]"},
+        {ebb_floordiv(read("[-5., 5.]"), 3), "[-2.  1.]"},
+        {ebb_floordiv(read("[-7, 7]"), 0), "[0 0]"},
+        {ebb_hypot(3, read("[4., 0.]")), "[5. 3.]"},
+        {ebb_atan2(0, read("[1., 2.]")), "[0. 0.]"},
+        {ebb_xlogy(0, read("[0., 1.]")), "[0. 0.]"},
+        {ebb_divide_no_nan(read("[6., 1.]"), read("[[2.], [0.]]")), "[[3.  0.5]\n [0.  0. ]]"},
+        {ebb_squared_difference(read("[1, 5]"), 3), "[4 4]"},
+        {ebb_logaddexp(read("[1000.]"), -1000), "[1000.]"},
+        {ebb_polygamma(0, read("[inf]")), "[inf]"},
+        {ebb_sinc(read("[0., 1.]")), "[1. 0.]"},
+        {ebb_digamma(read("0.")), "-inf"},
+        {ebb_clip(read("[-1., 0.25, 7.]"), 0, 1), "[0.   0.25 1.  ]"},
+        {ebb_clip(read("[-9, 2, 9]"), read("[[-1], [0]]"), 3), "[[-1  2  3]\n [ 0  2  3]]"},
+        {ebb_bitwise_and(read("[12, 7]"), 10), "[8 2]"},
+        {ebb_bitwise_or(read("[12, 7]"), 10), "[14 15]"},
+        {ebb_bitwise_xor(read("[12, 7]"), 10), "[ 6 13]"},
+        {ebb_bitwise_not(read("[0, -1]")), "[-1  0]"},
+        {ebb_shift_left(1, read("[3, 32, -1]")), "[8 0 0]"},
+        {ebb_shift_right(-8, read("[1, 32, -1]")), "[-4 -1 -1]"},
+    };
+    for (int i = 0; i < COUNT(cases); i++)
+        expect_text(cases[i].y, cases[i].text, "%s, case %d", how, i);
+    expect_ok(ebb, "%s", how);
+}
+
+Test(ops, elementwise) {
+    check_elementwise("nobody looks on");
+    ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+    check_elementwise("under a tape");
+    ebb_bitwise_and(read("1."), 1);
+    expect_error(ebb, EBB_TYPE_ERROR, "ebb_bitwise_and: operand is f32[]; it needs i32 or i64", "bits of floats");
+    ebb_clear_error(ebb);
+    ebb_clip(read("1."), read("1"), 2);
+    expect_error(ebb, EBB_TYPE_ERROR, "ebb_clip: f32 and i32 do not mix; cast one", "clip of two dtypes");
+}
+
+/* The fourth derivative of sinc at 0 is pi^4 / 5, the third of lgamma at 1 -2 zeta(3). */
+Test(ops, high_derivatives) {
+    static const struct {
+        ebb_tensor *(*op)(ebb_tensor *, const char *, int);
+        int order;
+        double x, want;
+    } cases[] = {{ebb_sinc_at, 4, 0, 19.4818182068004875},
+                 {ebb_sinc_at, 3, 0, 0},
+                 {ebb_lgamma_at, 3, 1, -2.40411380631918857},
+                 {ebb_digamma_at, 3, 1, 6.49393940226682914}};
+    for (int i = 0; i < COUNT(cases); i++) {
+        ebb_tape *tape[4];
+        ebb_tensor *x = ebb_scalar(ebb, cases[i].x), *y;
+        for (int k = 0; k < cases[i].order; k++)
+            ebb_watch(tape[k] = ebb_tape_start(ebb, EBB_TAPE_DEFAULT), x);
+        y = cases[i].op(x, NULL, 0);
+        for (int k = cases[i].order; k-- > 0;)
+            y = ebb_gradient(tape[k], y, x);
+        cr_expect_float_eq(ebb_item(y, 0), cases[i].want, 1e-13, "case %d: %.17g", i, ebb_item(y, 0));
+    }
+    expect_ok(ebb, "high derivatives");
+}
+
 Test(ops, numbers_take_the_dtype_of_the_tensor) {
     struct {
         const char *name;

@@ -43,6 +43,10 @@ static ebb_id clamped(ebb_builder *b, ebb_id x) {
     ebb_id one = ebb_g_full_like(b, x, 1);
     return ebb_g_min(b, ebb_g_max(b, x, zero(b, x)), one);
 }
+static ebb_id clipped(ebb_builder *b, ebb_id x) {
+    return ebb_record(b->graph, &(ebb_application){.op = EBB_OP_clip}, 3,
+                      (ebb_id[]){x, zero(b, x), ebb_g_full_like(b, x, 1)});
+}
 /* The norm of rows of one element, squared: |x| would have no derivative at 0. */
 static ebb_id norm_squared(ebb_builder *b, ebb_id x) {
     int64_t n = ebb_shape_of(b->graph, x)->dim[0], axis = 1;
@@ -70,6 +74,9 @@ static const struct point {
     FORMULA(cancel, 1e10, 0, 0),         FORMULA(larger_self, 3, 3, 1),
     FORMULA(larger_self, -0.0, -0.0, 1), FORMULA(clamped, 0, 0, 1),
     FORMULA(clamped, 1, 1, 1),           FORMULA(clamped, 2, 1, 0),
+    FORMULA(clipped, 0, 0, 1),           FORMULA(clipped, 1, 1, 1),
+    FORMULA(clipped, 2, 1, 0),           FORMULA(clipped, -1, 0, 0),
+    FORMULA(clipped, 0.5, 0.5, 1),       FORMULA(clipped, INFINITY, 1, 0),
     FORMULA(clamped, -1, 0, 0),          FORMULA(norm_squared, 0, 0, 0),
     FORMULA(norm_squared, -3, 9, -6),    FORMULA(naive_norm, 0, 0, NAN),
     FORMULA(naive_norm, -3, 3, -1),

@@ -415,9 +415,10 @@ Test(runtime, table) {
     int found = 0, whole = 0;
     for (const ebb_rt_symbol *s = ebb_rt_table; s->name; s++) {
         cr_assert_not_null(s->address, "%s", s->name);
-        cr_assert_eq(strncmp(s->name, "ebb_rt_", 7), 0, "%s", s->name);
+        cr_assert_eq(strncmp(s->name, "ebb_", 4), 0, "%s", s->name);
         for (const ebb_rt_symbol *t = ebb_rt_table; t != s; t++)
             cr_assert_str_neq(s->name, t->name);
+        if (strncmp(s->name, "ebb_rt_", 7) != 0) continue; /* of jit/graph/special.h */
         const ebb_op op = ebb_op_by_name(s->name + 7, strlen(s->name + 7));
         if (op == EBB_OP_NONE) continue;
         cr_assert(s->address == (void *)(uintptr_t)ebb_rt_routine_of(op), "%s", s->name);

@@ -82,12 +82,28 @@ static void define(const char *name, void *address) {
     LLVMConsumeError(error);
 }
 
+/* Where the processor has no instruction for an intrinsic such as llvm.floor.v4f32, LLVM calls libm's floorf. */
+static void define_behind(const char *intrinsic) {
+    static const char *const suffixes[] = {"", "f"};
+    const char *name = intrinsic + strlen("llvm."), *end = strchr(name, '.');
+    char text[32];
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "%.*s%s", (int)(end ? end - name : (ptrdiff_t)strlen(name)), name, suffixes[i]);
+        void *address = ebb_lower_math_address(text);
+        if (address) define(text, address);
+    }
+}
+
 bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag) {
     if (!start(diag)) return false;
     for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
-        if (!LLVMIsDeclaration(f) || LLVMGetIntrinsicID(f)) continue;
+        if (!LLVMIsDeclaration(f)) continue;
         size_t length;
         const char *name = LLVMGetValueName2(f, &length);
+        if (LLVMGetIntrinsicID(f)) {
+            define_behind(name);
+            continue;
+        }
         void *address = address_of(name, symbols);
         if (!address)
             return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "native code wants %s, which nobody has", name);

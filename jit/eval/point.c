@@ -5,6 +5,7 @@
  * folding uses too. */
 #include "jit/eval/inside.h"
 #include "jit/graph/numbers.h"
+#include "jit/graph/special.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,8 +13,7 @@
 #define PASTE_(a, b, c) a##b##c
 #define PASTE(a, b, c) PASTE_(a, b, c)
 #define LOOP(name) PASTE(eval_##name, _, S)
-#define LARGER PASTE(larger, _, S)
-#define SMALLER PASTE(smaller, _, S)
+#define TYPED(name) PASTE(name, _, S)
 
 /* The operand's elements next to each other, one for all, or apart. */
 #define POINT_1(name, formula)                                                                                         \
@@ -120,10 +120,12 @@ COPIES
 /* ---- the table: which dtypes an operation has follows from its type rule ---- */
 
 #define REAL(name) [EBB_F32] = eval_##name##_f32, [EBB_F64] = eval_##name##_f64
-#define NUMBER(name) [EBB_I32] = eval_##name##_i32, [EBB_I64] = eval_##name##_i64, REAL(name)
+#define WHOLE(name) [EBB_I32] = eval_##name##_i32, [EBB_I64] = eval_##name##_i64
+#define NUMBER(name) WHOLE(name), REAL(name)
 #define LOGIC(name) [EBB_BOOL] = eval_##name##_u8
 
 #define DTYPES_real(name) REAL(name)
+#define DTYPES_whole(name) WHOLE(name)
 #define DTYPES_number(name) NUMBER(name)
 #define DTYPES_logic(name) LOGIC(name)
 #define DTYPES_compare(name) LOGIC(name), NUMBER(name)

@@ -2,14 +2,14 @@
  * time, pasted from the same formulas as the evaluator's loops, so that folding equals evaluation. */
 #include "jit/graph/fold.h"
 #include "jit/graph/numbers.h"
+#include "jit/graph/special.h"
 
 #include <math.h>
 
 #define PASTE_(a, b, c) a##b##c
 #define PASTE(a, b, c) PASTE_(a, b, c)
 #define FOLD(name) PASTE(fold_##name, _, S)
-#define LARGER PASTE(larger, _, S)
-#define SMALLER PASTE(smaller, _, S)
+#define TYPED(name) PASTE(name, _, S)
 
 #define POINT_1(name, formula)                                                                                         \
     static ebb_number FOLD(name)(const ebb_number *operand) {                                                          \
@@ -74,7 +74,8 @@ static ebb_number fold_stop_gradient(const ebb_number *operand) { return operand
 /* ---- the table: which dtypes an operation has follows from its type rule ---- */
 
 #define DTYPES_real(name) [EBB_F32] = fold_##name##_f32, [EBB_F64] = fold_##name##_f64
-#define DTYPES_number(name) [EBB_I32] = fold_##name##_i32, [EBB_I64] = fold_##name##_i64, DTYPES_real(name)
+#define DTYPES_whole(name) [EBB_I32] = fold_##name##_i32, [EBB_I64] = fold_##name##_i64
+#define DTYPES_number(name) DTYPES_whole(name), DTYPES_real(name)
 #define DTYPES_logic(name) [EBB_BOOL] = fold_##name##_u8
 #define DTYPES_compare(name) DTYPES_logic(name), DTYPES_number(name)
 #define DTYPES_select(name) NULL, fold_##name, fold_##name, fold_##name, fold_##name, fold_##name

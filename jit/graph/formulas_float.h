@@ -1,7 +1,7 @@
 /* formulas_float.h - the point operations on floating point, one line each, for everyone who computes them in C.
  *
  * The includer defines POINT_1 and POINT_2 and includes it once for each type: M(exp) is that type's function of libm,
- * LARGER and SMALLER come from numbers.h. */
+ * TYPED(larger) is that type's function of numbers.h, and ebb_... are those of special.h. */
 
 /* exp(-|x|) never overflows, so neither side does. */
 #ifndef sigmoid_of
@@ -30,6 +30,20 @@ POINT_1(tanh, M(tanh)(x))
 POINT_1(sigmoid, sigmoid_of(x, M(exp)(-M(fabs)(x))))
 POINT_1(softplus, (x > 0 ? x : 0) + M(log1p)(M(exp)(-M(fabs)(x))))
 POINT_1(erf, M(erf)(x))
+POINT_1(erfc, M(erfc)(x))
+POINT_1(exp2, M(exp2)(x))
+POINT_1(log2, M(log2)(x))
+POINT_1(log10, M(log10)(x))
+POINT_1(rsqrt, 1 / M(sqrt)(x))
+POINT_1(cbrt, M(cbrt)(x))
+POINT_1(asinh, M(asinh)(x))
+POINT_1(acosh, M(acosh)(x))
+POINT_1(atanh, M(atanh)(x))
+POINT_1(lgamma, M(ebb_lgamma)(x))
+POINT_1(floor, M(floor)(x))
+POINT_1(ceil, M(ceil)(x))
+POINT_1(round, M(roundeven)(x))
+POINT_1(trunc, M(trunc)(x))
 POINT_1(relu, x > 0 ? x : x != x ? x : 0)
 
 POINT_2(add, x + y)
@@ -37,5 +51,14 @@ POINT_2(sub, x - y)
 POINT_2(mul, x *y)
 POINT_2(div, x / y)
 POINT_2(pow, M(pow)(x, y))
-POINT_2(max, LARGER(x, y))
-POINT_2(min, SMALLER(x, y))
+POINT_2(hypot, M(hypot)(x, y))
+POINT_2(atan2, M(atan2)(x, y))
+/* Equal operands stand apart, so that infinite ones have no difference to be NaN. */
+POINT_2(logaddexp, x == y ? x + (T)M_LN2 : TYPED(larger)(x, y) + M(log1p)(M(exp)(-M(fabs)(x - y))))
+POINT_2(polygamma, M(ebb_polygamma)(x, y))
+POINT_2(sinc_slope, M(ebb_sinc_slope)(x, y))
+POINT_2(fmod, M(fmod)(x, y))
+POINT_2(floormod, TYPED(floored)(M(fmod)(x, y), y))
+POINT_2(floordiv, TYPED(quotient)(x, y, M(fmod)(x, y)))
+POINT_2(max, TYPED(larger)(x, y))
+POINT_2(min, TYPED(smaller)(x, y))

@@ -101,6 +101,7 @@ static bool pointwise(const ebb_question *q, unsigned set) {
 
 bool infer_number(const ebb_question *q) { return pointwise(q, EBB_SET_NUMBER); }
 bool infer_real(const ebb_question *q) { return pointwise(q, EBB_SET_REAL); }
+bool infer_whole(const ebb_question *q) { return pointwise(q, EBB_SET_INT); }
 bool infer_logic(const ebb_question *q) { return pointwise(q, EBB_SET(EBB_BOOL)); }
 bool infer_same(const ebb_question *q) { return pointwise(q, EBB_SET_ANY); }
 

@@ -264,11 +264,57 @@ static ebb_id expand_sparse_softmax_cross_entropy(ebb_builder *b, const ebb_id *
     return ebb_g_select(b, valid, loss, ebb_g_full_like(b, loss, NAN));
 }
 
+/* ---- element by element ---- */
+
+static ebb_id is_zero(ebb_builder *b, ebb_id x) { return ebb_g_eq(b, x, ebb_g_full_like(b, x, 0)); }
+
+static ebb_id expand_digamma(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    return ebb_g_polygamma(b, ebb_g_full_like(b, x[0], 0), x[0]);
+}
+
+static ebb_id expand_sinc(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    return ebb_g_sinc_slope(b, ebb_g_full_like(b, x[0], 0), x[0]);
+}
+
+/* Where x is 0 and log y is not finite the result is 0, with derivatives 0; elsewhere the formula holds. */
+static ebb_id expand_xlogy(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    ebb_id finite = ebb_g_logical_and(b, ebb_g_gt(b, x[1], ebb_g_full_like(b, x[1], 0)), is_finite(b, x[1]));
+    ebb_id holds = ebb_g_logical_or(b, ebb_g_logical_not(b, is_zero(b, x[0])), finite);
+    ebb_id safe = ebb_g_select(b, holds, x[1], ebb_g_full_like(b, x[1], 1));
+    return ebb_g_select(b, holds, ebb_g_mul(b, x[0], ebb_g_log(b, safe)), ebb_g_full_like(b, x[0], 0));
+}
+
+static ebb_id expand_divide_no_nan(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    ebb_id zero = is_zero(b, x[1]), safe = ebb_g_select(b, zero, ebb_g_full_like(b, x[1], 1), x[1]);
+    return ebb_g_select(b, zero, ebb_g_full_like(b, x[0], 0), ebb_g_div(b, x[0], safe));
+}
+
+static ebb_id expand_squared_difference(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    return ebb_g_square(b, ebb_g_sub(b, x[0], x[1]));
+}
+
+/* On a bound x and the bound tie, and the derivative goes to the first operand: x. */
+static ebb_id expand_clip(ebb_builder *b, const ebb_id *x, ebb_attr none) {
+    (void)none;
+    return ebb_g_min(b, ebb_g_max(b, x[0], x[1]), x[2]);
+}
+
 /* Whether what is written would be right whatever the unknown sizes become. */
 static bool knows_enough(const ebb_builder *b, ebb_op op, ebb_id x, ebb_attr attr) {
     const ebb_shape *shape = ebb_shape_of(b->graph, x);
     switch (op) {
     case EBB_OP_mean:
+    case EBB_OP_digamma:
+    case EBB_OP_sinc:
+    case EBB_OP_xlogy:
+    case EBB_OP_divide_no_nan:
+    case EBB_OP_squared_difference:
+    case EBB_OP_clip:
         return true;
     case EBB_OP_logsumexp:
     case EBB_OP_norm:

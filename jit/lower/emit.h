@@ -59,6 +59,8 @@ typedef struct ebb_apply {
 LLVMValueRef ebb_emit_op(ebb_op op, const ebb_apply *a); /* NULL: not a POINT operation */
 /* The function of libm called `name` (for double), applied to narg operands: a's dtype and lanes. */
 LLVMValueRef ebb_emit_math(const ebb_apply *a, const char *name, int narg, const LLVMValueRef *x);
+/* The same without vectors: one call for each lane; also for functions of our own, f32's with an f behind the name. */
+LLVMValueRef ebb_emit_scalar_math(const ebb_apply *a, const char *name, int narg, const LLVMValueRef *x);
 LLVMValueRef ebb_emit_max(const ebb_apply *a, LLVMValueRef x, LLVMValueRef y); /* NaN propagates */
 
 /* One kernel at the builder's place in `function`; the builder is left where code may follow. */

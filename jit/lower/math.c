@@ -54,17 +54,18 @@ static LLVMValueRef call_lane_by_lane(const ebb_apply *a, const char *name, int 
     return result;
 }
 
-/* pow of libmvec loses exactness of exact powers, so pow goes lane by lane. */
-static bool wants_vectors(int narg) { return narg == 1; }
+LLVMValueRef ebb_emit_scalar_math(const ebb_apply *a, const char *name, int narg, const LLVMValueRef *x) {
+    LLVMValueRef arg[2] = {x[0], narg > 1 ? x[1] : NULL};
+    return a->lanes == 1 ? call_scalar(a, name, narg, arg) : call_lane_by_lane(a, name, narg, arg);
+}
 
 LLVMValueRef ebb_emit_math(const ebb_apply *a, const char *name, int narg, const LLVMValueRef *x) {
     LLVMValueRef arg[2] = {x[0], narg > 1 ? x[1] : NULL};
-    if (a->lanes == 1) return call_scalar(a, name, narg, arg);
     int narrowest = NARROWEST_BITS / lane_bits(a);
     int lanes = a->lanes < narrowest ? narrowest : a->lanes;
     char text[48];
-    if (!wants_vectors(narg) || !vector_name(a, lanes, name, narg, text, sizeof text))
-        return call_lane_by_lane(a, name, narg, arg);
+    if (a->lanes == 1 || !vector_name(a, lanes, name, narg, text, sizeof text))
+        return ebb_emit_scalar_math(a, name, narg, x);
     for (int i = 0; i < narg && lanes != a->lanes; i++)
         arg[i] = ebb_emit_lanes(a->e, arg[i], 0, lanes);
     LLVMValueRef y = ebb_emit_call(a->e, text, ebb_emit_type(a->e, a->from, lanes), narg, arg);

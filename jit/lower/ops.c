@@ -4,6 +4,8 @@
  * Start reading at the table at the end. */
 #include "jit/lower/emit.h"
 
+#include <math.h>
+
 static bool real(const ebb_apply *a) { return ebb_is_float(a->from); }
 
 static LLVMValueRef number(const ebb_apply *a, double value) { return ebb_emit_number(a->e, a->from, a->lanes, value); }
@@ -36,6 +38,17 @@ static LLVMValueRef lower_neg(const ebb_apply *a) {
 static LLVMValueRef lower_square(const ebb_apply *a) { return plain_mul(a, a->x[0], a->x[0]); }
 static LLVMValueRef lower_recip(const ebb_apply *a) { return plain_div(a, number(a, 1), a->x[0]); }
 static LLVMValueRef lower_sqrt(const ebb_apply *a) { return intrinsic(a, "llvm.sqrt", 1, (LLVMValueRef[]){a->x[0]}); }
+static LLVMValueRef lower_rsqrt(const ebb_apply *a) { return plain_div(a, number(a, 1), lower_sqrt(a)); }
+
+#define ROUND(name, as)                                                                                                \
+    static LLVMValueRef lower_##name(const ebb_apply *a) {                                                             \
+        return intrinsic(a, "llvm." as, 1, (LLVMValueRef[]){a->x[0]});                                                 \
+    }
+ROUND(floor, "floor")
+ROUND(ceil, "ceil")
+ROUND(round, "roundeven")
+ROUND(trunc, "trunc")
+
 static LLVMValueRef lower_stop_gradient(const ebb_apply *a) { return a->x[0]; }
 
 /* ---- order ---- */
@@ -117,13 +130,18 @@ static LLVMValueRef math(const ebb_apply *a, const char *name, LLVMValueRef x) {
 #define MATH(name)                                                                                                     \
     static LLVMValueRef lower_##name(const ebb_apply *a) { return math(a, #name, a->x[0]); }
 /* clang-format off */
-MATH(exp) MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan)
-MATH(sinh) MATH(cosh) MATH(tanh) MATH(erf)
-    /* clang-format on */
+MATH(exp) MATH(expm1) MATH(log) MATH(log1p) MATH(sin) MATH(cos) MATH(tan) MATH(asin) MATH(acos) MATH(atan) MATH(sinh)
+MATH(cosh) MATH(tanh) MATH(erf) MATH(erfc) MATH(exp2) MATH(log2) MATH(log10) MATH(cbrt) MATH(asinh) MATH(acosh)
+MATH(atanh)
+static LLVMValueRef lower_hypot(const ebb_apply *a) { return ebb_emit_math(a, "hypot", 2, a->x); }
+/* clang-format on */
+static LLVMValueRef lower_atan2(const ebb_apply *a) { return ebb_emit_math(a, "atan2", 2, a->x); }
 
-    static LLVMValueRef lower_pow(const ebb_apply *a) {
-    return ebb_emit_math(a, "pow", 2, a->x);
-}
+/* pow of libmvec loses exactness of exact powers; the others it does not have. */
+static LLVMValueRef lower_pow(const ebb_apply *a) { return ebb_emit_scalar_math(a, "pow", 2, a->x); }
+static LLVMValueRef lower_lgamma(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_lgamma", 1, a->x); }
+static LLVMValueRef lower_polygamma(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_polygamma", 2, a->x); }
+static LLVMValueRef lower_sinc_slope(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_sinc_slope", 2, a->x); }
 
 /* exp(-|x|): at most 1, so it never overflows. */
 static LLVMValueRef small_exp(const ebb_apply *a) {
@@ -139,6 +157,99 @@ static LLVMValueRef lower_sigmoid(const ebb_apply *a) {
 /* max(x, 0) + log(1+z) */
 static LLVMValueRef lower_softplus(const ebb_apply *a) {
     return plain_add(a, lower_relu(a), math(a, "log1p", small_exp(a)));
+}
+
+/* Equal operands stand apart, so that infinite ones have no difference to be NaN. */
+static LLVMValueRef lower_logaddexp(const ebb_apply *a) {
+    ebb_apply apart = *a;
+    apart.x[0] = plain_sub(a, a->x[0], a->x[1]);
+    LLVMValueRef more = math(a, "log1p", small_exp(&apart));
+    return choose(a, lower_eq(a), plain_add(a, a->x[0], number(a, M_LN2)), plain_add(a, lower_max(a), more));
+}
+
+/* ---- division with whole quotients: jit/graph/numbers.h ---- */
+
+static LLVMValueRef is_negative(const ebb_apply *a, LLVMValueRef x) {
+    return compare(a, LLVMRealOLT, LLVMIntSLT, x, number(a, 0));
+}
+static LLVMValueRef is_zero(const ebb_apply *a, LLVMValueRef x) {
+    return compare(a, LLVMRealOEQ, LLVMIntEQ, x, number(a, 0));
+}
+static LLVMValueRef is_not_zero(const ebb_apply *a, LLVMValueRef x) {
+    return compare(a, LLVMRealUNE, LLVMIntNE, x, number(a, 0));
+}
+static LLVMValueRef with_sign_of(const ebb_apply *a, LLVMValueRef x, LLVMValueRef sign) {
+    return intrinsic(a, "llvm.copysign", 2, (LLVMValueRef[]){x, sign});
+}
+
+/* Integers: dividing by 0 and by -1 is undefined for LLVM, or may be; 1 leaves the remainder that -1 does. */
+static LLVMValueRef safe_divisor(const ebb_apply *a) {
+    LLVMValueRef one_back = LLVMBuildICmp(a->e->builder, LLVMIntEQ, a->x[1], number(a, -1), "");
+    LLVMValueRef unsafe = LLVMBuildOr(a->e->builder, is_zero(a, a->x[1]), one_back, "");
+    return choose(a, unsafe, number(a, 1), a->x[1]);
+}
+
+static LLVMValueRef lower_fmod(const ebb_apply *a) {
+    if (real(a)) return ebb_emit_scalar_math(a, "fmod", 2, a->x);
+    LLVMValueRef r = LLVMBuildSRem(a->e->builder, a->x[0], safe_divisor(a), "");
+    return choose(a, is_zero(a, a->x[1]), a->x[0], r);
+}
+
+/* The remainder r is not of the divisor's sign, and not 0. */
+static LLVMValueRef is_other_side(const ebb_apply *a, LLVMValueRef r) {
+    LLVMValueRef differ = LLVMBuildXor(a->e->builder, is_negative(a, r), is_negative(a, a->x[1]), "");
+    return LLVMBuildAnd(a->e->builder, is_not_zero(a, r), differ, "");
+}
+
+static LLVMValueRef lower_floormod(const ebb_apply *a) {
+    LLVMValueRef r = lower_fmod(a), moved = choose(a, is_other_side(a, r), plain_add(a, r, a->x[1]), r);
+    return real(a) ? choose(a, is_zero(a, r), with_sign_of(a, number(a, 0), a->x[1]), moved) : moved;
+}
+
+/* Rounded down from the quotient towards 0. */
+static LLVMValueRef one_less(const ebb_apply *a, LLVMValueRef quotient, LLVMValueRef r) {
+    return choose(a, is_other_side(a, r), plain_sub(a, quotient, number(a, 1)), quotient);
+}
+
+static LLVMValueRef floordiv_real(const ebb_apply *a) {
+    LLVMValueRef r = lower_fmod(a), broken = plain_div(a, a->x[0], a->x[1]);
+    LLVMValueRef towards_0 = plain_div(a, plain_sub(a, a->x[0], r), a->x[1]);
+    LLVMValueRef whole = intrinsic(a, "llvm.roundeven", 1, &towards_0);
+    return choose(a, is_zero(a, a->x[1]), broken, with_sign_of(a, one_less(a, whole, r), broken));
+}
+
+static LLVMValueRef floordiv_int(const ebb_apply *a) {
+    LLVMValueRef safe = safe_divisor(a), quotient = LLVMBuildSDiv(a->e->builder, a->x[0], safe, "");
+    LLVMValueRef r = LLVMBuildSRem(a->e->builder, a->x[0], safe, "");
+    LLVMValueRef by_less = choose(a, is_negative(a, a->x[1]), LLVMBuildNeg(a->e->builder, quotient, ""), number(a, 0));
+    LLVMValueRef is_safe = LLVMBuildICmp(a->e->builder, LLVMIntEQ, safe, a->x[1], "");
+    return choose(a, is_safe, one_less(a, quotient, r), by_less); /* else the divisor is -1 or 0 */
+}
+
+static LLVMValueRef lower_floordiv(const ebb_apply *a) { return real(a) ? floordiv_real(a) : floordiv_int(a); }
+
+/* ---- bits ---- */
+
+static LLVMValueRef lower_bitwise_not(const ebb_apply *a) { return LLVMBuildNot(a->e->builder, a->x[0], ""); }
+static LLVMValueRef lower_bitwise_and(const ebb_apply *a) { return LLVMBuildAnd(a->e->builder, a->x[0], a->x[1], ""); }
+static LLVMValueRef lower_bitwise_or(const ebb_apply *a) { return LLVMBuildOr(a->e->builder, a->x[0], a->x[1], ""); }
+static LLVMValueRef lower_bitwise_xor(const ebb_apply *a) { return LLVMBuildXor(a->e->builder, a->x[0], a->x[1], ""); }
+
+/* As an unsigned number, a negative distance is a large one. Where it is too large, `most` is shifted by. */
+static LLVMValueRef distance(const ebb_apply *a, LLVMValueRef *near, int most) {
+    int width = (int)(8 * ebb_dtype_size(a->from));
+    *near = LLVMBuildICmp(a->e->builder, LLVMIntULT, a->x[1], number(a, width), "");
+    return choose(a, *near, a->x[1], number(a, most < 0 ? width + most : most));
+}
+
+static LLVMValueRef lower_shift_left(const ebb_apply *a) {
+    LLVMValueRef near, by = distance(a, &near, 0);
+    return choose(a, near, LLVMBuildShl(a->e->builder, a->x[0], by, ""), number(a, 0));
+}
+
+static LLVMValueRef lower_shift_right(const ebb_apply *a) {
+    LLVMValueRef near, by = distance(a, &near, -1);
+    return LLVMBuildAShr(a->e->builder, a->x[0], by, "");
 }
 
 /* ---- the table ---- */

@@ -1,5 +1,6 @@
 /* quad_ops.c - the table of references, and those of operations that work element by element. */
 #include "tests/ref/quad_ops.h"
+#include "tests/ref/quad_special.h"
 
 #include <quadmath.h>
 #include <stdlib.h>
@@ -10,6 +11,24 @@ typedef struct element {
     ebb_dtype from, to;
 } element;
 typedef quad formula(const element *e);
+
+/* ---- those of the other files, and of macros ---- */
+
+typedef void reference(const quad_call *c);
+
+#define DECLARE_SOURCE(name, family)
+#define DECLARE_POINT(name, family)
+#define DECLARE_VIEW(name, family) reference quad_##name;
+#define DECLARE_REDUCE(name, family) reference quad_##name;
+#define DECLARE_WHOLE(name, family) reference quad_##name;
+#define DECLARE_NOWHERE(name, family) DECLARE_##family(name)
+#define DECLARE_MACRO(name) reference quad_##name;
+#define DECLARE_REGION(name)
+#define OP(name, family, access, arity, rule) DECLARE_##access(name, family)
+#include "jit/graph/ops.def"
+#undef OP
+
+/* ---- element by element ---- */
 
 static void each_element(const quad_call *c, formula *f) {
     int n = ebb_op_table[c->app->op].arity;
@@ -22,21 +41,31 @@ static void each_element(const quad_call *c, formula *f) {
     }
 }
 
-#define POINT(name, formula)                                                                                           \
+#define FORMULA(name, formula)                                                                                         \
     static quad at_##name(const element *e) {                                                                          \
         const quad x = e->x, y = e->y;                                                                                 \
         (void)x, (void)y;                                                                                              \
         return formula;                                                                                                \
-    }                                                                                                                  \
+    }
+#define POINT(name, formula)                                                                                           \
+    FORMULA(name, formula)                                                                                             \
     static void quad_##name(const quad_call *c) { each_element(c, at_##name); }
+#define MACRO(name, formula)                                                                                           \
+    FORMULA(name, formula)                                                                                             \
+    void quad_##name(const quad_call *c) { each_element(c, at_##name); }
 /* Integers are computed without a sign, in 64 bits, and cut. */
-#define NUMBER(name, formula, whole)                                                                                   \
+#define INTEGER(name, whole)                                                                                           \
     static quad int_##name(const element *e) {                                                                         \
         const uint64_t i = (uint64_t)(int64_t)e->x, j = (uint64_t)(int64_t)e->y;                                       \
         (void)j;                                                                                                       \
         return quad_wrap(e->from, (int64_t)(whole));                                                                   \
-    }                                                                                                                  \
+    }
+#define NUMBER(name, formula, whole)                                                                                   \
+    INTEGER(name, whole)                                                                                               \
     POINT(name, ebb_is_float(e->from) ? (formula) : int_##name(e))
+#define WHOLE(name, whole)                                                                                             \
+    INTEGER(name, whole)                                                                                               \
+    POINT(name, int_##name(e))
 
 NUMBER(neg, -x, -i)
 NUMBER(abs, fabsq(x), (int64_t)i < 0 ? -i : i)
@@ -77,6 +106,55 @@ POINT(erf, erfq(x))
 POINT(div, x / y)
 POINT(pow, powq(x, y))
 
+POINT(erfc, erfcq(x))
+POINT(exp2, powq(2, x))
+POINT(log2, log2q(x))
+POINT(log10, log10q(x))
+POINT(rsqrt, 1 / sqrtq(x))
+POINT(cbrt, cbrtq(x))
+POINT(asinh, asinhq(x))
+POINT(acosh, acoshq(x))
+POINT(atanh, atanhq(x))
+POINT(lgamma, lgammaq(x))
+POINT(floor, floorq(x))
+POINT(ceil, ceilq(x))
+POINT(round, rintq(x))
+POINT(trunc, truncq(x))
+POINT(hypot, sqrtq(x *x + y * y))
+POINT(atan2, atan2q(x, y))
+POINT(logaddexp, logq(expq(x) + expq(y)))
+/* Orders are whole numbers: nothing changes nearby. */
+POINT(polygamma, quad_polygamma_of((int)rintq(x), y))
+POINT(sinc_slope, quad_sinc_slope_of((int)rintq(x), y))
+MACRO(digamma, quad_polygamma_of(0, x))
+MACRO(sinc, x == 0 ? 1 : sinq(M_PIq * x) / (M_PIq * x))
+MACRO(xlogy, x == 0 && !(y > 0 && finiteq(y)) ? 0 : x * logq(y))
+MACRO(divide_no_nan, y == 0 ? 0 : x / y)
+INTEGER(squared_difference, (i - j) * (i - j))
+MACRO(squared_difference, ebb_is_float(e->from) ? (x - y) * (x - y) : int_squared_difference(e))
+MACRO(clip, -larger(-larger(x, y), -e->z))
+
+/* Quotients of integers, wrapped: x / 0 is 0. */
+static uint64_t divided(uint64_t i, uint64_t j) {
+    if (j == 0) return 0;
+    return (int64_t)j == -1 ? -i : (uint64_t)(int64_t)floorq((quad)(int64_t)i / (int64_t)j);
+}
+static uint64_t cut_off(uint64_t i, uint64_t j) {
+    if (j == 0) return 0;
+    return (int64_t)j == -1 ? -i : (uint64_t)(int64_t)truncq((quad)(int64_t)i / (int64_t)j);
+}
+NUMBER(floordiv, floorq(x / y), divided(i, j))
+NUMBER(floormod, x - y * floorq(x / y), i - j * divided(i, j))
+NUMBER(fmod, x - y * truncq(x / y), i - j * cut_off(i, j))
+
+static uint64_t width(const element *e) { return 8 * ebb_dtype_size(e->from); }
+WHOLE(bitwise_not, -i - 1)
+WHOLE(bitwise_and, i &j)
+WHOLE(bitwise_or, i | j)
+WHOLE(bitwise_xor, i ^ j)
+WHOLE(shift_left, j < width(e) ? i << j : 0)
+WHOLE(shift_right, j < width(e) ? floorq(e->x / ((uint64_t)1 << j)) : -((int64_t)i < 0))
+
 POINT(eq, x == y)
 POINT(ne, x != y)
 POINT(lt, x < y)
@@ -110,21 +188,6 @@ static void quad_iota(const quad_call *c) {
 }
 
 /* ---- the table ---- */
-
-typedef void reference(const quad_call *c);
-
-/* Those of the other files. */
-#define DECLARE_SOURCE(name, family)
-#define DECLARE_POINT(name, family)
-#define DECLARE_VIEW(name, family) reference quad_##name;
-#define DECLARE_REDUCE(name, family) reference quad_##name;
-#define DECLARE_WHOLE(name, family) reference quad_##name;
-#define DECLARE_NOWHERE(name, family) DECLARE_##family(name)
-#define DECLARE_MACRO(name) reference quad_##name;
-#define DECLARE_REGION(name)
-#define OP(name, family, access, arity, rule) DECLARE_##access(name, family)
-#include "jit/graph/ops.def"
-#undef OP
 
 #define ROW_SOURCE(name, family)
 #define ROW_POINT(name, family) [EBB_OP_##name] = quad_##name,

@@ -105,7 +105,7 @@ ebb_executable *hand_compile(hand *h, const ebb_compile_options *options) {
 
 ebb_executable *hand_compile_at(hand *h, int bits, int level) {
     ebb_diag diag = {0};
-    ebb_compile_options o = {.name = "test", .vector_bits = bits, .level = level};
+    ebb_compile_options o = {.name = "test", .cpu = h->cpu, .vector_bits = bits, .level = level};
     ebb_executable *x = ebb_compile(&h->plan, &o, &diag);
     cr_assert(x != NULL || diag.code == EBB_UNAVAILABLE, "%s", diag.message);
     cr_assert(x != NULL || bits > 128, "%s", diag.message);

@@ -17,6 +17,7 @@ typedef struct hand {
     ebb_buffer buffer[HAND_MAX];
     ebb_step step[HAND_MAX];
     int inputs, outputs;
+    const char *cpu; /* NULL: this one */
 } hand;
 
 void hand_open(hand *h);

@@ -18,6 +18,10 @@
 #define CASE(text, row, n, ...) {.name = #row " " text, .op = EBB_OP_##row, .operands = n, __VA_ARGS__}
 #define LIST(...) {__VA_ARGS__}
 
+#define EACH(name, n)                                                                                                  \
+    CASE("17", name, n, .shape = LIST(S(17), S(17), S(17))), CASE("scalar", name, n, .shape = LIST(SCALAR)),           \
+        CASE("matrix", name, n, .shape = LIST(S(3, 11), S(3, 11), S(3, 11))),                                          \
+        CASE("0", name, n, .shape = LIST(S(0), S(0), S(0)))
 #define DOT(text, x, y, ...) CASE(text, dot, 2, .shape = LIST(x, y), ATTR(__VA_ARGS__))
 #define RANDOM(name)                                                                                                   \
     CASE("scalar", name, 1, .shape = {S(2)}), CASE("3", name, 1, .shape = {S(2)}, .asked = S(3)),                      \
@@ -125,6 +129,13 @@ const op_case op_cases[] = {
     CASE("none", scatter_add, 3, .shape = {S(4, 3), S(0), S(0, 3)}, ATTR(0)),
     CASE("middle", scatter_add, 3, .shape = {S(2, 4, 3), S(5), S(2, 5, 3)}, ATTR(1)),
 
+    EACH(digamma, 1),
+    EACH(sinc, 1),
+    EACH(xlogy, 2),
+    EACH(divide_no_nan, 2),
+    EACH(squared_difference, 2),
+    EACH(clip, 3),
+
     REDUCE(mean),
     REDUCE(variance),
     REDUCE(deviation),
@@ -211,15 +222,52 @@ const char *op_use_text(const op_use *use) {
 static const struct domain {
     double low[2], high[2]; /* of operand 0, and of the others; all 0: from -3 to 3 */
 } domains[EBB_OP_COUNT] = {
-    [EBB_OP_exp] = {{-20}, {20}},        [EBB_OP_expm1] = {{-5}, {5}},        [EBB_OP_log] = {{1e-3}, {50}},
-    [EBB_OP_log1p] = {{-0.9}, {10}},     [EBB_OP_sqrt] = {{1e-3}, {50}},      [EBB_OP_recip] = {{0.1}, {10}},
-    [EBB_OP_sin] = {{-30}, {30}},        [EBB_OP_cos] = {{-30}, {30}},        [EBB_OP_tan] = {{-1.4}, {1.4}},
-    [EBB_OP_asin] = {{-0.98}, {0.98}},   [EBB_OP_acos] = {{-0.98}, {0.98}},   [EBB_OP_atan] = {{-10}, {10}},
-    [EBB_OP_sinh] = {{-8}, {8}},         [EBB_OP_cosh] = {{-8}, {8}},         [EBB_OP_tanh] = {{-5}, {5}},
-    [EBB_OP_sigmoid] = {{-20}, {20}},    [EBB_OP_softplus] = {{-20}, {20}},   [EBB_OP_erf] = {{-4}, {4}},
-    [EBB_OP_div] = {{-3, 0.1}, {3, 10}}, [EBB_OP_pow] = {{0.05, -4}, {8, 4}}, [EBB_OP_logsumexp] = {{-9}, {9}},
-    [EBB_OP_prod] = {{0.5}, {1.6}},      [EBB_OP_cumprod] = {{0.5}, {1.6}},   [EBB_OP_softmax] = {{-9}, {9}},
+    [EBB_OP_exp] = {{-20}, {20}},
+    [EBB_OP_expm1] = {{-5}, {5}},
+    [EBB_OP_log] = {{1e-3}, {50}},
+    [EBB_OP_log1p] = {{-0.9}, {10}},
+    [EBB_OP_sqrt] = {{1e-3}, {50}},
+    [EBB_OP_recip] = {{0.1}, {10}},
+    [EBB_OP_sin] = {{-30}, {30}},
+    [EBB_OP_cos] = {{-30}, {30}},
+    [EBB_OP_tan] = {{-1.4}, {1.4}},
+    [EBB_OP_asin] = {{-0.98}, {0.98}},
+    [EBB_OP_acos] = {{-0.98}, {0.98}},
+    [EBB_OP_atan] = {{-10}, {10}},
+    [EBB_OP_sinh] = {{-8}, {8}},
+    [EBB_OP_cosh] = {{-8}, {8}},
+    [EBB_OP_tanh] = {{-5}, {5}},
+    [EBB_OP_sigmoid] = {{-20}, {20}},
+    [EBB_OP_softplus] = {{-20}, {20}},
+    [EBB_OP_erf] = {{-4}, {4}},
+    [EBB_OP_div] = {{-3, 0.1}, {3, 10}},
+    [EBB_OP_pow] = {{0.05, -4}, {8, 4}},
+    [EBB_OP_logsumexp] = {{-9}, {9}},
+    [EBB_OP_softmax] = {{-9}, {9}},
     [EBB_OP_log_softmax] = {{-9}, {9}},
+    [EBB_OP_exp2] = {{-20}, {20}},
+    [EBB_OP_log2] = {{1e-3}, {50}},
+    [EBB_OP_log10] = {{1e-3}, {50}},
+    [EBB_OP_rsqrt] = {{0.1}, {50}},
+    [EBB_OP_cbrt] = {{0.1}, {50}},
+    [EBB_OP_asinh] = {{-50}, {50}},
+    [EBB_OP_acosh] = {{1.1}, {50}},
+    [EBB_OP_atanh] = {{-0.98}, {0.98}},
+    [EBB_OP_erfc] = {{-4}, {4}},
+    [EBB_OP_lgamma] = {{0.2}, {9}},
+    [EBB_OP_digamma] = {{-5}, {9}},
+    [EBB_OP_polygamma] = {{0, 0.3}, {5, 9}},
+    [EBB_OP_sinc_slope] = {{0, -3}, {5, 3}},
+    [EBB_OP_hypot] = {{0.2, -3}, {3, 3}},
+    [EBB_OP_atan2] = {{-3, 0.2}, {3, 3}},
+    [EBB_OP_logaddexp] = {{0.5, 0.5}, {9, 9}},
+    [EBB_OP_xlogy] = {{-3, 0.2}, {3, 9}},
+    [EBB_OP_divide_no_nan] = {{-3, 0.1}, {3, 10}},
+    [EBB_OP_fmod] = {{-9, 0.5}, {9, 3}},
+    [EBB_OP_floormod] = {{-9, 0.5}, {9, 3}},
+    [EBB_OP_floordiv] = {{-9, 0.5}, {9, 3}},
+    [EBB_OP_prod] = {{0.5}, {1.6}},
+    [EBB_OP_cumprod] = {{0.5}, {1.6}},
 };
 
 /* Numbers below this, where an operand is an index or a label. */
@@ -243,6 +291,9 @@ static void range_of(const op_use *use, int k, double *low, double *high) {
 /* Comparisons get few different numbers, so that equal ones come up. */
 static bool is_comparison(ebb_op op) { return op >= EBB_OP_eq && op <= EBB_OP_ge; }
 
+/* Orders of derivatives are whole numbers. */
+static bool is_order(ebb_op op, int k) { return k == 0 && (op == EBB_OP_polygamma || op == EBB_OP_sinc_slope); }
+
 void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     double low, high, value;
     bool few = is_comparison(use->c->op) && x->type.dtype != EBB_BOOL;
@@ -250,6 +301,7 @@ void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     for (int64_t e = 0; e < x->size; e++) {
         fill_uniform(seed * 1000003 + (uint64_t)k * 7919 + (uint64_t)e * 104729, low, high, 1, &value);
         if (few) value = floor(value / high * 3);
+        if (is_order(use->c->op, k)) value = floor(value);
         x->at[e] = ebb_is_float(x->type.dtype) ? (quad)value : (quad)(int64_t)value;
         if (x->type.dtype == EBB_F32) x->at[e] = (float)x->at[e];
     }

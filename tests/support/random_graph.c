@@ -371,6 +371,25 @@ static ebb_id draw(maker *m) {
     return record(m, app, 1, partner(m, EBB_I64, (ebb_shape){.rank = 1, .dim = {2}}), 0, 0);
 }
 
+/* ---- operations that jump, where every engine agrees on their operands to the bit; macros element by element ---- */
+
+#define LENGTH(list) (int64_t)(sizeof(list) / sizeof *(list))
+
+static ebb_id apply(maker *m, ebb_op op, ebb_id x) { return record(m, (ebb_application){.op = op}, 1, x, 0, 0); }
+
+static ebb_id jumping(maker *m) {
+    static const ebb_op real[] = {EBB_OP_floor, EBB_OP_ceil, EBB_OP_round, EBB_OP_trunc};
+    static const ebb_op ints[] = {EBB_OP_bitwise_and, EBB_OP_bitwise_or, EBB_OP_bitwise_xor, EBB_OP_shift_left,
+                                  EBB_OP_shift_right};
+    static const ebb_op both[] = {EBB_OP_fmod, EBB_OP_floormod, EBB_OP_floordiv, EBB_OP_squared_difference};
+    if (below(m, 3) == 0) return record(m, (ebb_application){.op = real[below(m, 4)]}, 1, some_of(m, FLOATS, 0), 0, 0);
+    if (below(m, 6) == 0) return apply(m, EBB_OP_bitwise_not, some_of(m, INTS, 0));
+    bool whole = below(m, 2);
+    ebb_id x = some_of(m, whole ? INTS : NUMBERS, 0), y = partner(m, ebb_dtype_at(m->g, x), *shape(m, x));
+    if (!whole && below(m, 4) == 0) return record(m, (ebb_application){.op = EBB_OP_clip}, 3, x, y, x);
+    return record(m, (ebb_application){.op = whole ? ints[below(m, 5)] : both[below(m, 4)]}, 2, x, y, 0);
+}
+
 /* ---- operations with poles and edges, on operands kept away from them ---- */
 
 /* x * scale + shift */
@@ -390,20 +409,26 @@ static ebb_id scaled(maker *m, ebb_id x, double scale, double shift) {
     return record(m, (ebb_application){.op = EBB_OP_add}, 2, x, number[1], 0);
 }
 
-static ebb_id apply(maker *m, ebb_op op, ebb_id x) { return record(m, (ebb_application){.op = op}, 1, x, 0, 0); }
 static ebb_id inside(maker *m, ebb_id x) { return scaled(m, apply(m, EBB_OP_tanh, x), 0.75, 0); } /* (-0.75, 0.75) */
 static ebb_id positive(maker *m, ebb_id x) { return scaled(m, apply(m, EBB_OP_sigmoid, x), 1, 0.5); } /* (0.5, 1.5) */
 
 static ebb_id guarded(maker *m) {
-    static const ebb_op any[] = {EBB_OP_exp,  EBB_OP_expm1, EBB_OP_tan,    EBB_OP_asin,     EBB_OP_acos, EBB_OP_sinh,
-                                 EBB_OP_cosh, EBB_OP_log1p, EBB_OP_square, EBB_OP_softplus, EBB_OP_erf};
-    static const ebb_op above[] = {EBB_OP_log,  EBB_OP_sqrt, EBB_OP_recip,        EBB_OP_abs,
-                                   EBB_OP_relu, EBB_OP_sign, EBB_OP_stop_gradient};
+    static const ebb_op any[] = {EBB_OP_exp,  EBB_OP_expm1, EBB_OP_tan,   EBB_OP_asin,   EBB_OP_acos,
+                                 EBB_OP_sinh, EBB_OP_cosh,  EBB_OP_log1p, EBB_OP_square, EBB_OP_softplus,
+                                 EBB_OP_erf,  EBB_OP_erfc,  EBB_OP_exp2,  EBB_OP_asinh,  EBB_OP_atanh};
+    static const ebb_op above[] = {EBB_OP_log,   EBB_OP_sqrt, EBB_OP_recip,  EBB_OP_abs,
+                                   EBB_OP_relu,  EBB_OP_sign, EBB_OP_log2,   EBB_OP_log10,
+                                   EBB_OP_rsqrt, EBB_OP_cbrt, EBB_OP_lgamma, EBB_OP_stop_gradient};
+    static const ebb_op two[] = {EBB_OP_div,       EBB_OP_hypot, EBB_OP_atan2,
+                                 EBB_OP_logaddexp, EBB_OP_xlogy, EBB_OP_divide_no_nan};
     ebb_id x = some_of(m, FLOATS, 0);
-    if (below(m, 2)) return apply(m, any[below(m, 11)], inside(m, x));
-    if (below(m, 2)) return apply(m, above[below(m, 7)], positive(m, x));
+    if (below(m, 2)) return apply(m, any[below(m, LENGTH(any))], inside(m, x));
+    if (below(m, 8) == 0) return apply(m, EBB_OP_sinc, inside(m, x));
+    if (below(m, 8) == 0) return apply(m, EBB_OP_digamma, positive(m, x));
+    if (below(m, 8) == 0) return apply(m, EBB_OP_acosh, scaled(m, positive(m, x), 1, 1));
+    if (below(m, 2)) return apply(m, above[below(m, LENGTH(above))], positive(m, x));
     ebb_id y = partner(m, ebb_dtype_at(m->g, x), *shape(m, x));
-    if (below(m, 2)) return record(m, (ebb_application){.op = EBB_OP_div}, 2, x, positive(m, y), 0);
+    if (below(m, 2)) return record(m, (ebb_application){.op = two[below(m, LENGTH(two))]}, 2, x, positive(m, y), 0);
     return record(m, (ebb_application){.op = EBB_OP_pow}, 2, positive(m, x), inside(m, y), 0);
 }
 
@@ -432,9 +457,13 @@ static bool left_out(const maker *m, make *f) {
 }
 
 static void grow(maker *m) {
-    static make *const wide[] = {guarded, guarded, guarded, guarded_macro, draw};
-    if (m->o.wide && below(m, 3) == 0) {
-        wide[below(m, 5)](m);
+    if (m->o.exact && !m->o.no_macros && below(m, 8) == 0) {
+        jumping(m);
+        return;
+    }
+    static make *const wide[] = {guarded, guarded, guarded, guarded, guarded, guarded_macro, draw};
+    if (m->o.wide && below(m, 5) < 2) {
+        wide[below(m, LENGTH(wide))](m);
         return;
     }
     static make *const makes[] = {unary,  unary,  binary,    binary, binary,  binary,    compare, logic,
