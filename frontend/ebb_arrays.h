@@ -1,0 +1,168 @@
+/* ebb_arrays.h - section 6 of the tutorial in ebb.h, continued: operations on shapes and axes, products, indices. */
+#ifndef EBB_ARRAYS_H
+#define EBB_ARRAYS_H
+
+#include "ebb.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- shapes ----
+ * Operands are tensors of any dtype; elements are moved, never changed, and derivatives move back. Axes count from 0,
+ * negative ones from the end: -1 is the last. */
+
+/* Axes, as the two arguments `count, axes`: ebb_sum_over(x, EBB_AXES(0, -1), false). At least one. */
+#define EBB_AXES(...) ((int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int))), ((const int[]){__VA_ARGS__})
+/* All axes, however many there are. */
+#define EBB_ALL_AXES (-1), ((const int *)0)
+
+/* (x, EBB_SHAPE(...)): x stretched to that shape, by the rule of the operations with two operands. */
+#define ebb_broadcast_to(x, ...) ebb_broadcast_to_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* (x, EBB_SHAPE(...)): the same elements, row-major, under another shape of as many elements. One size may be -1: what
+ * the others leave. */
+#define ebb_reshape(x, ...) ebb_reshape_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* (x, EBB_AXES(p0, p1, ...)): x with its axes in another order: axis i of the result is axis p_i of x. All axes, each
+ * once, else ValueError. */
+#define ebb_transpose(x, ...) ebb_transpose_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* x[start : stop : step] on each axis, as Python reads it: negative positions count from the end, what lies outside is
+ * cut off. start, stop and step are int64_t arrays of ebb_rank(x); step NULL: 1; a step below 1 is a ValueError. */
+#define ebb_slice(x, start, stop, step) ebb_slice_at((x), (start), (stop), (step), __FILE__, __LINE__)
+
+/* (x, EBB_AXES(...)): x read from the end on these axes. */
+#define ebb_reverse(x, ...) ebb_reverse_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* n >= 1 tensors of one dtype, an ebb_tensor * array, one after the other on `axis`; the other sizes must be equal.
+ * ebb_stack puts them on a new axis, where that is in the result: n times [a,b] on axis 1 -> [a,n,b]. */
+#define ebb_concat(n, x, axis) ebb_concat_at((n), (x), (axis), __FILE__, __LINE__)
+#define ebb_stack(n, x, axis) ebb_stack_at((n), (x), (axis), __FILE__, __LINE__)
+
+/* x in n equal parts along `axis`, stored in parts[0 ... n-1]; a size that n does not divide is a ValueError. */
+#define ebb_split(x, n, axis, parts) ebb_split_at((x), (n), (axis), (parts), __FILE__, __LINE__)
+
+/* x moved by `shift` places along `axis`; what leaves at one end comes back at the other. */
+#define ebb_roll(x, shift, axis) ebb_roll_at((x), (shift), (axis), __FILE__, __LINE__)
+
+/* The whole of x times[i] times along axis i, an int64_t array of ebb_rank(x): (1, 2) twice is (1, 2, 1, 2). And each
+ * slice of one axis n times: (1, 1, 2, 2). */
+#define ebb_tile(x, times) ebb_tile_at((x), (times), __FILE__, __LINE__)
+#define ebb_repeat(x, n, axis) ebb_repeat_at((x), (n), (axis), __FILE__, __LINE__)
+
+/* x [b...,m,n] with zeros where column - row > k (tril) or < k (triu): k = 0 keeps the diagonal. */
+#define ebb_tril(x, k) ebb_tril_at((x), (k), __FILE__, __LINE__)
+#define ebb_triu(x, k) ebb_triu_at((x), (k), __FILE__, __LINE__)
+
+/* x [b...,n] -> [b...,n,n] with x on the diagonal and zeros beside it; and back, x [b...,m,n] -> [b...,min(m,n)]. */
+#define ebb_diag(x) ebb_diag_at((x), __FILE__, __LINE__)
+#define ebb_diag_part(x) ebb_diag_part_at((x), __FILE__, __LINE__)
+
+/* index [i...] i32 or i64 -> [i...,depth] of `dtype`: 1 at the index, else 0; all 0 where the index is outside
+ * [0, depth). No derivative. */
+#define ebb_one_hot(index, depth, dtype) ebb_one_hot_at((index), (depth), (dtype), __FILE__, __LINE__)
+
+/* x with low[i] zeros before and high[i] zeros after it on axis i; int64_t arrays of ebb_rank(x), none negative. */
+#define ebb_pad(x, low, high) ebb_pad_at((x), (low), (high), __FILE__, __LINE__)
+
+/* ---- reductions ----
+ * (x, EBB_AXES(...), keep) or (x, EBB_ALL_AXES, keep): these axes of x go away, or stay with size 1 if `keep` is
+ * true. An axis given twice is a ValueError. */
+
+/* The sum, in the fixed order said above; 0 over nothing. number. */
+#define ebb_sum_over(x, ...) ebb_sum_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The mean; does not overflow where it can be represented; NaN over nothing. real. */
+#define ebb_mean_over(x, ...) ebb_mean_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The largest element; NaN propagates; over nothing a ValueError. number. Equal largest elements share the derivative
+ * equally. */
+#define ebb_max_over(x, ...) ebb_reduce_max_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The smallest, likewise. */
+#define ebb_min_over(x, ...) ebb_reduce_min_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The product, half by half; 1 over nothing. number. Its derivative is the product of the others, also among zeros. */
+#define ebb_prod_over(x, ...) ebb_prod_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The mean of the squared distances from the mean, and its root, the standard deviation; NaN over nothing. real.
+ * Exactly 0 over equal elements, with derivative 0. */
+#define ebb_variance_over(x, ...) ebb_variance_at((x), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_deviation_over(x, ...) ebb_deviation_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* Whether all, and whether any, are true; over nothing true, and false. bool. No derivative. */
+#define ebb_all_over(x, ...) ebb_reduce_all_at((x), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_any_over(x, ...) ebb_reduce_any_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* log(sum(e^x)), without overflow; -inf over nothing, or over nothing but -inf, where the derivative is 0. real. */
+#define ebb_logsumexp_over(x, ...) ebb_logsumexp_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The Euclidean norm sqrt(sum(x^2)), scaled so that no square overflows or vanishes. real. Derivative x / norm,
+ * and 0 at 0. */
+#define ebb_norm_over(x, ...) ebb_norm_at((x), __VA_ARGS__, __FILE__, __LINE__)
+
+/* The same over all axes, x [...] -> []. */
+#define ebb_sum(x) ebb_sum_over((x), EBB_ALL_AXES, false)
+#define ebb_mean(x) ebb_mean_over((x), EBB_ALL_AXES, false)
+#define ebb_norm(x) ebb_norm_over((x), EBB_ALL_AXES, false)
+
+/* Where on that axis the largest element is, the first of equal ones; NaN counts as the largest. number -> i64,
+ * without the axis; an empty axis is a ValueError. No derivative. */
+#define ebb_argmax(x, axis) ebb_argmax_at((x), (axis), __FILE__, __LINE__)
+/* The smallest, likewise: NaN counts as the smallest. */
+#define ebb_argmin(x, axis) ebb_argmin_at((x), (axis), __FILE__, __LINE__)
+
+/* ---- along one axis, x [...] -> [...] ---- */
+
+/* Element i is the sum, added one after another, or the product, in pairs, of elements 0 ... i. number. Derivatives are
+ * right among zeros. */
+#define ebb_cumsum(x, axis) ebb_cumsum_at((x), (axis), __FILE__, __LINE__)
+#define ebb_cumprod(x, axis) ebb_cumprod_at((x), (axis), __FILE__, __LINE__)
+
+/* In rising order, NaN last; and where each one was, i64, equal ones in their order. any. The derivative goes back
+ * to where the elements were; argsort has none. */
+#define ebb_sort(x, axis) ebb_sort_at((x), (axis), __FILE__, __LINE__)
+#define ebb_argsort(x, axis) ebb_argsort_at((x), (axis), __FILE__, __LINE__)
+
+/* ---- products and indices ---- */
+
+/* x [b...,m,k] times y [b...,k,n] -> [b...,m,n]. number; batch axes b broadcast. A vector x [k] is a row and a vector
+ * y [k] a column, whose axis of size 1 goes away again; a scalar is a ValueError. f32 and f64 are multiplied by the
+ * serial OpenBLAS, the same routine eagerly and natively, but its last bits may depend on the CPU. */
+#define ebb_matmul(x, y) ebb_matmul_at((x), (y), false, false, __FILE__, __LINE__)
+
+/* The same with x given as [b...,k,m] if transpose_x, and y as [b...,n,k] if transpose_y. On vectors the
+ * flags do nothing. */
+#define ebb_matmul_with(x, y, transpose_x, transpose_y)                                                                \
+    ebb_matmul_at((x), (y), (transpose_x), (transpose_y), __FILE__, __LINE__)
+
+/* x [a...,n,b...] any, index [i...] i32 or i64 -> [a...,i...,b...]: slices of x along `axis`, the one of size n.
+ * An index outside [0, n) is an IndexError, negative ones too. The derivative in x adds up what was taken several
+ * times. */
+#define ebb_gather(x, index, axis) ebb_gather_at((x), (index), (axis), __FILE__, __LINE__)
+
+/* x [a...,n,b...] number with updates [a...,i...,b...], of its dtype, added where index [i...] says along `axis`;
+ * equal indices add up in their order. Index and errors as ebb_gather. Differentiable in x and updates. */
+#define ebb_scatter_add(x, index, updates, axis) ebb_scatter_add_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+
+/* ---- networks ---- */
+
+/* e^x / sum(e^x) along one axis, x [...] -> [...], without overflow. real. A line with inf or with nothing but -inf is
+ * NaN. */
+#define ebb_softmax(x, axis) ebb_softmax_at((x), (axis), __FILE__, __LINE__)
+
+/* The logarithm of softmax, precise also where that is 0: log_softmax(1e4, 0) = (0, -1e4). Otherwise as
+ * ebb_softmax. */
+#define ebb_log_softmax(x, axis) ebb_log_softmax_at((x), (axis), __FILE__, __LINE__)
+
+/* -log softmax(logits)[label]: logits [b...,c] real, labels [b...] i32 or i64 -> [b...]. A label outside [0, c)
+ * gives NaN there, with derivative 0. */
+#define ebb_sparse_softmax_cross_entropy(logits, labels)                                                               \
+    ebb_sparse_softmax_cross_entropy_at((logits), (labels), __FILE__, __LINE__)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
