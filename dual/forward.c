@@ -8,6 +8,7 @@
 /* A guarded tangent through an operation on single elements: the guard goes where the elements go. */
 static ebb_id push_under(ebb_builder *b, const ebb_primal *p, ebb_id c, ebb_id u) {
     ebb_application app = ebb_application_of(b->graph, p->y);
+    app.site = b->site;
     app.asked.dtype = EBB_BOOL;
     if (ebb_op_table[p->op].access == EBB_VIEW) c = ebb_derive(b->graph, &app, 1, &c);
     return ebb_guarded(b, c, ebb_apply(b, p, &u));
@@ -70,7 +71,7 @@ static ebb_id push(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
 }
 
 static ebb_id tangent_of(ebb_graph *g, ebb_id id, const ebb_id *tangent) {
-    ebb_builder b = {g, g->site[id]};
+    ebb_builder b = ebb_builder_for(g, id, EBB_TANGENT);
     ebb_primal p = ebb_primal_of(g, id);
     ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
     bool any = false;
@@ -86,7 +87,7 @@ static bool seed(ebb_graph *g, int n, const ebb_id *x, const ebb_id *dx, const u
                  ebb_id *tangent) {
     for (int i = 0; i < n; i++) {
         if (x[i] >= limit || !ebb_is_between(mark, x[i])) continue;
-        ebb_builder b = {g, g->site[x[i]]};
+        ebb_builder b = ebb_builder_for(g, x[i], EBB_TANGENT);
         tangent[x[i]] = ebb_plus(&b, tangent[x[i]], dx[i]);
         if (tangent[x[i]] == EBB_POISON) return false;
     }

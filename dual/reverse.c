@@ -42,14 +42,14 @@ static bool collect(ebb_builder *b, ebb_id *cotangent, ebb_id id, ebb_id ct) {
 
 static bool seed(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, const uint8_t *mark, ebb_id *cotangent) {
     for (int j = 0; j < m; j++) {
-        ebb_builder b = {g, g->site[y[j]]};
+        ebb_builder b = ebb_builder_for(g, y[j], EBB_ADJOINT);
         if (ebb_is_between(mark, y[j]) && !collect(&b, cotangent, y[j], ct[j])) return false;
     }
     return true;
 }
 
 static bool visit(ebb_graph *g, ebb_id id, const uint8_t *mark, ebb_id *cotangent) {
-    ebb_builder b = {g, g->site[id]};
+    ebb_builder b = ebb_builder_for(g, id, EBB_ADJOINT);
     ebb_primal p = ebb_primal_of(g, id);
     for (int i = 0; i < p.arity && i < 3; i++)
         if (ebb_is_between(mark, p.x[i]) && !collect(&b, cotangent, p.x[i], pull(&b, &p, cotangent[id], i)))

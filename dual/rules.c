@@ -69,8 +69,15 @@ ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y) {
     return p;
 }
 
+ebb_builder ebb_builder_for(ebb_graph *g, ebb_id id, ebb_part derivative) {
+    ebb_builder b = {g, g->site[id]};
+    b.site.part = ebb_part_inside(b.site.part, derivative);
+    return b;
+}
+
 ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x) {
     ebb_application app = ebb_application_of(b->graph, p->y);
+    app.site = b->site;
     return ebb_derive(b->graph, &app, p->arity, x);
 }
 

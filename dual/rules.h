@@ -49,6 +49,8 @@ ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int 
 
 /* ---- shared by both directions (rules.c, between.c) ---- */
 ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y);
+/* For what a derivative of this kind appends for node id: on its line, as part of the derivative. */
+ebb_builder ebb_builder_for(ebb_graph *g, ebb_id id, ebb_part derivative);
 ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x); /* the same operation on other operands */
 ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like);              /* t, or zeros of like's type if absent */
 

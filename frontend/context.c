@@ -21,6 +21,7 @@ static const char *const code_names[] = {
     [EBB_DATA_ERROR] = "DataError",
     [EBB_NO_MEMORY] = "MemoryError",
     [EBB_UNAVAILABLE] = "UnavailableError",
+    [EBB_FLOAT_ERROR] = "FloatingPointError",
     [EBB_INTERNAL_ERROR] = "InternalError",
 };
 

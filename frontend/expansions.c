@@ -53,14 +53,16 @@ static void remember(ebb_context *ebb, const ebb_application *app, int narg, con
         e->type[k] = type[k];
 }
 
-/* The macro alone between inputs and an output; expanded. */
+/* The macro alone between inputs and an output; expanded. On no line, as it will be used on other ones too. */
 static ebb_graph *expand(ebb_context *ebb, const ebb_application *app, int narg, const ebb_type *type, ebb_diag *diag) {
     ebb_id id[MOST_OPERANDS];
+    ebb_application anywhere = *app;
+    anywhere.site = (ebb_site){0};
     ebb_graph *g = ebb_graph_new(&ebb->allocator, diag, ebb_op_table[app->op].name), *expanded = NULL;
     if (!g) return ebb_fail_memory(diag), NULL;
     for (int k = 0; k < narg; k++)
-        id[k] = ebb_add_input(g, type[k], app->site);
-    if (ebb_add_output(g, ebb_record(g, app, narg, id))) expanded = ebb_expand(g, false, NULL, diag);
+        id[k] = ebb_add_input(g, type[k], anywhere.site);
+    if (ebb_add_output(g, ebb_record(g, &anywhere, narg, id))) expanded = ebb_expand(g, false, NULL, diag);
     ebb_graph_release(g);
     if (expanded) expanded->diag = NULL; /* `diag` lives shorter than the graph */
     return expanded;

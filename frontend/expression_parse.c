@@ -34,7 +34,7 @@ static int32_t fail(parser *p, ebb_code code, int column, const char *format, ..
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    if (!p->failed) ebb_fail_at(p->context, code, (ebb_site){NULL, 0}, "expression: column %d: %s", column, message);
+    if (!p->failed) ebb_fail_at(p->context, code, (ebb_site){0}, "expression: column %d: %s", column, message);
     p->failed = true;
     return 0;
 }
@@ -248,7 +248,7 @@ static bool check_names(ebb_context *ebb, int count, const char *const *names) {
                               : is_repeated(names, i)                                 ? "names two variables"
                                                                                       : NULL;
         if (!problem) continue;
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){NULL, 0}, "expression: \"%.32s\" %s", names[i] ? names[i] : "",
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "expression: \"%.32s\" %s", names[i] ? names[i] : "",
                     problem);
         return false;
     }
@@ -269,7 +269,7 @@ static ebb_formula *seal(parser *p) {
 ebb_formula *ebb_formula_parse(ebb_context *ebb, const char *text, int count, const char *const *names) {
     if (!check_names(ebb, count, names)) return NULL;
     if (strnlen(text, MOST_LENGTH + 1) > MOST_LENGTH) {
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){NULL, 0}, "expression: longer than %d bytes", MOST_LENGTH);
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "expression: longer than %d bytes", MOST_LENGTH);
         return NULL;
     }
     parser p = {.context = ebb, .names = count, .name = names, .token = ebb_lex(text, 1)};

@@ -93,7 +93,7 @@ struct ebb_context {
     int ignored_watches;               /* of tensors that are not real */
 };
 
-static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){file, line}; }
+static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){.file = file, .line = line}; }
 
 /* context.c: records the first error (with its site) and returns the context's poison. */
 ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const char *format, ...)

@@ -64,7 +64,8 @@ static void mark_needed(const ebb_graph *g, ebb_tensor *const *value, char *need
 
 static ebb_tensor *replay_node(ebb_context *ebb, const ebb_graph *g, ebb_id id, ebb_tensor *const *now, ebb_site site) {
     ebb_attr attr = ebb_attr_of(g, id);
-    ebb_application app = {ebb_op_of(g, id), attr.n, attr.v, ebb_type_of(g, id), g->site[id].file ? g->site[id] : site};
+    ebb_application app = {ebb_op_of(g, id), attr.n, attr.v, ebb_type_of(g, id), g->site[id]};
+    if (!app.site.file) app.site.file = site.file, app.site.line = site.line;
     ebb_tensor *arg[3] = {0};
     const ebb_id *x = ebb_operands(g, id);
     if (app.op == EBB_OP_constant) return ebb_tensor_value(ebb, &app.asked, attr.v, app.site);

@@ -83,7 +83,7 @@ void ebb_tape_stop(ebb_tape *tape) {
 }
 
 void ebb_tape_resume(ebb_tape *tape) {
-    ebb_site none = {NULL, 0};
+    ebb_site none = {0};
     if (!ebb_tape_usable(tape, "ebb_tape_resume", none)) return;
     if (tape->released)
         ebb_fail_at(tape->context, EBB_RUNTIME_ERROR, none, "ebb_tape_resume: the tape was asked already");
@@ -101,7 +101,7 @@ static void forget_watched(ebb_tape *tape) {
 }
 
 void ebb_tape_reset(ebb_tape *tape) {
-    ebb_site none = {NULL, 0};
+    ebb_site none = {0};
     if (!ebb_tape_asks_gradients(tape, "ebb_tape_reset", none)) return;
     ebb_context *ebb = tape->context;
     if (tape->diag.code != EBB_OK) { /* why it stopped */
@@ -330,7 +330,7 @@ void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *valu
 }
 
 void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
-    ebb_site none = {NULL, 0};
+    ebb_site none = {0};
     if (!ebb_tape_asks_gradients(tape, "ebb_watch", none) ||
         !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
         return;

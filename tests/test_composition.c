@@ -48,7 +48,7 @@ static ebb_id f(ebb_builder *b, ebb_id x) {
 /* f as a program; y is its result. Expanded, so that ebb_jvp_nodes and ebb_vjp_nodes may append to it. */
 static ebb_graph *program(void) {
     diag = (ebb_diag){0};
-    ebb_builder b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "f"), {"composition.c", 1}};
+    ebb_builder b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "f"), {.file = "composition.c", .line = 1}};
     ebb_id x = ebb_add_input(b.graph, type_x, b.site);
     cr_assert(ebb_add_output(b.graph, f(&b, x)), "%s", diag.message);
     ebb_graph *g = ebb_expand(b.graph, false, NULL, &diag);
@@ -165,7 +165,7 @@ static void run_columns(const ebb_graph *g, int which, double got[N][N]) {
 
 static void walk_columns(int k, double got[N][N]) {
     ebb_graph *g = program();
-    road r = {.b = {g, {"composition.c", 2}}, .x = g->input[0], .y = g->output[0]};
+    road r = {.b = {g, {.file = "composition.c", .line = 2}}, .x = g->input[0], .y = g->output[0]};
     r.v = ebb_add_input(g, type_x, r.b.site);
     ebb_clear_outputs(g);
     cr_assert(ebb_add_output(g, walks[k].take(&r)), "%s: %s", walks[k].name, diag.message);

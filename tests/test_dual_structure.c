@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "dual/dual.h"
+#include "jit/graph/notation.h"
 #include "support/run_graph.h"
 
 static ebb_diag diag;
@@ -18,7 +19,7 @@ typedef struct sheet {
 
 static sheet new_sheet(void) {
     diag = (ebb_diag){0};
-    sheet s = {.b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "sheet"), {"model.c", 7}}};
+    sheet s = {.b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "sheet"), {.file = "model.c", .line = 7}}};
     s.x = ebb_add_input(s.b.graph, (ebb_type){EBB_F64, {0}}, s.b.site);
     s.y = ebb_add_input(s.b.graph, (ebb_type){EBB_F64, {0}}, s.b.site);
     return s;
@@ -140,6 +141,53 @@ Test(structure, derived_nodes_carry_the_line_of_their_primal) {
     ebb_graph_release(s.b.graph);
 }
 
+static void expect_part(const sheet *s, ebb_id id, const char *want, const char *what) {
+    char marks[EBB_MARKS_TEXT];
+    ebb_marks_print(s->b.graph->site[id], marks);
+    cr_expect_str_eq(marks, want, "%s: \"%s\"", what, marks);
+}
+
+/* Each in a program of its own, as equal nodes are shared, and the first one gives them its name. */
+Test(structure, derived_nodes_say_what_they_are_part_of) {
+    static const struct {
+        const char *want, *passes; /* forward and reverse */
+        ebb_op macro;
+    } cases[] = {{"", "", EBB_OP_NONE},
+                 {"adjoint", "r", EBB_OP_NONE},
+                 {"tangent", "f", EBB_OP_NONE},
+                 {"tangent of adjoint", "rf", EBB_OP_NONE},
+                 {"adjoint of adjoint", "rr", EBB_OP_NONE},
+                 {"adjoint of tangent", "fr", EBB_OP_NONE},
+                 {"tangent of tangent of adjoint", "rff", EBB_OP_NONE},
+                 {"adjoint in norm", "r", EBB_OP_norm},
+                 {"in norm", "", EBB_OP_norm}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sheet s = new_sheet();
+        s.b.site.macro = (uint16_t)cases[i].macro;
+        ebb_id y = ebb_g_sin(&s.b, s.x);
+        for (const char *pass = cases[i].passes; *pass; pass++)
+            y = *pass == 'f' ? tangent(&s, y, s.x) : gradient(&s, y, s.x);
+        expect_part(&s, y, cases[i].want, cases[i].passes);
+        ebb_graph_release(s.b.graph);
+    }
+}
+
+/* What the program computes too is part of the program, whoever asked first. */
+Test(structure, equal_nodes_belong_to_the_program) {
+    sheet s = new_sheet();
+    ebb_id y = ebb_g_sin(&s.b, s.x), d = gradient(&s, y, s.x), c;
+    expect_part(&s, d, "adjoint", "alone");
+    s.b.site.line = 50;
+    c = ebb_g_cos(&s.b, s.x);
+    cr_expect_eq(c, d);
+    expect_part(&s, d, "", "shared");
+    cr_expect_eq(s.b.graph->site[d].line, 50);
+    s.b.site.line = 60;
+    cr_expect_eq(ebb_g_cos(&s.b, s.x), d);
+    cr_expect_eq(s.b.graph->site[d].line, 50, "the first of equals");
+    ebb_graph_release(s.b.graph);
+}
+
 /* d/dx (x * d/dy (x + y)) = 1, with each mode inside each. */
 Test(structure, perturbations_are_not_confused) {
     sheet s = new_sheet();
@@ -214,7 +262,7 @@ Test(structure, wrong_arguments_are_errors) {
 
 Test(structure, macros_must_be_expanded_first) {
     sheet s = new_sheet();
-    ebb_application mean = {.op = EBB_OP_mean, .site = {"loss.c", 12}};
+    ebb_application mean = {.op = EBB_OP_mean, .site = {.file = "loss.c", .line = 12}};
     ebb_id z = ebb_g_mul(&s.b, s.x, s.y), y = ebb_record(s.b.graph, &mean, 1, &z), one = ebb_g_number(&s.b, EBB_F64, 1);
     expect_refused(&s, "a macro", EBB_LOOKUP_ERROR, "mean", y, one);
     cr_expect_eq(diag.site.line, 12);

@@ -462,7 +462,7 @@ Test(eval, faults_are_messages) {
     const int32_t index[5] = {1, 2, 3, 12, 4};
     const ebb_type type[2] = {TYPE(EBB_F32, 10), TYPE(EBB_I32, 5)};
     const ebb_view arg[2] = {{x, {1}}, {index, {1}}};
-    const ebb_application app = {EBB_OP_gather, 1, (int64_t[]){0}, {0}, {"model.c", 17}};
+    const ebb_application app = {EBB_OP_gather, 1, (int64_t[]){0}, {0}, {.file = "model.c", .line = 17}};
     ebb_diag diag = {0};
     ebb_type result;
     float y[5];

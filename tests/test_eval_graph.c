@@ -35,7 +35,7 @@ static ebb_graph *new_graph(void) { return ebb_graph_new(&ebb_malloc_allocator, 
 static ebb_type typed(ebb_dtype d, int rank, int64_t n0, int64_t n1) { return (ebb_type){d, {rank, {n0, n1}}}; }
 
 static ebb_id record(ebb_graph *g, ebb_op op, int narg, ebb_id x, ebb_id y) {
-    const ebb_application app = {.op = op, .site = {"graph.c", g->count}};
+    const ebb_application app = {.op = op, .site = {.file = "graph.c", .line = g->count}};
     return ebb_record(g, &app, narg, (ebb_id[]){x, y});
 }
 
@@ -161,8 +161,8 @@ Test(eval_graph, empty_tensors) {
 
 Test(eval_graph, errors_name_the_line) {
     ebb_graph *g = new_graph();
-    ebb_builder b = {.graph = g, .site = {"user.c", 41}};
-    const ebb_id x = ebb_add_input(g, typed(EBB_F32, 1, 10, 0), (ebb_site){"user.c", 40}),
+    ebb_builder b = {.graph = g, .site = {.file = "user.c", .line = 41}};
+    const ebb_id x = ebb_add_input(g, typed(EBB_F32, 1, 10, 0), (ebb_site){.file = "user.c", .line = 40}),
                  i = ebb_add_input(g, typed(EBB_I64, 1, 2, 0), (ebb_site){0});
     ebb_add_output(g, ebb_g_gather(&b, x, i, 0));
     const float table[10] = {0};

@@ -225,7 +225,7 @@ static bool build_program(const ebb_allocator *a, ebb_diag *d) {
     ebb_graph *g = ebb_graph_new(a, d, "program"), *f = small_function(a, d, 5), *clone = NULL;
     bool good = false;
     if (g && f && d->code == EBB_OK) {
-        ebb_builder make = {g, {"program.c", 1}};
+        ebb_builder make = {g, {.file = "program.c", .line = 1}};
         ebb_id x = ebb_add_input(g, (ebb_type){EBB_F32, {1, {3}}}, make.site), y = x;
         for (int i = 0; i < 12; i++)
             y = ebb_g_add(&make, ebb_g_tanh(&make, y), ebb_g_full_like(&make, x, i));

@@ -1,6 +1,7 @@
 /* test_text.c - the text form: golden texts, the fixed point of printing and parsing, errors with line and column, text
  * cut anywhere, and memory that runs out. */
 #include "jit/graph/build.h"
+#include "jit/graph/notation.h"
 #include "jit/graph/text.h"
 
 #include <criterion/criterion.h>
@@ -55,7 +56,7 @@ static ebb_id rec2(ebb_graph *g, ebb_op op, ebb_id x, ebb_id y) {
 static void golden_loss(ebb_graph *g) {
     ebb_id x = input(g, vector(EBB_F64, 1000));
     input(g, f64_scalar);
-    ebb_application tanh = {.op = EBB_OP_tanh, .site = {"loss.c", 12}};
+    ebb_application tanh = {.op = EBB_OP_tanh, .site = {.file = "loss.c", .line = 12}};
     ebb_id t = ebb_record(g, &tanh, 1, &x);
     ebb_add_output(g, rec(g, EBB_OP_sum, (ebb_type){0}, 1, (int64_t[]){0}, 1, &t));
 }
@@ -134,7 +135,7 @@ static void golden_call(ebb_graph *g) {
     ebb_add_output(callee, EBB_ABSENT);
     ebb_add_output(callee, v);
     ebb_id x = input(g, f64_scalar);
-    ebb_id t = ebb_record_call(g, callee, 1, &x, (ebb_site){"dir name/a\"b.c", 7});
+    ebb_id t = ebb_record_call(g, callee, 1, &x, (ebb_site){.file = "dir name/a\"b.c", .line = 7});
     ebb_add_output(g, ebb_record_get(g, t, 2, (ebb_site){0}));
     ebb_graph_release(callee);
 }
@@ -295,6 +296,12 @@ static const char *const fixed_points[] = {
     /* names and files that need care */
     "func \"grad(\\\"f\\\\x\\x0a)\"(%1: f64[]) {\n  %2 f64[] = exp %1                       ; a\\\\b: c.c:3\n"
     "  %3 f64[] = log %2                       ; \\x09tab.c:2147483647\n  return %3\n}\n",
+    /* marks: derivatives of derivatives, macros */
+    "func f(%1: f64[]) {\n  %2 f64[] = exp %1                       ; a.c:3 [adjoint]\n"
+    "  %3 f64[] = log %2                       ; a.c:4 [tangent of adjoint of adjoint in log_softmax]\n"
+    "  %4 f64[] = neg %3                       ; a b[1].c:5 [in mean]\n"
+    "  %5 f64[] = neg %4                       ; x [in mean]:6 [tangent of tangent of tangent of tangent of tangent of "
+    "tangent of tangent of tangent]\n  return %5\n}\n",
     "func f.grad_2(%1: f64[]) {\n  return %1, %1\n}\n",
 };
 
@@ -318,6 +325,29 @@ Test(text, layout_and_comments_do_not_matter) {
     char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
     cr_expect(again && !strcmp(again, want), "%s%s", again ? again : "", diag.message);
     free(again);
+}
+
+/* What is in the brackets is a mark, or the line is a comment. */
+Test(text, marks_that_are_none) {
+    static const char *const marks[] = {"",           "primal",         "adjoint of", "adjoint tangent",
+                                        "in",         "in exp!",        "adjoint in", "in mean of adjoint",
+                                        "of adjoint", "adjointin mean", " ",          "adjoint  of t",
+                                        "in mean ",   "adjoints"};
+    for (int i = 0; i < COUNT(marks); i++) {
+        ebb_site site = {0};
+        cr_expect_not(ebb_marks_parse(marks[i], strlen(marks[i]), &site), "\"%s\"", marks[i]);
+        char text[200];
+        snprintf(text, sizeof text, "func f(%%1: f64[]) {\n  %%2 f64[] = exp %%1 ; a.c:3 [%s]\n  return %%2\n}\n",
+                 marks[i]);
+        ebb_diag diag = {0};
+        char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
+        cr_expect(again && !strchr(again, ';'), "\"%s\": %s%s", marks[i], again ? again : "", diag.message);
+        free(again);
+    }
+    ebb_site nine = {0};
+    const char *deep =
+        "tangent of tangent of tangent of tangent of tangent of tangent of tangent of tangent of tangent";
+    cr_expect_not(ebb_marks_parse(deep, strlen(deep), &nine));
 }
 
 Test(text, functions_of_one_name_are_told_apart) {

@@ -15,7 +15,7 @@ static const ebb_shape scalar = {0}, three = {1, {3}}, square = {2, {2, 2}};
 
 static ebb_builder new_program(const char *name) {
     diag = (ebb_diag){0};
-    return (ebb_builder){ebb_graph_new(&ebb_malloc_allocator, &diag, name), {"loss.c", 12}};
+    return (ebb_builder){ebb_graph_new(&ebb_malloc_allocator, &diag, name), {.file = "loss.c", .line = 12}};
 }
 
 static ebb_id parameter(ebb_builder *b, ebb_dtype dtype, const ebb_shape *shape) {

@@ -214,7 +214,7 @@ Test(types, type_rules) {
         for (char *at = (char *)r->attr; *at; nattr++)
             attr[nattr] = strtoll(at, &at, 10);
         ebb_diag d = {.code = EBB_OK};
-        const ebb_application app = {r->op, nattr, attr, type_of_text(r->asked), {"user.c", 41}};
+        const ebb_application app = {r->op, nattr, attr, type_of_text(r->asked), {.file = "user.c", .line = 41}};
         char text[EBB_TYPE_TEXT];
         bool good = ebb_infer(&d, &app, narg, arg, &result);
         const char *got = good ? ebb_type_text(&result, text) : d.message;

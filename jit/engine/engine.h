@@ -13,7 +13,7 @@
 #include "jit/load/load.h"
 #include "jit/lower/lower.h"
 
-#define EBB_NOWHERE_SITE ((ebb_site){NULL, 0})
+#define EBB_NOWHERE_SITE ((ebb_site){0})
 
 /* target.c */
 typedef struct ebb_target {

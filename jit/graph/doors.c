@@ -80,7 +80,8 @@ void ebb_forget_shared(ebb_graph *g) {
     g->share_from = g->count;
 }
 
-/* The node is appended first, to get its interned shape and attributes; it is taken back if an equal one exists. */
+/* The node is appended first, to get its interned shape and attributes; it is taken back if an equal one exists. That
+ * one says the first line that it stands for; but what the program computes anyway is no part of a derivative. */
 ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type, int narg, const ebb_id *arg) {
     if (!catch_up(g)) return ebb_fail_memory(g->diag), EBB_POISON;
     ebb_id id = ebb_append(g, app, type, narg, arg);
@@ -92,7 +93,9 @@ ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type,
         return id;
     }
     g->count = id;
-    return known >= 0 ? known : (ebb_fail_memory(g->diag), EBB_POISON);
+    if (known < 0) return ebb_fail_memory(g->diag), EBB_POISON;
+    if (!app->site.part && g->site[known].part) g->site[known] = app->site;
+    return known;
 }
 
 /* ---- deriving ---- */

@@ -25,6 +25,9 @@
 /* Element types. EBB_NONE is no type: "the default" in options, a tuple in graphs. */
 typedef enum ebb_dtype { EBB_NONE = 0, EBB_BOOL, EBB_I32, EBB_I64, EBB_F32, EBB_F64 } ebb_dtype;
 
+/* What an operation is there for: the program itself, its tangents (forward mode), its adjoints (reverse mode). */
+typedef enum ebb_part { EBB_PRIMAL = 0, EBB_TANGENT, EBB_ADJOINT } ebb_part;
+
 /* What went wrong, in the classes that TensorFlow's exceptions name. */
 typedef enum ebb_code {
     EBB_OK = 0,
@@ -38,6 +41,7 @@ typedef enum ebb_code {
     EBB_DATA_ERROR,      /* a file or text that breaks the rules of its format */
     EBB_NO_MEMORY,       /* an allocation failed */
     EBB_UNAVAILABLE,     /* this machine or build cannot do it: no engine, no executable memory */
+    EBB_FLOAT_ERROR,     /* a NaN, where one was asked to be an error */
     EBB_INTERNAL_ERROR   /* a fault of the library's own; please report it */
 } ebb_code;
 

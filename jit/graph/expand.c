@@ -168,6 +168,7 @@ static ebb_id rebuild(expansion *e, const frame *f, ebb_id id) {
     for (int32_t k = 0; k < arity && k < 3; k++)
         x[k] = f->map[ebb_operands(f->from, id)[k]];
     if (!ebb_graph_keep_site(e->to, f->from, &app.site)) return EBB_POISON;
+    if (ebb_op_table[op].family == EBB_MACRO) app.site.macro = (uint16_t)op;
     if (ebb_op_table[op].family != EBB_MACRO)
         return e->verbatim ? ebb_record(e->to, &app, arity, x) : ebb_derive(e->to, &app, arity, x);
     if (e->verbatim) return expand_verbatim(e, &app, arity, x);

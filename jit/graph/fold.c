@@ -1,11 +1,12 @@
 /* fold.c - constant folding: POINT and VIEW operations whose operands are all known.
  *
  * A known operand is a constant, or a splat: one number broadcast. An operation over splats is computed once, on the
- * number, and broadcast again; constants are folded when the result has at most 64 elements. VIEW operations only move
- * elements. Start reading at ebb_fold; the arithmetic is in fold_point.c. */
+ * number, and broadcast again; constants are folded when the result has at most 64 elements, but not where a NaN would
+ * come of numbers. VIEW operations only move elements. Start reading at ebb_fold; the arithmetic is in fold_point.c. */
 #include "jit/graph/fold.h"
 #include "jit/graph/doors.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- what is known ---- */
@@ -79,19 +80,38 @@ static ebb_number compute(const ebb_draft *d, const ebb_known *k, int64_t i) {
     return d->app.op == EBB_OP_cast ? ebb_number_cast(x[0], from, d->type.dtype) : ebb_fold_table[d->app.op][from](x);
 }
 
+static bool is_nan(ebb_number x, ebb_dtype dtype) {
+    return ebb_is_float(dtype) && isnan(ebb_number_cast(x, dtype, EBB_F64).f64);
+}
+
+/* Whether y, element i of the result, is a NaN that no operand had. The operation is left to run then, so that it can
+ * be named (dual/births.c). */
+static bool bears_nan(const ebb_draft *d, const ebb_known *k, int64_t i, ebb_number y) {
+    if (!is_nan(y, d->type.dtype)) return false;
+    for (int j = 0; j < d->narg; j++)
+        if (is_nan(element(&k[j], i), k[j].dtype)) return false;
+    return true;
+}
+
+static ebb_id fold_splat(const ebb_draft *d, const ebb_known *k) {
+    ebb_number y = compute(d, k, 0);
+    return bears_nan(d, k, 0, y) ? EBB_ABSENT : make_splat(d, y);
+}
+
 static ebb_id fold_elements(const ebb_draft *d, const ebb_known *k) {
     int64_t n, payload[64] = {0};
     size_t size = ebb_dtype_size(d->type.dtype);
     if (!small_result(d, &n)) return EBB_ABSENT;
     for (int64_t i = 0; i < n; i++) {
         ebb_number y = compute(d, k, i);
+        if (bears_nan(d, k, i, y)) return EBB_ABSENT;
         memcpy((char *)payload + (size_t)i * size, &y, size);
     }
     return make_constant(d, &d->type.shape, payload, n);
 }
 
 static ebb_id fold_point(const ebb_draft *d) {
-    ebb_known k[3];
+    ebb_known k[3] = {0};
     bool splat = true;
     for (int j = 0; j < d->narg; j++) {
         if (!know(d->graph, d->arg[j], &k[j])) return EBB_ABSENT;
@@ -100,7 +120,7 @@ static ebb_id fold_point(const ebb_draft *d) {
     /* A mask of many values stays a selection: dual/ finds it, and keeps infinite slopes out of the branch not taken.
      */
     if (!splat && d->app.op == EBB_OP_select) return EBB_ABSENT;
-    return splat ? make_splat(d, compute(d, k, 0)) : fold_elements(d, k);
+    return splat ? fold_splat(d, k) : fold_elements(d, k);
 }
 
 /* ---- views ---- */

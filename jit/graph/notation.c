@@ -204,3 +204,39 @@ bool ebb_unescape(const char *text, size_t n, char *to, size_t room) {
     to[written] = 0;
     return true;
 }
+
+/* ---- marks of sites ---- */
+
+int ebb_marks_print(ebb_site site, char text[EBB_MARKS_TEXT]) {
+    static const char *const name[] = {[EBB_TANGENT] = "tangent", [EBB_ADJOINT] = "adjoint"};
+    int n = 0;
+    *text = 0;
+    for (unsigned part = site.part; part; part >>= 2)
+        n += snprintf(text + n, (size_t)(EBB_MARKS_TEXT - n), "%s%s", n ? " of " : "", part & 3 ? name[part & 3] : "?");
+    if (site.macro && site.macro < EBB_OP_COUNT)
+        n += snprintf(text + n, (size_t)(EBB_MARKS_TEXT - n), "%sin %s", n ? " " : "", ebb_op_table[site.macro].name);
+    return n;
+}
+
+/* Goes past this word and the space behind it. */
+static bool take_word(const char **text, const char *end, const char *word) {
+    size_t length = strlen(word), left = (size_t)(end - *text);
+    if (left < length || memcmp(*text, word, length) || (left > length && (*text)[length] != ' ')) return false;
+    *text += left > length ? length + 1 : length;
+    return true;
+}
+
+bool ebb_marks_parse(const char *text, size_t n, ebb_site *site) {
+    const char *end = text + n;
+    bool more = true, inside = take_word(&text, end, "in");
+    site->part = site->macro = 0;
+    for (int shift = 0; more && !inside; shift += 2) {
+        bool tangent = take_word(&text, end, "tangent");
+        if (shift == 16 || (!tangent && !take_word(&text, end, "adjoint"))) return false;
+        site->part |= (uint16_t)((tangent ? EBB_TANGENT : EBB_ADJOINT) << shift);
+        more = take_word(&text, end, "of");
+        inside = !more && take_word(&text, end, "in");
+    }
+    if (inside) site->macro = (uint16_t)ebb_op_by_name(text, (size_t)(end - text));
+    return inside ? site->macro != 0 : text == end;
+}

@@ -34,4 +34,10 @@ bool ebb_is_name_character(char c);                                   /* may con
 int ebb_escape(char c, char text[5]);                                 /* characters written */
 bool ebb_unescape(const char *text, size_t n, char *to, size_t room); /* NUL-ended; false: broken, or no room */
 
+/* What a site says beside its line: "adjoint", "tangent of adjoint in softmax", "in mean"; nothing for a node of the
+ * program itself that no macro made. */
+#define EBB_MARKS_TEXT 160
+int ebb_marks_print(ebb_site site, char text[EBB_MARKS_TEXT]);    /* characters written */
+bool ebb_marks_parse(const char *text, size_t n, ebb_site *site); /* sets part and macro */
+
 #endif

@@ -163,7 +163,14 @@ static bool read_payload(parser *p, statement *s) {
     return !s->type.shape.rank || ebb_expect(&p->r, "]");
 }
 
-/* The comment behind a statement, if it is a source line such as `loss.c:12`. */
+/* What stands in brackets behind a source line; *n becomes the length of what is before it. */
+static void read_marks(const char *text, size_t *n, ebb_site *site) {
+    const char *open = *n && text[*n - 1] == ']' ? memrchr(text, '[', *n) : NULL;
+    if (!open || open - text < 2 || open[-1] != ' ') return;
+    if (ebb_marks_parse(open + 1, (size_t)(text + *n - open) - 2, site)) *n = (size_t)(open - text) - 1;
+}
+
+/* The comment behind a statement, if it is a source line such as `loss.c:12` or `loss.c:12 [adjoint]`. */
 static bool read_site(parser *p, ebb_site *site) {
     const char *text = p->r.lex.comment, *colon;
     if (!text) return true;
@@ -171,6 +178,8 @@ static bool read_site(parser *p, ebb_site *site) {
     if (n && *text == ' ') text++, n--;
     while (n && (text[n - 1] == '\r' || text[n - 1] == ' ' || text[n - 1] == '\t'))
         n--;
+    ebb_site found = {0};
+    read_marks(text, &n, &found);
     ebb_token line = {.text = text};
     if (!n || !(colon = memrchr(text, ':', n)) || colon == text) return true;
     line.text = colon + 1;
@@ -179,6 +188,7 @@ static bool read_site(parser *p, ebb_site *site) {
     int32_t number;
     if (!ebb_copy_token(&line, digits) || !ebb_number_parse(EBB_I32, digits, &number)) return true;
     if (!ebb_unescape(text, (size_t)(colon - text), p->r.name, sizeof p->r.name)) return true;
+    *site = found;
     site->line = number;
     return ebb_graph_own_file(p->graph, p->r.name, &site->file) || ebb_fail_memory(p->r.diag);
 }

@@ -212,6 +212,12 @@ static void write_site(printer *p, ebb_site site) {
     write_escaped(p, site.file);
     put(p, ":");
     write_int(p, site.line);
+    if (!site.part && !site.macro) return;
+    char marks[EBB_MARKS_TEXT];
+    ebb_marks_print(site, marks);
+    put(p, " [");
+    put(p, marks);
+    put(p, "]");
 }
 
 static void write_node(printer *p, const ebb_graph *g, ebb_id id) {

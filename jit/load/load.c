@@ -32,7 +32,7 @@ static void log_times(const ebb_compile_options *o, const ebb_executable *x) {
 }
 
 static bool compile(ebb_executable *x, const ebb_plan *plan, const ebb_compile_options *options, ebb_diag *diag) {
-    if (switched_off()) return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){NULL, 0}, "compiling is off: EBB_JIT=off");
+    if (switched_off()) return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){0}, "compiling is off: EBB_JIT=off");
     x->engine = ebb_engine_open(diag);
     if (!x->engine) return false;
     return x->engine->compile(plan, options, ebb_rt_table, &x->handle, &x->entry, &x->work, &x->times, diag);

@@ -21,7 +21,7 @@ static const char *const places[] = {
     "/", "/ebb/", "/../", "/../lib/ebb/", "/../lib/x86_64-linux-gnu/ebb/", "/../lib64/ebb/"};
 
 static bool refuse(ebb_diag *diag, const char *path, const char *why) {
-    return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){NULL, 0}, "cannot use the engine %s: %s", path, why);
+    return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){0}, "cannot use the engine %s: %s", path, why);
 }
 
 /* Takes the table of an opened module. */
@@ -60,7 +60,7 @@ static bool search(ebb_diag *diag) {
         fclose(file);
         return open_path(path, diag);
     }
-    return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){NULL, 0},
+    return ebb_fail(diag, EBB_UNAVAILABLE, (ebb_site){0},
                     "no " ENGINE_FILE " in %s nor in ebb/, ../ or ../lib/ebb/ from there; EBB_ENGINE may name it",
                     folder);
 }

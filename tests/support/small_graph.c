@@ -13,7 +13,7 @@ ebb_builder *const b = &builder;
 void small_graph_start(void) {
     diag = (ebb_diag){.code = EBB_OK};
     graph = ebb_graph_new(&ebb_malloc_allocator, &diag, NULL);
-    builder = (ebb_builder){graph, {"user.c", 7}};
+    builder = (ebb_builder){graph, {.file = "user.c", .line = 7}};
 }
 
 void small_graph_stop(void) { ebb_graph_release(graph); }
