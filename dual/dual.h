@@ -9,6 +9,8 @@
  * Each operation gives one derivative and no more, by family (jit/graph/ops.def): partial_<name> (smooth.c),
  * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). What a select has let through stays guarded by
  * its condition, so a NaN or infinity of the branch not taken stays out of every derivative (guard.c).
+ * Every node appended carries the line of the node that it was made for, and that it is part of this derivative (of the
+ * derivative that the other one was part of): ebb_site.
  * Start reading at rules.h, then forward.c. */
 #ifndef EBB_DUAL_H
 #define EBB_DUAL_H
@@ -52,6 +54,15 @@ bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_grap
 /* The transpose of a program linear in its wrt parameters. In: the other parameters, then one cotangent per result.
  * Out: the cotangent of each wrt. An error names the first operation that is not linear. */
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+
+/* ---- where NaN come from (births.c) ----
+ * The instrumented variant of f, an expanded program of concrete sizes: the same inputs; output id - 1 belongs to node id
+ * of f. It is an i64 scalar: the row-major index of the first element that was born there and reaches a result of f, or
+ * the number of elements if none was. A NaN is born where nothing that it was computed from is one; what a selection
+ * did not take counts for nothing. Inputs and constants bear what they bring. An absent output: not float, empty, or
+ * on no way to a result. Ids of f are ids of the variant. `infinite`: infinities count too. */
+ebb_graph *ebb_births_graph(const ebb_graph *f, bool infinite, ebb_diag *diag);
+bool ebb_births_known(ebb_op op); /* for tests: whether it is known what op's results are computed from */
 
 /* For tests: EBB_MUTATE. The k-th derivative rule (0-based, in ops.def's order) gives the wrong sign; -1: none. */
 extern int ebb_dual_mutate;

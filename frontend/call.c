@@ -169,6 +169,10 @@ static bool is_callable(const char *what, ebb_function *f, int nin, const ebb_op
            false;
 }
 
+bool ebb_callable(const char *what, ebb_function *f, int nin, const ebb_operand *in, ebb_site site) {
+    return is_callable(what, f, nin, in, site) && !has_poison(nin, in);
+}
+
 /* What every call begins with: all results are poison, until they are something else. */
 static bool may_call(const char *what, ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
                      ebb_site site) {
@@ -221,8 +225,7 @@ void ebb_run_functions_eagerly(ebb_context *ebb, bool on) {
 
 ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
-    if (!is_callable("ebb_get_concrete", f, nin, in, site) || has_poison(nin, in)) return NULL;
-    return ebb_function_concrete(f, nin, in, site);
+    return ebb_callable("ebb_get_concrete", f, nin, in, site) ? ebb_function_concrete(f, nin, in, site) : NULL;
 }
 
 void ebb_call_concrete_at(ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,

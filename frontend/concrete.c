@@ -1,13 +1,14 @@
 /* concrete.c - one trace made callable: sealed, compiled at its first run, run on values.
  *
  * Invariant: parameters are the arguments and the bindings, in the order of graph->input; outputs are the results, then
- * the new values of variables. A variable is updated in place iff nobody else holds its memory and no operation of the
- * program can fail halfway; else it gets new memory, so that an error loses nothing. Start reading at ebb_concrete_run.
+ * the new values of variables. A variable is updated in place iff nobody else holds its memory and neither an operation
+ * of the program nor a check of its results can fail; else it gets new memory, so that an error loses nothing. Start
+ * reading at ebb_concrete_run.
  */
 #include <string.h>
 
 #include "frontend/log.h"
-#include "frontend/trace.h"
+#include "frontend/nan.h"
 #include "jit/eval/eval.h"
 #include "jit/graph/text.h"
 
@@ -84,14 +85,13 @@ bool ebb_concrete_seal(ebb_concrete *c, ebb_site site) {
 
 /* ---- compiling ---- */
 
-static ebb_executable *compile(ebb_concrete *c, ebb_diag *diag) {
-    ebb_context *ebb = c->function->context;
-    ebb_plan *plan = ebb_plan_new(c->sealed, &(ebb_plan_options){.alias = c->alias}, diag);
+static ebb_executable *compile(ebb_context *ebb, const char *name, ebb_graph *g, const int32_t *alias, ebb_diag *diag) {
+    ebb_plan *plan = ebb_plan_new(g, &(ebb_plan_options){.alias = alias}, diag);
     if (!plan) return NULL;
-    ebb_show_graph(ebb, c->function->name, c->sealed);
+    ebb_show_graph(ebb, name, g);
     ebb_show_plan(ebb, plan);
     ebb_compile_options options = {
-        .name = c->function->name, .dump_folder = ebb->options.dump_folder, .log = ebb_say_time, .log_self = ebb};
+        .name = name, .dump_folder = ebb->options.dump_folder, .log = ebb_say_time, .log_self = ebb};
     ebb_executable *x = ebb_compile(plan, &options, diag);
     ebb_plan_free(plan);
     return x;
@@ -101,7 +101,7 @@ bool ebb_concrete_compile(ebb_concrete *c, ebb_mode mode, ebb_site site) {
     ebb_context *ebb = c->function->context;
     if (c->executable || (c->tried && mode != EBB_NATIVE)) return true;
     ebb_diag diag = {0};
-    c->executable = compile(c, &diag);
+    c->executable = compile(ebb, c->function->name, c->sealed, c->alias, &diag);
     if (c->executable) return true;
     c->tried = diag.code == EBB_UNAVAILABLE;
     if (mode != EBB_NATIVE && diag.code == EBB_UNAVAILABLE) return ebb_say(ebb, NULL, diag.message), true;
@@ -116,11 +116,15 @@ static bool sole_holder(ebb_tensor *v) {
     return v->storage->references == 1;
 }
 
+void ebb_concrete_point_bindings(ebb_concrete *c) {
+    for (int32_t i = 0; i < c->bindings; i++)
+        c->in[c->binding[i].parameter] = c->binding[i].tensor->storage->data;
+}
+
 static void point_inputs(ebb_concrete *c, ebb_tensor *const *arg) {
     for (int32_t k = 0; k < c->arguments; k++)
         if (c->parameter[k] >= 0) c->in[c->parameter[k]] = arg[k]->storage->data;
-    for (int32_t i = 0; i < c->bindings; i++)
-        c->in[c->binding[i].parameter] = c->binding[i].tensor->storage->data;
+    ebb_concrete_point_bindings(c);
 }
 
 /* Tensors for the results; their numbers come later. */
@@ -141,7 +145,7 @@ static bool point_state(ebb_concrete *c, ebb_binding *b, ebb_site site) {
     ebb_context *ebb = c->function->context;
     int64_t bytes = 0;
     c->out[b->state] = b->tensor->storage->data;
-    if (c->in_place && sole_holder(b->tensor)) return true;
+    if (c->in_place && !c->function->check_nan && sole_holder(b->tensor)) return true;
     ebb_type_bytes(&b->tensor->type, &bytes);
     ebb_storage *s = c->fresh[b->state] = ebb_storage_new(ebb, (size_t)bytes);
     if (!s)
@@ -167,16 +171,41 @@ static bool work_room(ebb_context *ebb, int64_t bytes) {
 
 static void *work_aligned(const ebb_context *ebb) { return (void *)(((uintptr_t)ebb->work + 63) & ~(uintptr_t)63); }
 
-static bool run_native(ebb_concrete *c, ebb_diag *diag) {
-    ebb_context *ebb = c->function->context;
-    if (!work_room(ebb, ebb_executable_work(c->executable))) return ebb_fail_memory(diag);
-    int code = ebb_executable_entry(c->executable)(c->in, c->out, work_aligned(ebb));
+static bool run_native(ebb_context *ebb, const char *name, const ebb_executable *x, const void *const *in,
+                       void *const *out, ebb_diag *diag) {
+    if (!work_room(ebb, ebb_executable_work(x))) return ebb_fail_memory(diag);
+    int code = ebb_executable_entry(x)(in, out, work_aligned(ebb));
     if (code == EBB_OK) return true;
     const ebb_rt_fault_info *fault = ebb_rt_fault();
-    return ebb_fail(diag, (ebb_code)code, (ebb_site){NULL, 0},
-                    "%s: %s: index %lld at position %lld is outside [0, %lld)", c->function->name,
-                    ebb_op_table[fault->op].name, (long long)fault->index, (long long)fault->position,
+    return ebb_fail(diag, (ebb_code)code, (ebb_site){0}, "%s: %s: index %lld at position %lld is outside [0, %lld)",
+                    name, ebb_op_table[fault->op].name, (long long)fault->index, (long long)fault->position,
                     (long long)fault->size);
+}
+
+bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, const void *const *in,
+                  void *const *out, ebb_diag *diag) {
+    ebb_diag why = {0};
+    ebb_executable *x = mode == EBB_EAGER ? NULL : compile(ebb, name, g, NULL, &why);
+    if (why.code != EBB_OK && (mode == EBB_NATIVE || why.code != EBB_UNAVAILABLE))
+        return ebb_fail(diag, why.code, why.site, "%s", why.message);
+    bool good = x ? run_native(ebb, name, x, in, out, diag) : ebb_eval_graph(g, NULL, in, out, &ebb->allocator, diag);
+    ebb_executable_release(x);
+    return good;
+}
+
+/* Before anything is changed, so that it can all be run once more. */
+static bool check_nan(ebb_concrete *c, ebb_mode mode, ebb_diag *diag) {
+    for (int32_t j = 0; j < c->sealed->outputs; j++) {
+        ebb_type type = ebb_type_of(c->sealed, c->sealed->output[j]);
+        if (c->sealed->output[j] == EBB_ABSENT || !ebb_any_nan(&type, c->out[j])) continue;
+        return ebb_nan_fail(&(ebb_nan_search){.ebb = c->function->context,
+                                              .name = c->function->name,
+                                              .graph = c->sealed,
+                                              .concrete = c,
+                                              .mode = mode},
+                            diag);
+    }
+    return true;
 }
 
 /* New values move into their variables. */
@@ -206,9 +235,10 @@ bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **resu
     if (good) {
         point_inputs(c, arg);
         good = c->executable && mode != EBB_EAGER
-                   ? run_native(c, &diag)
+                   ? run_native(ebb, c->function->name, c->executable, c->in, c->out, &diag)
                    : ebb_eval_graph(c->sealed, NULL, c->in, c->out, &ebb->allocator, &diag);
     }
+    if (good && c->function->check_nan) good = check_nan(c, mode, &diag);
     if (!good && diag.code != EBB_OK) ebb_fail_diag(ebb, &diag, site);
     if (good)
         commit_states(c);

@@ -86,6 +86,9 @@ typedef struct ebb_options {
     void *log_self;
     /* Of the functions that do not say one; default EBB_COMPILED. */
     ebb_mode mode;
+    /* A NaN is an error in what functions give, as if all of them had the option (section 8), and in gradients that are
+     * asked of a tape; the error says where it was born (section 9). */
+    bool check_nan;
     /* Of the context's random generator; default 0. */
     uint64_t seed;
     /* Graphs, plans, LLVM IR and assembly of each compile are written there; default: what the environment variable

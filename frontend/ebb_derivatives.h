@@ -151,6 +151,11 @@ typedef struct ebb_function_options {
     /* When a call differs from an earlier one only in sizes, the body is run for unknown sizes, and not again for other
      * ones. What such a body cannot do with an unknown size, it does for each size anew. */
     bool reduce_retracing;
+    /* A call one of whose results, or new values of variables, holds a NaN is an EBB_FLOAT_ERROR that says where it was
+     * born (section 9); variables keep their values. Costs a look at the results, and that variables are not updated
+     * where they are. Not for ebb_native_of, nor where the C body runs (EBB_EAGER). Derivatives of the function
+     * inherit it; a function called in another's body is part of that one. Default: the context's. */
+    bool check_nan;
 } ebb_function_options;
 
 /* A function with that body; nothing runs yet. It belongs to the context until ebb_function_free. NULL after an
@@ -281,6 +286,62 @@ EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
  * block of shape [x_i's shape..., x_j's shape...]. Symmetric up to rounding. More than 4096 elements in all wrt
  * together are a ValueError: use ebb_hvp. */
 EBB_API ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt);
+
+/* Where a NaN was born:
+ *
+ *     ebb_function *root = ebb_expression(ebb, "sum(sqrt(x))", 1, (const char *[]){"x"});
+ *     ebb_nan_origin o = ebb_find_nan(ebb_hvp(root, NULL), ebb_zeros(ebb, EBB_F64, EBB_SHAPE(2)),
+ *                                     ebb_zeros(ebb, EBB_F64, EBB_SHAPE(2)));
+ *     if (o.found) puts(o.message);    // NaN born in mul, element 0 [0], in tangent of adjoint code: mul(0.0, -inf)
+ *
+ * An operation bears a NaN if an element of its result is NaN and nothing that this element was computed from is: for
+ * a sum the elements of its axes, for a matmul a row and a column, for a select the branch that was taken. Only what
+ * reaches a result counts, so a NaN in a branch not taken is none. Of several the first is named, in the order of
+ * the program; there equal operations are one, the first of them, and what the program itself computes is no part of
+ * a derivative. */
+
+/* What ebb_find_nan tells. */
+typedef struct ebb_nan_origin {
+    /* False: no result is NaN, or an error; then nothing else is set. */
+    bool found;
+    /* The operation, "log"; NULL if it came from outside, or is a constant. */
+    const char *op;
+    /* What the operation is a part of, "softmax"; NULL if it stands for itself. */
+    const char *macro;
+    /* From outside: the argument, or -1; then the variable or captured tensor, borrowed. */
+    int argument;
+    const ebb_tensor *tensor;
+    /* The line where it was written; what derivatives add is on the line of what they differentiate. file may be NULL;
+     * it lives as long as the function. */
+    const char *file;
+    int line;
+    /* In the program itself, in tangent or in adjoint code; of how many derivatives. In second ones, the last counts.
+     */
+    ebb_part part;
+    int order;
+    /* The first such element in row-major order, and its index[rank]. */
+    int64_t element;
+    int rank;
+    int64_t index[EBB_MAX_RANK];
+    /* What an operation element by element was given there: operand[operands]; else operands is 0. */
+    int operands;
+    double operand[3];
+    /* All of it in words, cut if it is longer. */
+    char message[512];
+} ebb_nan_origin;
+
+/* Runs f as ebb_call would, but in a variant that looks at every element on the way. It is compiled for this one call,
+ * takes a few times the time and memory of the call, and changes nothing: variables keep their values, the next random
+ * numbers are those that it saw. Where f holds NaN but its results do not, nothing is found. Errors are those of
+ * ebb_call; in the body of a traced function it is a RuntimeError. */
+#define ebb_find_nan(f, ...) ebb_find_nan_at((f), EBB_OPERANDS(__VA_ARGS__), false, __FILE__, __LINE__)
+
+/* The same for infinities too: where the first number that is not finite was born. A NaN often begins as an infinity.
+ */
+#define ebb_find_infinity(f, ...) ebb_find_nan_at((f), EBB_OPERANDS(__VA_ARGS__), true, __FILE__, __LINE__)
+
+/* Both with an array: in[nin], each made by EBB_OPERAND(x). */
+#define ebb_find_nan_n(f, nin, in, infinity) ebb_find_nan_at((f), (nin), (in), (infinity), __FILE__, __LINE__)
 
 #ifdef __cplusplus
 }

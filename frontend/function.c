@@ -26,6 +26,7 @@ ebb_function *ebb_function_alloc(ebb_context *ebb, const char *name, int results
     f->results = results > 0 ? results : 1;
     f->arguments = -1;
     f->mode = mode;
+    f->check_nan = ebb->options.check_nan;
     f->next = ebb->functions;
     if (f->next) f->next->previous = f;
     ebb->functions = f;
@@ -49,6 +50,7 @@ ebb_function *ebb_function_new(ebb_context *ebb, ebb_body *body, const ebb_funct
     f->body = body;
     f->data = o->data;
     f->reduce_retracing = o->reduce_retracing;
+    f->check_nan |= o->check_nan;
     if (!o->signature || ebb_signature_parse(f, o->signature)) return f;
     ebb_function_free(f);
     return NULL;

@@ -4,7 +4,7 @@
  * Invariant: the tape itself does not change by being asked; a source of the question is one node per value it had (a
  * variable that was assigned has several). Start reading at ebb_gradients_at. */
 #include "dual/dual.h"
-#include "frontend/internal.h"
+#include "frontend/nan.h"
 #include "jit/graph/build.h"
 
 #include <string.h>
@@ -110,6 +110,7 @@ static bool append_adjoint(question *q, int ny, ebb_tensor *const *y, const ebb_
 /* Outputs of the program: for each source the sum over its versions, or absent. */
 static bool collect_outputs(question *q, int nx) {
     ebb_builder b = {q->graph, q->site};
+    b.site.part = EBB_ADJOINT;
     ebb_clear_outputs(q->graph);
     for (int i = 0; i < nx; i++) {
         ebb_id sum = EBB_ABSENT;
@@ -131,6 +132,24 @@ static bool know_values(question *q, int ny, const ebb_gradient_options *options
     return true;
 }
 
+static bool check_nan(const question *q, ebb_tensor *const *gradients) {
+    ebb_diag diag = {0};
+    for (int32_t i = 0; i < q->graph->outputs; i++) {
+        const ebb_tensor *x = gradients[i];
+        if (!x->storage || !ebb_any_nan(&x->type, x->storage->data)) continue;
+        ebb_nan_search s = {.ebb = q->ebb, .name = "ebb_gradient", .graph = q->graph, .value = q->value};
+        ebb_nan_fail(&s, &diag);
+        ebb_fail_diag(q->ebb, &diag, q->site);
+        return false;
+    }
+    return true;
+}
+
+static bool run(const question *q, ebb_tensor **gradients) {
+    return ebb_replay(q->ebb, q->graph, q->value, gradients, q->site) &&
+           (!q->ebb->options.check_nan || check_nan(q, gradients));
+}
+
 static bool answer(question *q, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x, ebb_tensor **gradients,
                    const ebb_gradient_options *options) {
     ebb_id *seed_input = ebb_mem_new(&q->ebb->allocator, (size_t)ny + 1, sizeof *seed_input);
@@ -139,7 +158,7 @@ static bool answer(question *q, int ny, ebb_tensor *const *y, int nx, ebb_tensor
                                  know_values(q, ny, options, seed_input)
                            : ebb_fail_memory(&q->diag);
     if (!good) ebb_fail_diag(q->ebb, &q->diag, q->site);
-    good = good && ebb_replay(q->ebb, q->graph, q->value, gradients, q->site);
+    good = good && run(q, gradients);
     ebb_mem_free(&q->ebb->allocator, seed_input);
     return good;
 }
@@ -251,7 +270,7 @@ static bool ask_rows(question *q, ebb_tensor *y, ebb_tensor *x, int64_t rows, eb
                        (ebb_fail_diag(q->ebb, &q->diag, q->site), false);
             if (good && r > 0 && q->seed > 0) q->value[q->seed] = seed;
             if (r == 0) q->seed = input;
-            good = good && ebb_replay(q->ebb, q->graph, q->value, &row[r], q->site);
+            good = good && run(q, &row[r]);
             if (good) ebb_keep(row[r]);
         }
     }

@@ -40,6 +40,7 @@ struct ebb_function {
     int32_t arguments; /* how many it must be given; -1: whatever its body reads */
     void *owned;       /* what `data` points to, if it is freed with the function */
     ebb_mode mode;
+    bool check_nan;
     bool tracing; /* for refusing recursion */
     ebb_transform transform;
     ebb_function *base; /* transforms: what is differentiated; counted */
@@ -122,8 +123,17 @@ bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int
 bool ebb_concrete_compile(
     ebb_concrete *c, ebb_mode mode,
     ebb_site site); /* false: an error was recorded; true without executable: the evaluator runs it */
+void ebb_concrete_point_bindings(ebb_concrete *c); /* c->in gets what is no argument */
+/* Compiles any expanded graph, runs it once and gives it up; by the evaluator in mode EBB_EAGER, and where there is no
+ * compiler. */
+bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, const void *const *in,
+                  void *const *out, ebb_diag *diag);
 /* Runs it on values: arg[arguments]; results[results] are held by the innermost scope. Variables get their new values.
  */
 bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **results, ebb_mode mode, ebb_site site);
+
+/* call.c: a function and a list of arguments without poison; enters its context. False: an error was recorded, but for
+ * poison. */
+bool ebb_callable(const char *what, ebb_function *f, int nin, const ebb_operand *in, ebb_site site);
 
 #endif

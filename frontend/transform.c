@@ -56,6 +56,7 @@ static ebb_function *derived(ebb_function *base, const ebb_wrt *wrt, ebb_transfo
     if (!f) return NULL;
     f->transform = transform;
     f->base = base;
+    f->check_nan = base->check_nan;
     base->references++;
     if (copy_wrt(f, wrt)) return f;
     ebb_function_free(f);
