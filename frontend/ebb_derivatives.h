@@ -292,7 +292,7 @@ EBB_API ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt);
  *     ebb_function *root = ebb_expression(ebb, "sum(sqrt(x))", 1, (const char *[]){"x"});
  *     ebb_nan_origin o = ebb_find_nan(ebb_hvp(root, NULL), ebb_zeros(ebb, EBB_F64, EBB_SHAPE(2)),
  *                                     ebb_zeros(ebb, EBB_F64, EBB_SHAPE(2)));
- *     if (o.found) puts(o.message);    // NaN born in mul, element 0 [0], in tangent of adjoint code: mul(0.0, -inf)
+ *     if (o.found) puts(o.message);    // NaN born in mul (expression:5), element 0 [0], in tangent code: mul(0.0, inf)
  *
  * An operation bears a NaN if an element of its result is NaN and nothing that this element was computed from is: for
  * a sum the elements of its axes, for a matmul a row and a column, for a select the branch that was taken. Only what

@@ -222,11 +222,12 @@ static void say_operation(ebb_nan_origin *o, const ebb_graph *g, ebb_id id) {
 static bool describe(const ebb_nan_search *s, ebb_id id, int64_t element, ebb_nan_origin *o, ebb_diag *diag) {
     const ebb_op op = ebb_op_of(s->graph, id);
     const ebb_site site = s->graph->site[id];
-    bool outside = op == EBB_OP_input || op == EBB_OP_constant;
+    const bool constant = op == EBB_OP_constant, outside = op == EBB_OP_input || (constant && !site.macro);
     set_place(o, s->graph, id, element);
     if (op == EBB_OP_input) set_input(o, s, id);
-    if (!outside) o->op = ebb_op_public(op);
-    if (!outside && site.macro) o->macro = ebb_op_public((ebb_op)site.macro);
+    /* What a macro says is NaN, a loss for a label out of range, is a constant in its formula. */
+    if (!outside) o->op = ebb_op_public(constant ? (ebb_op)site.macro : op);
+    if (!outside && !constant && site.macro) o->macro = ebb_op_public((ebb_op)site.macro);
     if (!outside && ebb_op_table[op].access == EBB_POINT && !set_operands(o, s, id, diag)) return false;
     say(o, s->infinite ? "NaN or infinity" : "NaN");
     if (outside)

@@ -167,6 +167,20 @@ static void unknown_sizes(const world *w) {
         if (g) ebb_call(g, x[i]);
     }
 }
+static void bears_nan(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_sum(ebb_softmax(ebb_log(ebb_sub(in[0], 2)), 0));
+}
+static void where_a_nan_was_born(const world *w) {
+    ebb_find_nan(ebb_grad(function_of(w, bears_nan, EBB_COMPILED), NULL), w->x);
+    ebb_find_nan(function_of(w, model, EBB_COMPILED), w->x);
+}
+static void checked_for_nan(const world *w) {
+    ebb_function_options o = {.data = (void *)w, .check_nan = true};
+    ebb_function *f = ebb_function_new(w->ebb, updating, &o);
+    for (int i = 0; f && i < 2; i++)
+        ebb_call(f, w->x);
+}
 static void layers(const world *w) {
     ebb_layer *d = ebb_dense(w->ebb, &(ebb_dense_options){.inputs = 3, .outputs = 2});
     ebb_layer *l = d ? ebb_sequential(w->ebb, NULL, 2, (ebb_layer *[]){d, d}) : NULL;
@@ -200,6 +214,8 @@ static const struct {
             {"Jacobians", jacobians},
             {"forward tapes", forward_tapes},
             {"unknown sizes", unknown_sizes},
+            {"where a NaN was born", where_a_nan_was_born},
+            {"a call checked for NaN", checked_for_nan},
             {"layers", layers}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
