@@ -56,9 +56,9 @@ bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_grap
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 
 /* ---- where NaN come from (births.c) ----
- * The instrumented variant of f, an expanded program of concrete sizes: the same inputs; output id - 1 belongs to node id
- * of f. It is an i64 scalar: the row-major index of the first element that was born there and reaches a result of f, or
- * the number of elements if none was. A NaN is born where nothing that it was computed from is one; what a selection
+ * The instrumented variant of f, an expanded program of concrete sizes: the same inputs; output id - 1 belongs to node
+ * id of f. It is an i64 scalar: the row-major index of the first element that was born there and reaches a result of f,
+ * or the number of elements if none was. A NaN is born where nothing that it was computed from is one; what a selection
  * did not take counts for nothing. Inputs and constants bear what they bring. An absent output: not float, empty, or
  * on no way to a result. Ids of f are ids of the variant. `infinite`: infinities count too. */
 ebb_graph *ebb_births_graph(const ebb_graph *f, bool infinite, ebb_diag *diag);

@@ -248,8 +248,7 @@ static bool check_names(ebb_context *ebb, int count, const char *const *names) {
                               : is_repeated(names, i)                                 ? "names two variables"
                                                                                       : NULL;
         if (!problem) continue;
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "expression: \"%.32s\" %s", names[i] ? names[i] : "",
-                    problem);
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "expression: \"%.32s\" %s", names[i] ? names[i] : "", problem);
         return false;
     }
     return true;

@@ -9,8 +9,8 @@
  * functions of one name become f, f_2 ... Constants are printed bit-exactly: `constant [1.5, -0, inf,
  * nan(0x7fc00000)]`, row-major. A result that is absent is `absent`. What follows `;` is the source line of its
  * operation, or a comment; parameters have none. Behind the line stands what the operation is there for, if that is a
- * derivative or a macro: `; loss.c:12 [adjoint]`, `; loss.c:12 [tangent of adjoint in softmax]`. The file names that a parsed graph has read belong to it
- * (ebb_graph_own_file). The program's locale does not matter. */
+ * derivative or a macro: `; loss.c:12 [adjoint]`, `; loss.c:12 [tangent of adjoint in softmax]`. The file names that a
+ * parsed graph has read belong to it (ebb_graph_own_file). The program's locale does not matter. */
 #ifndef EBB_TEXT_H
 #define EBB_TEXT_H
 
