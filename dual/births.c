@@ -150,7 +150,9 @@ static ebb_id first_of(births *w, ebb_id marks) {
     int64_t n = 0;
     if (marks == EBB_POISON) return EBB_POISON;
     ebb_shape_size(ebb_shape_of(b->graph, marks), &n);
-    const ebb_shape flat = {1, {n}};
+    const ebb_shape one = {0}, flat = {1, {n}};
+    if (n == 1)
+        return ebb_g_select(b, ebb_g_reshape(b, marks, &one), ebb_g_number(b, EBB_I64, 0), ebb_g_number(b, EBB_I64, 1));
     ebb_id all = ebb_g_full(b, EBB_I64, &flat, (double)n), left = ebb_g_sub(b, all, ebb_g_iota(b, EBB_I64, &flat, 0));
     ebb_id marked = ebb_g_select(b, ebb_g_reshape(b, marks, &flat), left, ebb_g_full(b, EBB_I64, &flat, 0));
     return ebb_g_sub(b, ebb_g_number(b, EBB_I64, (double)n), ebb_g_reduce_max(b, marked, 1, (const int64_t[]){0}));
