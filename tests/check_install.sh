@@ -24,7 +24,7 @@ if ! diff "$prefix/expected" "$prefix/printed"; then
     exit 1
 fi
 
-# What must not compile: a second operand of square, two numbers as the operands of one operation.
+# What must not compile: a second operand of square (G003-9), two numbers as the operands of one operation.
 refuse() {
     printf '#include <ebb.h>\nebb_tensor *f(ebb_tensor *x, ebb_tensor *y);\nebb_tensor *f(ebb_tensor *x, ebb_tensor *y) { (void)y; return %s; }\n' \
         "$1" >"$prefix/refused.c"

@@ -448,3 +448,44 @@ Test(semantics_4, line_14_second_order_through_calls) {
             expect_text(dd, "12.0", "second, round %d", round);
         }
 }
+
+/* ---- 15: branches ---- */
+
+/* x > 0 ? a^2 : b^2 for a tensor x, and the gradients in a and b. */
+BODY(selects) {
+    UNUSED;
+    ebb_tape *tape = ebb_tape_start(e, EBB_TAPE_DEFAULT);
+    ebb_watch(tape, in[1]), ebb_watch(tape, in[2]);
+    out[0] = ebb_select(ebb_gt(in[0], 0), ebb_square(in[1]), ebb_square(in[2]));
+    ebb_gradients(tape, 1, out, 2, in + 1, out + 1, NULL);
+}
+
+/* The same for a C number, by C's own if. */
+BODY(branches) {
+    UNUSED;
+    ebb_tape *tape = ebb_tape_start(e, EBB_TAPE_DEFAULT);
+    ebb_watch(tape, in[0]), ebb_watch(tape, in[1]);
+    out[0] = *(bool *)data ? ebb_square(in[0]) : ebb_square(in[1]);
+    ebb_gradients(tape, 1, out, 2, in, out + 1, NULL);
+}
+
+/* Both branches of a selection are part of the program, so the gradient of the one not taken is zero, not absent, at
+ * each call anew. What C's `if` leaves out is not: there it is absent, eagerly and in the trace. */
+Test(semantics_4, line_15_branches_not_taken) {
+    ebb_tensor *a = f32("3"), *b = f32("5"), *out[3];
+    bool first = true;
+    for (ebb_mode mode = EBB_NATIVE; mode <= EBB_EAGER; mode++) {
+        ebb_function *f = ebb_function_new(ebb, selects, &(ebb_function_options){.results = 3, .mode = mode});
+        for (int positive = 0; positive < 2; positive++) {
+            ebb_operand in[3] = {EBB_OPERAND(f32(positive ? "1" : "-1")), EBB_OPERAND(a), EBB_OPERAND(b)};
+            ebb_call_n(f, 3, in, 3, out);
+            expect_text(out[0], positive ? "9.0" : "25.0", "value, mode %d", mode);
+            expect_text(out[1], positive ? "6.0" : "0.0", "in a, mode %d", mode);
+            expect_text(out[2], positive ? "0.0" : "10.0", "in b, mode %d", mode);
+        }
+        f = ebb_function_new(ebb, branches, &(ebb_function_options){.results = 3, .mode = mode, .data = &first});
+        ebb_call_n(f, 2, ((ebb_operand[]){EBB_OPERAND(a), EBB_OPERAND(b)}), 3, out);
+        expect_text(out[1], "6.0", "the branch that ran, mode %d", mode);
+        cr_expect(ebb_is_absent(out[2]), "the other one, mode %d", mode);
+    }
+}

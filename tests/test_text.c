@@ -2,6 +2,7 @@
  * cut anywhere, and memory that runs out. */
 #include "jit/graph/build.h"
 #include "jit/graph/text.h"
+#include "tests/support/comma.h"
 
 #include <criterion/criterion.h>
 #include <locale.h>
@@ -341,11 +342,7 @@ Test(text, functions_of_one_name_are_told_apart) {
 
 Test(text, locale_does_not_matter) {
     const char *text = "func f() {\n  %1 f64[] = constant 1.5\n  return %1\n}\n";
-    const char *comma[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8"};
-    bool found = false;
-    for (int i = 0; i < COUNT(comma) && !found; i++)
-        found = setlocale(LC_ALL, comma[i]);
-    if (!found) cr_skip("no locale with a decimal comma is installed");
+    if (!comma_locale()) cr_skip("no locale with a decimal comma");
     ebb_diag diag = {0};
     char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
     cr_expect(again && !strcmp(again, text), "%s%s", again ? again : "", diag.message);
