@@ -8,7 +8,7 @@ bad=0
 pattern() {
     case $1 in
     S*) echo "Test\(semantics_${1#S}, line_$2_|\"$1\.$2 " ;;
-    G*) echo "\b$1-$2\b" ;;
+    G*) printf "%s\n" "\\b$1-$2\\b" ;;
     esac
 }
 
