@@ -3,6 +3,7 @@
 #include "dual/dual.h"
 #include "jit/graph/text.h"
 #include "support/run_graph.h"
+#include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -490,24 +491,6 @@ Test(expand, sizes_may_come_later) {
     ebb_module_free(m);
 }
 
-typedef struct meter {
-    long live, left;
-} meter; /* left: allocations until they fail; < 0: never */
-
-static void *meter_resize(void *self, void *memory, size_t bytes) {
-    meter *m = self;
-    if (m->left == 0) return NULL;
-    if (m->left > 0) m->left--;
-    if (!memory) m->live++;
-    return realloc(memory, bytes);
-}
-
-static void meter_release(void *self, void *memory) {
-    meter *m = self;
-    if (memory) m->live--;
-    free(memory);
-}
-
 static const char whole[] =
     "func g(%1: f64[2], %2: i32[]) {\n  %3 f64[] = sparse_softmax_cross_entropy %1, %2 ; a.c:1\n  return %3, %1\n}\n"
     "func f(%1: f64[2], %2: i32[]) {\n  %3 f64[2] = softmax %1 {axis=0}\n  %4 (f64[], f64[2]) = call @g %3, %2\n"
@@ -517,26 +500,26 @@ static const char whole[] =
 
 Test(expand, any_allocation_may_fail) {
     for (int way = 0; way < 3; way++) {
-        meter gauge = {0, -1};
-        ebb_allocator a = {meter_resize, meter_release, &gauge};
+        scarce gauge = {.left = INT64_MAX};
+        ebb_allocator a = scarce_allocator(&gauge);
         ebb_diag diag = {0};
         ebb_module *m = ebb_module_parse(&a, whole, sizeof whole - 1, &diag);
         cr_assert_not_null(m, "%s", diag.message);
-        long before = gauge.live, k = 0;
+        int64_t before = gauge.live, k = 0;
         for (ebb_graph *g = NULL; !g; k++) {
             diag = (ebb_diag){0};
             gauge.left = k;
             g = way < 2 ? ebb_expand(last_of(m), way, NULL, &diag) : ebb_expand_verbatim(last_of(m), NULL, &diag);
-            cr_assert(g || diag.code == EBB_NO_MEMORY, "way %d, allocation %ld: code %d, %s", way, k, diag.code,
+            cr_assert(g || diag.code == EBB_NO_MEMORY, "way %d, allocation %d: code %d, %s", way, (int)k, diag.code,
                       diag.message);
-            cr_assert(g || gauge.live == before, "way %d, allocation %ld: %ld blocks leak", way, k,
-                      gauge.live - before);
+            cr_assert(g || gauge.live == before, "way %d, allocation %d: %d blocks leak", way, (int)k,
+                      (int)(gauge.live - before));
             ebb_graph_release(g);
             if (g) break;
         }
-        cr_expect_gt(k, 20, "way %d: only %ld allocations were tried", way, k);
-        gauge.left = -1;
+        cr_expect_gt(k, 20, "way %d: only %d allocations were tried", way, (int)k);
+        gauge.left = INT64_MAX;
         ebb_module_free(m);
-        cr_expect_eq(gauge.live, 0, "way %d: %ld blocks leak", way, gauge.live);
+        cr_expect_eq(gauge.live, 0, "way %d: %d blocks leak", way, (int)gauge.live);
     }
 }

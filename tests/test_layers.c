@@ -13,8 +13,6 @@ static void stop(void) {
 }
 TestSuite(layers, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 static ebb_tensor *f64(const char *text) { return ebb_literal(ebb, text, EBB_F64); }
 
 /* ---- order (semantics 6.1) ---- */

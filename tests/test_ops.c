@@ -19,8 +19,6 @@ TestSuite(ops, .init = start, .fini = stop);
 static ebb_tensor *read(const char *text) { return ebb_literal(ebb, text, EBB_NONE); }
 static ebb_tensor *read_f32(const char *text) { return ebb_literal(ebb, text, EBB_F32); }
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 static const struct {
     const char *name;
     ebb_tensor *(*op)(ebb_tensor *, const char *, int);

@@ -13,6 +13,7 @@
 #include "jit/plan/plan.h"
 #include "support/plan_run.h"
 #include "support/random_graph.h"
+#include "tests/support/scarce.h"
 
 static ebb_diag diag;
 
@@ -377,37 +378,21 @@ Test(plan, long_programs_take_linear_time) {
 
 /* ---- memory ---- */
 
-typedef struct miser {
-    int64_t left, blocks;
-} miser; /* left: allocations that succeed */
-
-static void *miser_resize(void *self, void *memory, size_t bytes) {
-    miser *m = self;
-    if (m->left-- <= 0) return NULL;
-    m->blocks += !memory;
-    return realloc(memory, bytes);
-}
-
-static void miser_release(void *self, void *memory) {
-    ((miser *)self)->blocks -= memory != NULL;
-    free(memory);
-}
-
 Test(plan, every_allocation_may_fail) {
-    miser m = {.left = INT64_MAX};
-    ebb_allocator allocator = {miser_resize, miser_release, &m};
+    scarce m = {.left = INT64_MAX};
+    ebb_allocator allocator = scarce_allocator(&m);
     ebb_graph *g = long_program(&allocator, 60, (ebb_shape){2, {3, 2}});
     ebb_plan *plan = NULL;
     for (int k = 0; !plan; k++) {
-        int64_t before = m.blocks;
+        int64_t before = m.live;
         diag = (ebb_diag){0};
         m.left = k;
         plan = ebb_plan_new(g, &(ebb_plan_options){.alias = (const int32_t[]){0, -1}, .no_fusion = k % 2}, &diag);
         m.left = INT64_MAX;
         cr_assert(plan || diag.code == EBB_NO_MEMORY, "allocation %d: %s", k, diag.message);
-        cr_assert(plan || m.blocks == before, "allocation %d: a leak", k);
+        cr_assert(plan || m.live == before, "allocation %d: a leak", k);
     }
     ebb_plan_free(plan);
     ebb_graph_release(g);
-    cr_expect_eq(m.blocks, 0, "a leak");
+    cr_expect_eq(m.live, 0, "a leak");
 }

@@ -23,7 +23,6 @@ static void stop(void) {
 }
 TestSuite(semantics_4, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define BODY(name) static void name(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data)
 #define UNUSED (void)e, (void)in, (void)data
 

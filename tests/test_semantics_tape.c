@@ -22,8 +22,6 @@ static void stop(void) {
 }
 TestSuite(semantics_2, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 static ebb_tensor *f32(const char *text) { return ebb_literal(ebb, text, EBB_F32); }
 static ebb_tensor *variable(const char *text, const char *name) { return ebb_variable(ebb, f32(text), name); }
 static ebb_tape *persistent(void) { return ebb_tape_start(ebb, EBB_TAPE_PERSISTENT); }
