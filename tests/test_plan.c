@@ -11,6 +11,7 @@
 #include "jit/graph/build.h"
 #include "jit/graph/text.h"
 #include "jit/plan/plan.h"
+#include "tests/support/parsed.h"
 #include "support/plan_run.h"
 #include "support/random_graph.h"
 #include "tests/support/scarce.h"
@@ -184,15 +185,6 @@ Test(plan, random_gradients) {
 
 /* ---- in place or not ---- */
 
-static ebb_graph *parse(const char *text) {
-    diag = (ebb_diag){0};
-    ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, text, strlen(text), &diag);
-    cr_assert_not_null(m, "%s\n%s", diag.message, text);
-    ebb_graph *g = ebb_graph_retain(m->function[m->functions - 1]);
-    ebb_module_free(m);
-    return g;
-}
-
 static int steps_of(const ebb_plan *plan, ebb_step_kind kind) {
     int n = 0;
     for (int t = 0; t < plan->steps; t++)
@@ -275,7 +267,7 @@ static const struct {
 
 Test(plan, in_place) {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        ebb_graph *g = parse(places[i].text);
+        ebb_graph *g = parsed(places[i].text);
         ebb_plan *plan = plan_with(g, (ebb_plan_options){.alias = places[i].alias});
         int copies = steps_of(plan, EBB_STEP_COPY);
         if (copies != places[i].copies) show(places[i].name, g, plan);
@@ -287,7 +279,7 @@ Test(plan, in_place) {
 }
 
 static void refused(const char *name, const int32_t *alias) {
-    ebb_graph *g = parse("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}");
+    ebb_graph *g = parsed("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}");
     diag = (ebb_diag){0};
     ebb_plan *plan = ebb_plan_new(g, &(ebb_plan_options){.alias = alias}, &diag);
     cr_expect_null(plan, "%s", name);
@@ -303,7 +295,7 @@ Test(plan, wrong_aliases) {
 /* ---- edges ---- */
 
 Test(plan, absent_results) {
-    ebb_graph *g = parse("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2\n}");
+    ebb_graph *g = parsed("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2\n}");
     cr_assert(ebb_add_output(g, EBB_ABSENT));
     cr_expect(check("an absent result", g, (const int32_t[]){0, -1}, 1));
     ebb_clear_outputs(g);
@@ -321,7 +313,8 @@ static const struct {
 
 Test(plan, what_is_no_program_for_plans) {
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
-        ebb_graph *g = parse(misfits[i].text);
+        ebb_graph *g = parsed(misfits[i].text);
+        diag = (ebb_diag){0};
         ebb_plan *plan = ebb_plan_new(g, NULL, &diag);
         cr_expect_null(plan, "%s", misfits[i].name);
         cr_expect_eq(diag.code, misfits[i].code, "%s: %s", misfits[i].name, diag.message);
