@@ -63,6 +63,7 @@ PARTIAL(cbrt, RECIP(MUL(NUMBER(3), SQUARE(y))))
 PARTIAL(asinh, RECIP(ebb_g_hypot(b, x, NUMBER(1)))) /* the root of 1 + x*x, which may overflow */
 PARTIAL(acosh, RECIP(MUL(ebb_g_sqrt(b, SUB(x, NUMBER(1))), ebb_g_sqrt(b, ADD(x, NUMBER(1))))))
 PARTIAL(atanh, RECIP(MUL(SUB(NUMBER(1), x), ADD(NUMBER(1), x))))
+PARTIAL(erfinv, MUL(NUMBER(1 / TWO_BY_ROOT_PI), ebb_g_exp(b, SQUARE(y))))
 PARTIAL(lgamma, ebb_g_polygamma(b, NUMBER(0), x))
 /* An order is a whole number: nothing depends on it smoothly. */
 PARTIAL(polygamma, i == 0 ? NUMBER(0) : ebb_g_polygamma(b, ADD(x, NUMBER(1)), p->x[1]))

@@ -63,7 +63,7 @@ static const char *copy_text(const ebb_allocator *a, const char *text) {
 }
 
 static bool take_dump_folder(ebb_context *ebb) {
-    const char *folder = ebb->options.dump_folder ? ebb->options.dump_folder : getenv("EBB_DUMP");
+    const char *folder = ebb->options.dump_folder ? ebb->options.dump_folder : secure_getenv("EBB_DUMP");
     ebb->options.dump_folder = folder && *folder ? copy_text(&ebb->allocator, folder) : NULL;
     return ebb->options.dump_folder || !folder || !*folder;
 }

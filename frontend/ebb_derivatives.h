@@ -56,9 +56,10 @@ EBB_API void ebb_watch(ebb_tape *tape, ebb_tensor *x);
 EBB_API int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **variables);
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
- * the tape saw: watched, or computed from that. Absent if y does not depend on x. A variable counts with all
- * values it had (around a call of a traced function that assigns it several times: with its first and last). Asking
- * stops the tape and releases its record, unless it is persistent; asking again is a RuntimeError. */
+ * the tape saw: watched, or computed from that. Absent if y does not depend on x; what an ebb_select has not taken it
+ * does depend on, with derivative 0. A variable counts with all values it had (around a call of a traced function that
+ * assigns it several times: with its first and last). Asking stops the tape and releases its record, unless it is
+ * persistent; asking again is a RuntimeError. */
 #define ebb_gradient(tape, y, x) ebb_gradient_at((tape), (y), (x), __FILE__, __LINE__)
 
 /* What ebb_gradients may be told. */

@@ -95,6 +95,10 @@ extern "C" {
 /* 1 - erf(x), without cancellation for large x. real. */
 #define ebb_erfc(x) EBB_UNARY(erfc, x)
 
+/* The y with erf(y) = x: infinite at -1 and 1, NaN outside. sqrt(2) erfinv(2 p - 1) is the normal distribution's
+ * quantile. real. Derivatives infinite at -1 and 1. */
+#define ebb_erfinv(x) EBB_UNARY(erfinv, x)
+
 /* 2^x; the logarithms to base 2 and 10, with the edges of ebb_log. real. */
 #define ebb_exp2(x) EBB_UNARY(exp2, x)
 #define ebb_log2(x) EBB_UNARY(log2, x)

@@ -145,7 +145,7 @@ EBB_API ebb_tensor *ebb_assign_slice_at(ebb_tensor *v, const int64_t *start, con
     M(neg) M(abs) M(sign) M(exp) M(expm1) M(log) M(log1p) M(sqrt) M(square) M(recip) M(sin) M(cos) M(tan) M(asin)      \
     M(acos) M(atan) M(sinh) M(cosh) M(tanh) M(sigmoid) M(softplus) M(erf) M(relu) M(logical_not) M(stop_gradient)      \
     M(exp2) M(log2) M(log10) M(rsqrt) M(cbrt) M(asinh) M(acosh) M(atanh) M(erfc) M(lgamma) M(digamma) M(sinc)          \
-    M(floor) M(ceil) M(round) M(trunc) M(bitwise_not)
+    M(floor) M(ceil) M(round) M(trunc) M(bitwise_not) M(erfinv)
 #define EBB_BINARY_LIST(M)                                                                                             \
     M(add) M(sub) M(mul) M(div) M(pow) M(max) M(min) M(eq) M(ne) M(lt) M(le) M(gt) M(ge) M(logical_and) M(logical_or)  \
     M(hypot) M(atan2) M(logaddexp) M(xlogy) M(polygamma) M(divide_no_nan) M(squared_difference) M(fmod) M(floormod)    \

@@ -32,7 +32,9 @@ void ebb_say_time(void *context, const char *text) { ebb_say(context, "time", te
 static void dump_graph(const char *folder, const char *name, const char *text) {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/%s.graph", folder, name);
-    FILE *f = n > 0 && n < (int)sizeof path && !strchr(name, '/') ? fopen(path, "w") : NULL;
+    for (char *c = path + strlen(folder) + 1; n > 0 && n < (int)sizeof path && *c; c++)
+        if (*c == '/') *c = '_';
+    FILE *f = n > 0 && n < (int)sizeof path ? fopen(path, "w") : NULL;
     if (!f) return;
     fputs(text, f);
     fclose(f);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # check_install.sh BUILD PREFIX README: installs into PREFIX; the first program of the README compiles against it in the
-# way the README says and prints what the README shows; the installed command finds the installed engine by itself.
+# way the README says and prints what the README shows; the examples compile in the same way;
+# the installed command finds the installed engine by itself.
 set -euo pipefail
 build=$1 prefix=$2 readme=$3
 unset EBB_ENGINE
@@ -24,7 +25,13 @@ if ! diff "$prefix/expected" "$prefix/printed"; then
     exit 1
 fi
 
-# What must not compile: a second operand of square, two numbers as the operands of one operation.
+# So do the longer programs (check_example.sh compares what they print).
+for source in "${readme%/*}"/docs/examples/*.c; do
+    gcc -std=c11 -Wall -Wextra -Werror "$source" "${flags[@]}" -o "$prefix/example"
+    LD_LIBRARY_PATH=$(pkg-config --variable=libdir ebb) "$prefix/example" >/dev/null
+done
+
+# What must not compile: a second operand of square (G003-9), two numbers as the operands of one operation.
 refuse() {
     printf '#include <ebb.h>\nebb_tensor *f(ebb_tensor *x, ebb_tensor *y);\nebb_tensor *f(ebb_tensor *x, ebb_tensor *y) { (void)y; return %s; }\n' \
         "$1" >"$prefix/refused.c"

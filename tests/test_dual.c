@@ -69,6 +69,7 @@ static const op_case cases[] = {
     POINT(asinh, -3, 3),
     POINT(acosh, 1.4, 4),
     POINT(atanh, -0.8, 0.8),
+    POINT(erfinv, -0.8, 0.8),
     POINT(lgamma, 0.5, 4),
     POINT(relu, -2, 2),
     PAIR(add, -2, 2, -2, 2),

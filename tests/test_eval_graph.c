@@ -4,29 +4,11 @@
 
 #include "jit/eval/eval.h"
 #include "jit/graph/build.h"
+#include "tests/support/scarce.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- an allocator that counts what is out, and gives nothing from call `left` on ---- */
-
-typedef struct meter {
-    int64_t left, out, most;
-} meter;
-
-static void *meter_resize(void *self, void *memory, size_t bytes) {
-    meter *m = self;
-    if (m->left-- <= 0) return NULL;
-    void *got = realloc(memory, bytes);
-    if (got && !memory && ++m->out > m->most) m->most = m->out;
-    return got;
-}
-
-static void meter_release(void *self, void *memory) {
-    if (memory) ((meter *)self)->out--;
-    free(memory);
-}
 
 static ebb_diag diag;
 
@@ -207,13 +189,13 @@ Test(eval_graph, every_allocation_may_fail) {
         ebb_add_output(g, list[j]);
     float in[12] = {0.5f}, out[4][24];
     for (int64_t k = 0;; k++) {
-        meter m = {.left = k};
-        const ebb_allocator failing = {meter_resize, meter_release, &m};
+        scarce m = {.left = k};
+        const ebb_allocator failing = scarce_allocator(&m);
         diag = (ebb_diag){0};
         memset(out, 0, sizeof out);
         const bool ok =
             ebb_eval_graph(g, NULL, (const void *[]){in}, (void *[]){out[0], out[1], out[2], out[3]}, &failing, &diag);
-        cr_assert_eq(m.out, 0, "allocation %d leaks", (int)k);
+        cr_assert_eq(m.live, 0, "allocation %d leaks", (int)k);
         cr_assert_eq(ok, m.left >= 0, "allocation %d", (int)k);
         cr_assert_eq(diag.code, ok ? EBB_OK : EBB_NO_MEMORY, "allocation %d: %s", (int)k, diag.message);
         if (!ok) continue;
@@ -233,8 +215,8 @@ static void *run_chain(void *unused) {
     for (int i = 0; i < NODES; i++)
         y = record(g, i & 1 ? EBB_OP_sub : EBB_OP_add, 2, y, x);
     ebb_add_output(g, record(g, EBB_OP_add, 2, y, x));
-    meter m = {.left = INT64_MAX};
-    const ebb_allocator counting = {meter_resize, meter_release, &m};
+    scarce m = {.left = INT64_MAX};
+    const ebb_allocator counting = scarce_allocator(&m);
     const double in = 1.5;
     double out = 0;
     cr_assert(ebb_eval_graph(g, NULL, (const void *[]){&in}, (void *[]){&out}, &counting, &diag));

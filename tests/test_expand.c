@@ -1,8 +1,10 @@
-/* test_expand.c - macros written out and calls inlined: types and structure of every macro, values and derivatives at
- * the edges that break textbook formulas, the map from old nodes to new ones, and memory that runs out. */
+/* test_expand.c - macros written out and calls inlined: types and structure of every macro, the map from old nodes to
+ * new ones, sizes that come later, and memory that runs out. test_expand_edges.c has their values. */
 #include "dual/dual.h"
 #include "jit/graph/text.h"
 #include "support/run_graph.h"
+#include "tests/support/parsed.h"
+#include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -11,15 +13,6 @@
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
-static ebb_module *parse(const char *text) {
-    ebb_diag diag = {0};
-    ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, text, strlen(text), &diag);
-    cr_assert_not_null(m, "%s\n%s", text, diag.message);
-    return m;
-}
-
-static ebb_graph *last_of(const ebb_module *m) { return m->function[m->functions - 1]; }
 
 static bool has_family(const ebb_graph *g, ebb_family family) {
     for (ebb_id id = 1; id < g->count; id++)
@@ -77,10 +70,10 @@ static const char *const others[] = {
 
 /* By both ways of expanding: types stay, macros go, the result verifies. */
 static void check_structure(const char *text) {
-    ebb_module *m = parse(text);
+    ebb_graph *f = parsed(text);
     for (int way = 0; way < 3; way++) {
         ebb_diag diag = {0};
-        ebb_graph *f = last_of(m), *g = way < 2 ? ebb_expand(f, way, NULL, &diag) : ebb_expand_verbatim(f, NULL, &diag);
+        ebb_graph *g = way < 2 ? ebb_expand(f, way, NULL, &diag) : ebb_expand_verbatim(f, NULL, &diag);
         cr_assert_not_null(g, "%s\n%s", text, diag.message);
         cr_expect(ebb_verify(g, &diag), "%s\n%s", text, diag.message);
         cr_expect(!has_family(g, EBB_MACRO), "%s\na macro is left", text);
@@ -91,7 +84,7 @@ static void check_structure(const char *text) {
                   ebb_type_text(&after, is));
         ebb_graph_release(g);
     }
-    ebb_module_free(m);
+    ebb_graph_release(f);
 }
 
 Test(expand, macros_keep_their_types) {
@@ -136,216 +129,6 @@ Test(expand, macros_keep_their_types) {
         }
     }
     printf("%d expansions\n", tried);
-}
-
-/* ---- values and derivatives at the edges ---- */
-
-#define F64(body) "func f(%1: f64[2]) {\n" body "}\n"
-#define F32(n, body) "func f(%1: f32[" #n "]) {\n" body "}\n"
-#define LSE F64("%2 f64[] = logsumexp %1 {axes=[0]}\n return %2\n")
-#define NORM F64("%2 f64[] = norm %1 {axes=[0]}\n return %2\n")
-#define NORM_F32 F32(2, "%2 f32[] = norm %1 {axes=[0]}\n return %2\n")
-#define XENT(label) F64("%2 i32[] = constant " #label "\n%3 f64[] = sparse_softmax_cross_entropy %1, %2\n return %3\n")
-#define INF INFINITY
-
-/* The scalar f, its gradient and its Hessian (row by row) at x; what is not to be looked at is left out. */
-static const struct {
-    const char *name, *text;
-    double x[3], value, tolerance; /* relative, of value and derivatives */
-    bool first, second;
-    double gradient[3], hessian[4];
-} edges[] = {
-    {"logsumexp, large", LSE, {1000, 1000}, 1000.693147180559945, 1e-15, true, true, {.5, .5}, {.25, -.25, -.25, .25}},
-    {"logsumexp, nothing", LSE, {-INF, -INF}, -INF, 0, true, false, {0, 0}, {0}},
-    {"logsumexp, inf", LSE, {INF, 0}, INF, 0, true, false, {1, 0}, {0}},
-    {"logsumexp, one -inf", LSE, {-INF, 3}, 3, 0, true, true, {0, 1}, {0, 0, 0, 0}},
-    {"logsumexp, NaN", LSE, {NAN, 3}, NAN, 0, false, false, {0}, {0}},
-    {"logsumexp, -large", LSE, {-1e300, -1e300}, -1e300, 0, true, false, {.5, .5}, {0}},
-    {"norm, zero", NORM, {0, 0}, 0, 0, true, false, {0, 0}, {0}},
-    {"norm, plain", NORM, {3, -4}, 5, 1e-15, true, true, {.6, -.8}, {.128, .096, .096, .072}},
-    {"norm, large", NORM, {3e200, 4e200}, 5e200, 1e-15, true, false, {.6, .8}, {0}},
-    {"norm, small", NORM, {3e-200, 4e-200}, 5e-200, 1e-15, true, false, {.6, .8}, {0}},
-    {"norm, subnormal", NORM, {0, 5e-324}, 5e-324, 1e-15, true, false, {0, 1}, {0}},
-    {"norm, inf", NORM, {-INF, 1}, INF, 0, false, false, {0}, {0}},
-    {"norm, NaN", NORM, {NAN, 1}, NAN, 0, false, false, {0}, {0}},
-    {"norm f32, large", NORM_F32, {3e30, 4e30}, 5e30, 1e-6, true, false, {.6, .8}, {0}},
-    {"norm f32, subnormal", NORM_F32, {0, 1e-44}, 9.80908925e-45, 1e-6, true, false, {0, 1}, {0}},
-    {"norm squared at zero",
-     F64("%2 f64[] = norm %1 {axes=[0]}\n%3 f64[] = square %2\n return %3\n"),
-     {0, 0},
-     0,
-     0,
-     true,
-     false,
-     {0, 0},
-     {0}},
-    {"norm of nothing", F32(0, "%2 f32[] = norm %1 {axes=[0]}\n return %2\n"), {0}, 0, 0, false, false, {0}, {0}},
-    {"logsumexp of nothing",
-     F32(0, "%2 f32[] = logsumexp %1 {axes=[0]}\n return %2\n"),
-     {0},
-     -INF,
-     0,
-     false,
-     false,
-     {0},
-     {0}},
-    {"mean of nothing", F32(0, "%2 f32[] = mean %1 {axes=[0]}\n return %2\n"), {0}, NAN, 0, false, false, {0}, {0}},
-    {"mean, large",
-     F64("%2 f64[] = mean %1 {axes=[0]}\n return %2\n"),
-     {1.7e308, 1.7e308},
-     1.7e308,
-     0,
-     true,
-     false,
-     {.5, .5},
-     {0}},
-    {"mean of three, large",
-     F32(3, "%2 f32[] = mean %1 {axes=[0]}\n return %2\n"),
-     {3e38, 3e38, 3e38},
-     3e38,
-     1e-6,
-     true,
-     false,
-     {1. / 3, 1. / 3, 1. / 3},
-     {0}},
-    {"mean, plain", F64("%2 f64[] = mean %1 {axes=[0]}\n return %2\n"), {1, 2}, 1.5, 0, true, false, {.5, .5}, {0}},
-    {"softmax, large",
-     F64("%2 f64[2] = softmax %1 {axis=0}\n%3 f64[1] = slice %2 {start=[1], step=[1]}\n"
-         "%4 f64[] = reshape %3\n return %4\n"),
-     {1000, 1000},
-     .5,
-     0,
-     true,
-     true,
-     {-.25, .25},
-     {0, 0, 0, 0}},
-    {"softmax, nothing",
-     F64("%2 f64[2] = softmax %1 {axis=0}\n%3 f64[] = sum %2 {axes=[0]}\n return %3\n"),
-     {-INF, -INF},
-     NAN,
-     0,
-     false,
-     false,
-     {0},
-     {0}},
-    {"log_softmax",
-     F64("%2 f64[2] = log_softmax %1 {axis=0}\n%3 f64[1] = slice %2 {start=[1], step=[1]}\n"
-         "%4 f64[] = reshape %3\n return %4\n"),
-     {1e4, 0},
-     -1e4,
-     0,
-     true,
-     true,
-     {-1, 1},
-     {0, 0, 0, 0}},
-    {"log_softmax, largest",
-     F64("%2 f64[2] = log_softmax %1 {axis=0}\n%3 f64[1] = slice %2 {start=[0], step=[1]}\n"
-         "%4 f64[] = reshape %3\n return %4\n"),
-     {1e4, 0},
-     0,
-     0,
-     true,
-     true,
-     {0, 0},
-     {0, 0, 0, 0}},
-    {"cross entropy", XENT(0), {0, 0}, 0.6931471805599453, 1e-15, true, true, {-.5, .5}, {.25, -.25, -.25, .25}},
-    {"cross entropy, wrong and sure", XENT(1), {1e4, 0}, 1e4, 0, true, false, {1, -1}, {0}},
-    {"cross entropy, right and sure", XENT(0), {1e4, 0}, 0, 0, true, false, {0, 0}, {0}},
-    {"cross entropy, label 2 of 2", XENT(2), {1, 2}, NAN, 0, true, false, {0, 0}, {0}},
-    {"cross entropy, label -1", XENT(-1), {1, 2}, NAN, 0, true, false, {0, 0}, {0}},
-    {"cross entropy, masked class", XENT(1), {-INF, 2}, 0, 0, true, true, {0, 0}, {0, 0, 0, 0}},
-};
-
-static bool close_to(double have, double want, double tolerance) {
-    if (isnan(want)) return isnan(have);
-    return have == want || fabs(have - want) <= tolerance * fmax(fabs(want), 1e-300);
-}
-
-/* Runs g, whose results are laid one after the other into `to`, and gives it back. */
-static void run(const char *name, ebb_graph *g, const double *x, double *to, ebb_diag *diag) {
-    double *out[3] = {NULL};
-    cr_assert_not_null(g, "%s: %s", name, diag->message);
-    for (int k = 0; k < g->outputs; k++) {
-        out[k] = to;
-        to += size_of_node(g, g->output[k]);
-    }
-    cr_assert(run_graph(g, &x, out, diag), "%s: %s", name, diag->message);
-    ebb_graph_release(g);
-}
-
-static void check_edge(int i) {
-    const char *name = edges[i].name;
-    ebb_diag diag = {0};
-    ebb_module *m = parse(edges[i].text);
-    ebb_graph *f = last_of(m);
-    ebb_dual_spec spec = {.value = true};
-    int n = (int)size_of_node(f, f->input[0]);
-    double have[8] = {0};
-    run(name, ebb_expand(f, false, NULL, &diag), edges[i].x, have, &diag);
-    cr_expect(close_to(have[0], edges[i].value, edges[i].tolerance), "%s: value %.17g", name, have[0]);
-    if (edges[i].first) run(name, ebb_grad_graph(f, &spec, &diag), edges[i].x, have, &diag);
-    for (int k = 0; edges[i].first && k < n; k++)
-        cr_expect(close_to(have[1 + k], edges[i].gradient[k], edges[i].tolerance + 1e-16), "%s: gradient %d is %.17g",
-                  name, k, have[1 + k]);
-    spec.value = false;
-    if (edges[i].second) run(name, ebb_hessian_graph(f, &spec, &diag), edges[i].x, have, &diag);
-    for (int k = 0; edges[i].second && k < n * n; k++)
-        cr_expect(fabs(have[k] - edges[i].hessian[k]) <= 1e-15, "%s: Hessian %d is %.17g", name, k, have[k]);
-    ebb_module_free(m);
-}
-
-Test(expand, edges) {
-    for (int i = 0; i < COUNT(edges); i++)
-        check_edge(i);
-}
-
-/* The shift of a softmax has no derivative, so no rule for ties is needed: nothing is compared with the maximum. */
-Test(expand, the_shift_has_no_derivative) {
-    ebb_module *m =
-        parse("func f(%1: f64[2]) {\n  %2 f64[2] = softmax %1 {axis=0}\n  %3 f64[2] = log_softmax %2 {axis=0}\n"
-              "  %4 f64[] = sum %3 {axes=[0]}\n  return %4\n}\n");
-    ebb_diag diag = {0};
-    ebb_graph *g = ebb_grad_graph(last_of(m), &(ebb_dual_spec){0}, &diag);
-    cr_assert_not_null(g, "%s", diag.message);
-    cr_expect_eq(count_of(g, EBB_OP_eq), 0, "%d comparisons", count_of(g, EBB_OP_eq));
-    ebb_graph_release(g);
-    ebb_module_free(m);
-}
-
-/* The same numbers as the formula written down plainly, where that is safe: over several axes, with several rows. */
-Test(expand, plain_values) {
-    enum { B = 3, C = 4 };
-    ebb_module *m = parse("func f(%1: f64[3,4], %2: i64[3]) {\n"
-                          "  %3 f64[3] = sparse_softmax_cross_entropy %1, %2\n  %4 f64[4] = logsumexp %1 {axes=[0]}\n"
-                          "  %5 f64[3,4] = softmax %1 {axis=1}\n  %6 f64[] = norm %1 {axes=[0,1]}\n"
-                          "  %7 f64[4] = mean %1 {axes=[0]}\n  return %3, %4, %5, %6, %7\n}\n");
-    double x[B * C], label[B] = {2, 0, 3}, loss[B], lse[C], soft[B * C], norm, mean[C], squares = 0;
-    fill_uniform(7, -2, 2, B * C, x);
-    ebb_diag diag = {0};
-    ebb_graph *g = ebb_expand(last_of(m), false, NULL, &diag);
-    cr_assert_not_null(g, "%s", diag.message);
-    const double *in[] = {x, label};
-    cr_assert(run_graph(g, in, (double *[]){loss, lse, soft, &norm, mean}, &diag), "%s", diag.message);
-    for (int i = 0; i < B * C; i++)
-        squares += x[i] * x[i];
-    cr_expect(close_to(norm, sqrt(squares), 1e-14), "norm %.17g", norm);
-    for (int b = 0; b < B; b++) {
-        double sum = 0;
-        for (int c = 0; c < C; c++)
-            sum += exp(x[b * C + c]);
-        cr_expect(close_to(loss[b], log(sum) - x[b * C + (int)label[b]], 1e-14), "loss %d is %.17g", b, loss[b]);
-        for (int c = 0; c < C; c++)
-            cr_expect(close_to(soft[b * C + c], exp(x[b * C + c]) / sum, 1e-14), "softmax %d,%d", b, c);
-    }
-    for (int c = 0; c < C; c++) {
-        double sum = 0, exps = 0;
-        for (int b = 0; b < B; b++)
-            sum += x[b * C + c], exps += exp(x[b * C + c]);
-        cr_expect(close_to(mean[c], sum / B, 1e-14), "mean %d is %.17g", c, mean[c]);
-        cr_expect(close_to(lse[c], log(exps), 1e-14), "logsumexp %d is %.17g", c, lse[c]);
-    }
-    ebb_graph_release(g);
-    ebb_module_free(m);
 }
 
 /* ---- calls, sharing, and the map ---- */
@@ -396,28 +179,28 @@ static const struct {
 };
 
 Test(expand, calls_are_inlined) {
-    ebb_module *m = parse(calls);
+    ebb_graph *f = parsed(calls);
     for (int way = 0; way < COUNT(ways); way++) {
         ebb_id map[9];
         memset(map, 0x55, sizeof map);
-        char *text = expanded(last_of(m), way, map);
+        char *text = expanded(f, way, map);
         cr_expect_str_eq(text, ways[way].text, "%s:\n%s", ways[way].name, text);
         for (int k = 0; k < COUNT(map); k++)
             cr_expect_eq(map[k], ways[way].map[k], "%s: %%%d is %%%d", ways[way].name, k, map[k]);
         free(text);
     }
-    ebb_module_free(m);
+    ebb_graph_release(f);
 }
 
 /* On a tape, two tensors of equal value are two: neither equal operations nor what a macro could see through are
  * merged. */
 Test(expand, verbatim_keeps_nodes_apart) {
-    ebb_module *m = parse("func f(%1: f64[2]) {\n  %2 f64[2] = neg %1\n  %3 f64[2] = softmax %2 {axis=0}\n"
+    ebb_graph *f = parsed("func f(%1: f64[2]) {\n  %2 f64[2] = neg %1\n  %3 f64[2] = softmax %2 {axis=0}\n"
                           "  %4 f64[2] = softmax %2 {axis=0}\n  %5 f64[2] = neg %2\n  %6 f64[] = norm %5 {axes=[0]}\n"
                           "  %7 f64[2] = mean %5 {axes=[]}\n  %8 f64[2] = mul %3, %4\n  return %8, %6, %7\n}\n");
     ebb_id map[9], used[9] = {0};
     ebb_diag diag = {0};
-    ebb_graph *g = ebb_expand_verbatim(last_of(m), map, &diag);
+    ebb_graph *g = ebb_expand_verbatim(f, map, &diag);
     cr_assert_not_null(g, "%s", diag.message);
     for (int k = 1; k < COUNT(map); k++)
         for (int j = 1; j < k; j++)
@@ -430,7 +213,7 @@ Test(expand, verbatim_keeps_nodes_apart) {
             used[0] |= ebb_operands(g, id)[k] == map[5];
     cr_expect(used[0], "%%5 is bypassed");
     ebb_graph_release(g);
-    ebb_module_free(m);
+    ebb_graph_release(f);
 }
 
 /* Forty functions, each calling the one before twice: 2^40 operations are refused in finite time. */
@@ -442,11 +225,11 @@ Test(expand, exploding_calls) {
                       "func f%d(%%1: f64[]) {\n  %%2 (f64[]) = call @f%d %%1\n  %%3 f64[] = get %%2 {k=0}\n"
                       "  %%4 (f64[]) = call @f%d %%3\n  %%5 f64[] = get %%4 {k=0}\n  return %%5\n}\n",
                       k, k - 1, k - 1);
-    ebb_module *m = parse(text);
+    ebb_graph *f = parsed(text);
     ebb_diag diag = {0};
-    cr_expect_null(ebb_expand(last_of(m), false, NULL, &diag), "2^40 operations were written out");
+    cr_expect_null(ebb_expand(f, false, NULL, &diag), "2^40 operations were written out");
     cr_expect_eq(diag.code, EBB_VALUE_ERROR, "code %d: %s", diag.code, diag.message);
-    ebb_module_free(m);
+    ebb_graph_release(f);
     free(text);
 }
 
@@ -454,19 +237,19 @@ Test(expand, exploding_calls) {
 
 /* Nothing may be decided by the size of an axis that is not known: whether it is empty, say. */
 Test(expand, unknown_sizes_are_refused) {
-    ebb_module *m =
-        parse("func f(%1: f64[n0,3]) {\n  %2 f64[n0,3] = exp %1\n  %3 f64[3] = logsumexp %2 {axes=[0]} ; a.c:9\n"
-              "  return %3\n}\n");
+    ebb_graph *f =
+        parsed("func f(%1: f64[n0,3]) {\n  %2 f64[n0,3] = exp %1\n  %3 f64[3] = logsumexp %2 {axes=[0]} ; a.c:9\n"
+               "  return %3\n}\n");
     ebb_diag diag = {0};
-    cr_expect_null(ebb_expand(last_of(m), false, NULL, &diag), "an unknown size was counted");
+    cr_expect_null(ebb_expand(f, false, NULL, &diag), "an unknown size was counted");
     cr_expect_str_eq(diag.message, "logsumexp: its sizes must be known to expand it", "%s", diag.message);
-    ebb_module_free(m);
+    ebb_graph_release(f);
 }
 
 /* Other axes may be of any size, and a mean counts its own when it runs. With sizes given, the program is that of these
  * sizes. */
 Test(expand, sizes_may_come_later) {
-    ebb_module *m = parse("func f(%1: f64[n0,3]) {\n  %2 f64[n0,3] = softmax %1 {axis=1}\n"
+    ebb_graph *f = parsed("func f(%1: f64[n0,3]) {\n  %2 f64[n0,3] = softmax %1 {axis=1}\n"
                           "  %3 f64[n0,3] = clip %2, %2, %2\n  %4 f64[n0,3] = sinc %3\n"
                           "  %5 f64[n0,3] = divide_no_nan %4, %2\n  %6 f64[n0,3] = squared_difference %5, %3\n"
                           "  %7 f64[n0,3] = xlogy %6, %6\n  %8 f64[n0,3] = digamma %2\n  %9 f64[n0,3] = add %7, %8\n"
@@ -474,9 +257,9 @@ Test(expand, sizes_may_come_later) {
                           "  return %10, %11\n}\n");
     ebb_diag diag = {0};
     int64_t size = 2;
-    ebb_graph *general = ebb_expand(last_of(m), false, NULL, &diag);
+    ebb_graph *general = ebb_expand(f, false, NULL, &diag);
     cr_assert_not_null(general, "%s", diag.message);
-    ebb_graph *now = ebb_specialise(last_of(m), 1, &size, &diag), *later = ebb_specialise(general, 1, &size, &diag);
+    ebb_graph *now = ebb_specialise(f, 1, &size, &diag), *later = ebb_specialise(general, 1, &size, &diag);
     cr_assert(now && later, "%s", diag.message);
     double x[6] = {1, 2, 3, -1, 0, 5}, mean[2][3], norm[2][2];
     const double *in[] = {x};
@@ -487,25 +270,7 @@ Test(expand, sizes_may_come_later) {
     for (int i = 0; i < 2; i++)
         cr_expect_eq(norm[0][i], norm[1][i], "norm %d", i);
     ebb_graph_release(general), ebb_graph_release(now), ebb_graph_release(later);
-    ebb_module_free(m);
-}
-
-typedef struct meter {
-    long live, left;
-} meter; /* left: allocations until they fail; < 0: never */
-
-static void *meter_resize(void *self, void *memory, size_t bytes) {
-    meter *m = self;
-    if (m->left == 0) return NULL;
-    if (m->left > 0) m->left--;
-    if (!memory) m->live++;
-    return realloc(memory, bytes);
-}
-
-static void meter_release(void *self, void *memory) {
-    meter *m = self;
-    if (memory) m->live--;
-    free(memory);
+    ebb_graph_release(f);
 }
 
 static const char whole[] =
@@ -517,26 +282,27 @@ static const char whole[] =
 
 Test(expand, any_allocation_may_fail) {
     for (int way = 0; way < 3; way++) {
-        meter gauge = {0, -1};
-        ebb_allocator a = {meter_resize, meter_release, &gauge};
+        scarce gauge = {.left = INT64_MAX};
+        ebb_allocator a = scarce_allocator(&gauge);
         ebb_diag diag = {0};
         ebb_module *m = ebb_module_parse(&a, whole, sizeof whole - 1, &diag);
         cr_assert_not_null(m, "%s", diag.message);
-        long before = gauge.live, k = 0;
+        int64_t before = gauge.live, k = 0;
         for (ebb_graph *g = NULL; !g; k++) {
             diag = (ebb_diag){0};
             gauge.left = k;
-            g = way < 2 ? ebb_expand(last_of(m), way, NULL, &diag) : ebb_expand_verbatim(last_of(m), NULL, &diag);
-            cr_assert(g || diag.code == EBB_NO_MEMORY, "way %d, allocation %ld: code %d, %s", way, k, diag.code,
+            g = way < 2 ? ebb_expand(m->function[m->functions - 1], way, NULL, &diag)
+                        : ebb_expand_verbatim(m->function[m->functions - 1], NULL, &diag);
+            cr_assert(g || diag.code == EBB_NO_MEMORY, "way %d, allocation %d: code %d, %s", way, (int)k, diag.code,
                       diag.message);
-            cr_assert(g || gauge.live == before, "way %d, allocation %ld: %ld blocks leak", way, k,
-                      gauge.live - before);
+            cr_assert(g || gauge.live == before, "way %d, allocation %d: %d blocks leak", way, (int)k,
+                      (int)(gauge.live - before));
             ebb_graph_release(g);
             if (g) break;
         }
-        cr_expect_gt(k, 20, "way %d: only %ld allocations were tried", way, k);
-        gauge.left = -1;
+        cr_expect_gt(k, 20, "way %d: only %d allocations were tried", way, (int)k);
+        gauge.left = INT64_MAX;
         ebb_module_free(m);
-        cr_expect_eq(gauge.live, 0, "way %d: %ld blocks leak", way, gauge.live);
+        cr_expect_eq(gauge.live, 0, "way %d: %d blocks leak", way, (int)gauge.live);
     }
 }

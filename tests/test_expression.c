@@ -8,6 +8,7 @@
 
 #include "frontend/ebb.h"
 #include "tests/ref/quad_expression.h"
+#include "tests/support/scarce.h"
 
 static const char *const names[] = {"x", "y", "v"};
 
@@ -326,29 +327,11 @@ Test(expression, random_native) { check_randoms(EBB_NATIVE, 120); }
 
 /* ---- memory ---- */
 
-typedef struct scarce {
-    long left, held;
-} scarce;
-
-static void *scarce_resize(void *self, void *memory, size_t size) {
-    scarce *s = self;
-    if (s->left == 0) return NULL;
-    s->left--;
-    s->held += !memory;
-    return realloc(memory, size);
-}
-
-static void scarce_release(void *self, void *memory) {
-    ((scarce *)self)->held -= memory != NULL;
-    free(memory);
-}
-
 Test(expression, allocation_k_fails) {
     bool good = false;
     for (long k = 0; k < 10000 && !good; k++) {
-        scarce s = {.left = 1000000};
-        ebb_context *ebb =
-            ebb_open(&(ebb_options){.allocator = {scarce_resize, scarce_release, &s}, .mode = EBB_EAGER});
+        scarce s = {.left = INT64_MAX};
+        ebb_context *ebb = ebb_open(&(ebb_options){.allocator = scarce_allocator(&s), .mode = EBB_EAGER});
         ebb_tensor *x = ebb_scalar(ebb, 2.0);
         s.left = k;
         ebb_function *f = ebb_expression(ebb, "1+x*x*x*x+sin(x)*exp(x)", 1, names);
@@ -356,7 +339,7 @@ Test(expression, allocation_k_fails) {
         good = y && !ebb_is_poison(y);
         cr_expect_eq(ebb_error_code(ebb), good ? EBB_OK : EBB_NO_MEMORY, "allocation %ld: %s", k, ebb_error(ebb));
         ebb_close(ebb);
-        cr_expect_eq(s.held, 0, "allocation %ld: %ld left behind", k, s.held);
+        cr_expect_eq(s.live, 0, "allocation %ld: %d left behind", k, (int)s.live);
     }
     cr_expect(good);
 }

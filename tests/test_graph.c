@@ -1,6 +1,7 @@
 /* test_graph.c - graphs: sharing, builders, errors and poison, calls, memory, size. */
 #include "support/small_graph.h"
 #include "jit/graph/routine.h"
+#include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -203,23 +204,6 @@ Test(graph, calls_and_tuples) {
 
 /* ---- memory ---- */
 
-typedef struct counting {
-    int64_t live, asked, fail_at;
-} counting;
-
-static void *count_resize(void *self, void *memory, size_t bytes) {
-    counting *c = self;
-    if (c->asked++ == c->fail_at) return NULL;
-    if (!memory) c->live++;
-    return realloc(memory, bytes);
-}
-
-static void count_release(void *self, void *memory) {
-    counting *c = self;
-    c->live -= memory != NULL;
-    free(memory);
-}
-
 /* Some thirty nodes of every kind, a callee, a clone. */
 static bool build_program(const ebb_allocator *a, ebb_diag *d) {
     ebb_graph *g = ebb_graph_new(a, d, "program"), *f = small_function(a, d, 5), *clone = NULL;
@@ -242,8 +226,8 @@ static bool build_program(const ebb_allocator *a, ebb_diag *d) {
 
 Test(graph, any_allocation_may_fail) {
     for (int64_t k = 0;; k++) {
-        counting c = {.fail_at = k};
-        const ebb_allocator a = {count_resize, count_release, &c};
+        scarce c = {.left = k, .once = true};
+        const ebb_allocator a = scarce_allocator(&c);
         ebb_diag d = {.code = EBB_OK};
         bool good = build_program(&a, &d);
         cr_expect_eq(c.live, 0, "allocation %d fails: %d blocks are lost", (int)k, (int)c.live);

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "frontend/ebb.h"
+#include "tests/support/scarce.h"
 
 /* ---- files ---- */
 
@@ -259,34 +260,17 @@ Test(idx, no_file) {
 
 /* ---- memory ---- */
 
-typedef struct scarce {
-    long left, held;
-} scarce;
-
-static void *scarce_resize(void *self, void *memory, size_t size) {
-    scarce *s = self;
-    if (s->left == 0) return NULL;
-    s->left--;
-    s->held += !memory;
-    return realloc(memory, size);
-}
-
-static void scarce_release(void *self, void *memory) {
-    ((scarce *)self)->held -= memory != NULL;
-    free(memory);
-}
-
 Test(idx, allocation_k_fails, .fini = remove_file) {
     bool good = false;
     write_file(packed(bytes_of("00000801 00000002 0102")));
     for (long k = 0; k < 1000 && !good; k++) {
-        scarce s = {.left = 1000000};
-        ebb_context *ebb = ebb_open(&(ebb_options){.allocator = {scarce_resize, scarce_release, &s}});
+        scarce s = {.left = INT64_MAX};
+        ebb_context *ebb = ebb_open(&(ebb_options){.allocator = scarce_allocator(&s)});
         s.left = k;
         good = !ebb_is_poison(ebb_read_idx(ebb, path, EBB_F32));
         cr_expect(good || ebb_error_code(ebb) == EBB_NO_MEMORY, "allocation %ld: %s", k, ebb_error(ebb));
         ebb_close(ebb);
-        cr_expect_eq(s.held, 0, "allocation %ld: %ld left behind", k, s.held);
+        cr_expect_eq(s.live, 0, "allocation %ld: %d left behind", k, (int)s.live);
     }
     cr_expect(good);
 }

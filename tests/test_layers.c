@@ -13,8 +13,6 @@ static void stop(void) {
 }
 TestSuite(layers, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 static ebb_tensor *f64(const char *text) { return ebb_literal(ebb, text, EBB_F64); }
 
 /* ---- order (semantics 6.1) ---- */
@@ -69,37 +67,7 @@ Test(layers, line_1_sorted_by_name_own_first_each_once) {
     cr_expect_eq(ebb_layer_variables(outer, false, 1, (ebb_tensor *[1]){0}), 5, "less room");
 }
 
-/* ---- values: notebook 004's model ---- */
-
-static ebb_layer *fixed_dense(const char *name, int64_t in, int64_t out, const char *weights, ebb_activation a) {
-    return ebb_dense(ebb, &(ebb_dense_options){.name = name,
-                                               .inputs = in,
-                                               .outputs = out,
-                                               .dtype = EBB_F64,
-                                               .activation = a,
-                                               .no_bias = true,
-                                               .weights = f64(weights)});
-}
-
-Test(layers, g004_4_6_the_notebooks_model) {
-    ebb_layer *model =
-        ebb_sequential(ebb, "model", 2,
-                       (ebb_layer *[]){fixed_dense("dense_1", 3, 3, "[[1,2,3],[4,5,6],[7,8,9]]", EBB_ACTIVATE_SIGMOID),
-                                       fixed_dense("dense_2", 3, 1, "[[1],[-2],[3]]", EBB_ACTIVATE_SIGMOID)});
-    double x[3] = {0.0288, -0.3256, 0.5925}, y = 0;
-    static const double w2[3] = {1, -2, 3};
-    for (int j = 0; j < 3; j++) {
-        double h = 0;
-        for (int i = 0; i < 3; i++)
-            h += x[i] * (3 * i + j + 1);
-        y += w2[j] / (1 + exp(-h));
-    }
-    y = 1 / (1 + exp(-y));
-    ebb_tensor *out = ebb_layer_call(model, ebb_constant(ebb, EBB_F64, EBB_SHAPE(1, 3), x));
-    cr_expect(ebb_rank(out) == 2 && ebb_size(out) == 1 && fabs(ebb_item(out, 0) - y) < 1e-15, "%.17g, not %.17g",
-              ebb_item(out, 0), y);
-    expect_variables(model, true, 2, (const char *[]){"dense_1/w:0", "dense_2/w:0"}, "weights only");
-}
+/* ---- values (test_notebook_004.c has the notebook's model) ---- */
 
 static void call_layer(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)e;

@@ -19,8 +19,6 @@ TestSuite(ops, .init = start, .fini = stop);
 static ebb_tensor *read(const char *text) { return ebb_literal(ebb, text, EBB_NONE); }
 static ebb_tensor *read_f32(const char *text) { return ebb_literal(ebb, text, EBB_F32); }
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 static const struct {
     const char *name;
     ebb_tensor *(*op)(ebb_tensor *, const char *, int);
@@ -123,7 +121,7 @@ Test(ops, elementwise) {
     expect_error(ebb, EBB_TYPE_ERROR, "ebb_clip: f32 and i32 do not mix; cast one", "clip of two dtypes");
 }
 
-/* The fourth derivative of sinc at 0 is pi^4 / 5, the third of lgamma at 1 -2 zeta(3). */
+/* The fourth derivative of sinc at 0 is pi^4 / 5, the third of erfinv sqrt(pi) pi / 4, of lgamma at 1 -2 zeta(3). */
 Test(ops, high_derivatives) {
     static const struct {
         ebb_tensor *(*op)(ebb_tensor *, const char *, int);
@@ -131,6 +129,7 @@ Test(ops, high_derivatives) {
         double x, want;
     } cases[] = {{ebb_sinc_at, 4, 0, 19.4818182068004875},
                  {ebb_sinc_at, 3, 0, 0},
+                 {ebb_erfinv_at, 3, 0, 1.39208199920792696},
                  {ebb_lgamma_at, 3, 1, -2.40411380631918857},
                  {ebb_digamma_at, 3, 1, 6.49393940226682914}};
     for (int i = 0; i < COUNT(cases); i++) {

@@ -11,8 +11,10 @@
 #include "jit/graph/build.h"
 #include "jit/graph/text.h"
 #include "jit/plan/plan.h"
+#include "tests/support/parsed.h"
 #include "support/plan_run.h"
 #include "support/random_graph.h"
+#include "tests/support/scarce.h"
 
 static ebb_diag diag;
 
@@ -183,15 +185,6 @@ Test(plan, random_gradients) {
 
 /* ---- in place or not ---- */
 
-static ebb_graph *parse(const char *text) {
-    diag = (ebb_diag){0};
-    ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, text, strlen(text), &diag);
-    cr_assert_not_null(m, "%s\n%s", diag.message, text);
-    ebb_graph *g = ebb_graph_retain(m->function[m->functions - 1]);
-    ebb_module_free(m);
-    return g;
-}
-
 static int steps_of(const ebb_plan *plan, ebb_step_kind kind) {
     int n = 0;
     for (int t = 0; t < plan->steps; t++)
@@ -274,7 +267,7 @@ static const struct {
 
 Test(plan, in_place) {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        ebb_graph *g = parse(places[i].text);
+        ebb_graph *g = parsed(places[i].text);
         ebb_plan *plan = plan_with(g, (ebb_plan_options){.alias = places[i].alias});
         int copies = steps_of(plan, EBB_STEP_COPY);
         if (copies != places[i].copies) show(places[i].name, g, plan);
@@ -286,7 +279,7 @@ Test(plan, in_place) {
 }
 
 static void refused(const char *name, const int32_t *alias) {
-    ebb_graph *g = parse("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}");
+    ebb_graph *g = parsed("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}");
     diag = (ebb_diag){0};
     ebb_plan *plan = ebb_plan_new(g, &(ebb_plan_options){.alias = alias}, &diag);
     cr_expect_null(plan, "%s", name);
@@ -302,7 +295,7 @@ Test(plan, wrong_aliases) {
 /* ---- edges ---- */
 
 Test(plan, absent_results) {
-    ebb_graph *g = parse("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2\n}");
+    ebb_graph *g = parsed("func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2\n}");
     cr_assert(ebb_add_output(g, EBB_ABSENT));
     cr_expect(check("an absent result", g, (const int32_t[]){0, -1}, 1));
     ebb_clear_outputs(g);
@@ -320,7 +313,8 @@ static const struct {
 
 Test(plan, what_is_no_program_for_plans) {
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
-        ebb_graph *g = parse(misfits[i].text);
+        ebb_graph *g = parsed(misfits[i].text);
+        diag = (ebb_diag){0};
         ebb_plan *plan = ebb_plan_new(g, NULL, &diag);
         cr_expect_null(plan, "%s", misfits[i].name);
         cr_expect_eq(diag.code, misfits[i].code, "%s: %s", misfits[i].name, diag.message);
@@ -377,37 +371,21 @@ Test(plan, long_programs_take_linear_time) {
 
 /* ---- memory ---- */
 
-typedef struct miser {
-    int64_t left, blocks;
-} miser; /* left: allocations that succeed */
-
-static void *miser_resize(void *self, void *memory, size_t bytes) {
-    miser *m = self;
-    if (m->left-- <= 0) return NULL;
-    m->blocks += !memory;
-    return realloc(memory, bytes);
-}
-
-static void miser_release(void *self, void *memory) {
-    ((miser *)self)->blocks -= memory != NULL;
-    free(memory);
-}
-
 Test(plan, every_allocation_may_fail) {
-    miser m = {.left = INT64_MAX};
-    ebb_allocator allocator = {miser_resize, miser_release, &m};
+    scarce m = {.left = INT64_MAX};
+    ebb_allocator allocator = scarce_allocator(&m);
     ebb_graph *g = long_program(&allocator, 60, (ebb_shape){2, {3, 2}});
     ebb_plan *plan = NULL;
     for (int k = 0; !plan; k++) {
-        int64_t before = m.blocks;
+        int64_t before = m.live;
         diag = (ebb_diag){0};
         m.left = k;
         plan = ebb_plan_new(g, &(ebb_plan_options){.alias = (const int32_t[]){0, -1}, .no_fusion = k % 2}, &diag);
         m.left = INT64_MAX;
         cr_assert(plan || diag.code == EBB_NO_MEMORY, "allocation %d: %s", k, diag.message);
-        cr_assert(plan || m.blocks == before, "allocation %d: a leak", k);
+        cr_assert(plan || m.live == before, "allocation %d: a leak", k);
     }
     ebb_plan_free(plan);
     ebb_graph_release(g);
-    cr_expect_eq(m.blocks, 0, "a leak");
+    cr_expect_eq(m.live, 0, "a leak");
 }

@@ -6,6 +6,7 @@
 #include "dual/dual.h"
 #include "jit/graph/text.h"
 #include "jit/plan/plan.h"
+#include "tests/support/parsed.h"
 
 static const struct {
     const char *name, *program, *plan;
@@ -224,15 +225,6 @@ static const struct {
     /* clang-format on */
 };
 
-static ebb_graph *parse(const char *text) {
-    ebb_diag diag = {0};
-    ebb_module *m = ebb_module_parse(&ebb_malloc_allocator, text, strlen(text), &diag);
-    cr_assert_not_null(m, "%s\n%s", diag.message, text);
-    ebb_graph *g = ebb_graph_retain(m->function[0]);
-    ebb_module_free(m);
-    return g;
-}
-
 static ebb_plan *plan_of(const ebb_graph *g, const int32_t *alias) {
     ebb_diag diag = {0};
     ebb_plan *plan = ebb_plan_new(g, &(ebb_plan_options){.alias = alias}, &diag);
@@ -242,7 +234,7 @@ static ebb_plan *plan_of(const ebb_graph *g, const int32_t *alias) {
 
 Test(plan_text, goldens) {
     for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
-        ebb_graph *g = parse(goldens[i].program);
+        ebb_graph *g = parsed(goldens[i].program);
         ebb_plan *plan = plan_of(g, goldens[i].alias);
         char *text = ebb_plan_print(plan);
         cr_expect_str_eq(text, goldens[i].plan, "%s: the plan is now\n%s", goldens[i].name, text);
@@ -289,7 +281,7 @@ static ebb_graph *descend(ebb_graph *grad, int n) {
 Test(plan_text, one_step_of_a_perceptron) {
     static const int wrt[] = {0, 1, 2, 3};
     ebb_diag diag = {0};
-    ebb_graph *f = parse(perceptron);
+    ebb_graph *f = parsed(perceptron);
     ebb_graph *grad = ebb_grad_graph(f, &(ebb_dual_spec){.nwrt = 4, .wrt = wrt, .value = true}, &diag);
     cr_assert_not_null(grad, "%s", diag.message);
     ebb_graph *g = descend(grad, 4);

@@ -15,7 +15,6 @@ TestSuite(refusals, .init = start, .fini = stop);
 
 static ebb_tensor *read(const char *text) { return ebb_literal(ebb, text, EBB_NONE); }
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define I64(...) ((const int64_t[]){__VA_ARGS__})
 
 typedef ebb_tensor *unary_op(ebb_tensor *, const char *, int);

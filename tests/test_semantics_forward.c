@@ -13,7 +13,6 @@ static void stop(void) {
 }
 TestSuite(semantics_3, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 #define BODY(name) static void name(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data)
 
 static ebb_tensor *f32(const char *text) { return ebb_literal(ebb, text, EBB_F32); }

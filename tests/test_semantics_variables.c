@@ -13,8 +13,6 @@ static void stop(void) {
 }
 TestSuite(semantics_1, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 static ebb_tensor *literal(const char *text) { return ebb_literal(ebb, text, EBB_NONE); }
 static ebb_tensor *variable(const char *text) { return ebb_variable(ebb, literal(text), "v"); }
 

@@ -19,8 +19,6 @@ static void stop(void) {
 }
 TestSuite(structure, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 typedef ebb_tensor *make(ebb_tensor *x);
 
 /* ---- functions that move elements ---- */

@@ -16,15 +16,6 @@ TestSuite(tensor, .init = start, .fini = stop);
 
 static ebb_tensor *read(const char *text) { return ebb_literal(ebb, text, EBB_NONE); }
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
-static void expect_format(const ebb_tensor *x, const char *text, const char *name) {
-    char have[1024];
-    size_t length = ebb_format(x, have, sizeof have);
-    cr_expect_str_eq(have, text, "%s", name);
-    cr_expect_eq(length, strlen(text), "%s: length %zu", name, length);
-}
-
 /* ---- contexts and errors ---- */
 
 Test(tensor, versions_and_codes_have_names) {

@@ -3,6 +3,8 @@
 #include "jit/graph/build.h"
 #include "jit/graph/notation.h"
 #include "jit/graph/text.h"
+#include "tests/support/comma.h"
+#include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
 #include <locale.h>
@@ -11,26 +13,6 @@
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
-/* ---- memory that is counted, and can run out ---- */
-
-typedef struct meter {
-    long live, left;
-} meter; /* left: allocations until they fail; < 0: never */
-
-static void *meter_resize(void *self, void *memory, size_t bytes) {
-    meter *m = self;
-    if (m->left == 0) return NULL;
-    if (m->left > 0) m->left--;
-    if (!memory) m->live++;
-    return realloc(memory, bytes);
-}
-
-static void meter_release(void *self, void *memory) {
-    meter *m = self;
-    if (memory) m->live--;
-    free(memory);
-}
 
 /* ---- golden texts ---- */
 
@@ -371,11 +353,7 @@ Test(text, functions_of_one_name_are_told_apart) {
 
 Test(text, locale_does_not_matter) {
     const char *text = "func f() {\n  %1 f64[] = constant 1.5\n  return %1\n}\n";
-    const char *comma[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8"};
-    bool found = false;
-    for (int i = 0; i < COUNT(comma) && !found; i++)
-        found = setlocale(LC_ALL, comma[i]);
-    if (!found) cr_skip("no locale with a decimal comma is installed");
+    if (!comma_locale()) cr_skip("no locale with a decimal comma");
     ebb_diag diag = {0};
     char *again = reprint(&ebb_malloc_allocator, text, strlen(text), &diag);
     cr_expect(again && !strcmp(again, text), "%s%s", again ? again : "", diag.message);
@@ -471,8 +449,8 @@ static const char everything[] =
 
 /* A part of a text is a shorter module, if it ends between two functions, or an error; never a crash, never a leak. */
 Test(text, cut_at_every_byte) {
-    meter m = {0, -1};
-    ebb_allocator a = {meter_resize, meter_release, &m};
+    scarce m = {.left = INT64_MAX};
+    ebb_allocator a = scarce_allocator(&m);
     int shorter = 0;
     for (size_t n = 0; n < sizeof everything - 1; n++) {
         char *part = malloc(n ? n : 1); /* of its own, so that a sanitizer sees a read past its end */
@@ -487,7 +465,7 @@ Test(text, cut_at_every_byte) {
         }
         ebb_module_free(module);
         free(part);
-        cr_assert_eq(m.live, 0, "%zu bytes: %ld blocks leak", n, m.live);
+        cr_assert_eq(m.live, 0, "%zu bytes: %d blocks leak", n, (int)m.live);
     }
     /* Cut behind the first function, its newline, the empty line, and before the last newline. */
     cr_expect_eq(shorter, 4, "%d parts are modules", shorter);
@@ -495,8 +473,8 @@ Test(text, cut_at_every_byte) {
 
 /* Any byte of a text may be any other: an error or another program, never a crash. */
 Test(text, any_byte_wrong) {
-    meter m = {0, -1};
-    ebb_allocator a = {meter_resize, meter_release, &m};
+    scarce m = {.left = INT64_MAX};
+    ebb_allocator a = scarce_allocator(&m);
     const char wrong[] = {0, ' ', '%', '9', '[', '"', ';', 'n', '-', '\n', '\\', (char)0x80};
     for (size_t i = 0; i < sizeof everything - 1; i++)
         for (size_t k = 0; k < sizeof wrong; k++) {
@@ -513,11 +491,11 @@ Test(text, any_byte_wrong) {
 
 Test(text, any_allocation_may_fail) {
     for (long k = 0;; k++) {
-        meter m = {0, k};
-        ebb_allocator a = {meter_resize, meter_release, &m};
+        scarce m = {.left = k};
+        ebb_allocator a = scarce_allocator(&m);
         ebb_diag diag = {0};
         char *again = reprint(&a, everything, sizeof everything - 1, &diag);
-        cr_assert_eq(m.live, 0, "allocation %ld: %ld blocks leak", k, m.live);
+        cr_assert_eq(m.live, 0, "allocation %ld: %d blocks leak", k, (int)m.live);
         if (again) {
             cr_expect_str_eq(again, everything, "%s", again);
             cr_expect_gt(k, 20, "only %ld allocations were tried", k);

@@ -6,6 +6,7 @@
 
 #include "dual/dual.h"
 #include "support/run_graph.h"
+#include "tests/support/scarce.h"
 
 static ebb_diag diag;
 
@@ -325,22 +326,6 @@ Test(transforms, what_is_not_linear_cannot_be_transposed) {
 
 /* ---- memory ---- */
 
-typedef struct scarce {
-    int64_t left, live;
-} scarce; /* allocations that still succeed; blocks not yet released */
-
-static void *scarce_resize(void *self, void *memory, size_t bytes) {
-    scarce *s = self;
-    if (s->left-- <= 0) return NULL;
-    s->live += memory == NULL;
-    return realloc(memory, bytes);
-}
-
-static void scarce_release(void *self, void *memory) {
-    ((scarce *)self)->live -= memory != NULL;
-    free(memory);
-}
-
 static bool transform_all(const ebb_graph *f) {
     ebb_dual_spec spec = {.nwrt = 2, .wrt = (int[]){0, 1}, .results = 2, .value = true};
     ebb_graph *(*const transform[])(const ebb_graph *, const ebb_dual_spec *, ebb_diag *) = {
@@ -363,7 +348,7 @@ static bool transform_all(const ebb_graph *f) {
 Test(transforms, every_allocation_may_fail) {
     ebb_graph *f = model();
     scarce s = {0};
-    ebb_allocator allocator = {scarce_resize, scarce_release, &s};
+    ebb_allocator allocator = scarce_allocator(&s);
     f->allocator = &allocator; /* what is made from f asks here */
     bool done = false;
     for (int64_t k = 0; !done; k++) {

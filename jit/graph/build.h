@@ -38,7 +38,10 @@ ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_
 #include "jit/graph/ops.def"
 #undef OP
 
-ebb_id ebb_g_cast_to(ebb_builder *b, ebb_id x, ebb_dtype dtype);    /* ebb_g_cast lacks the dtype: do not use it */
+/* The list's ebb_g_cast cannot say to what dtype: only ebb_g_cast_to may be used. */
+#pragma GCC poison ebb_g_cast
+
+ebb_id ebb_g_cast_to(ebb_builder *b, ebb_id x, ebb_dtype dtype);
 ebb_id ebb_g_number(ebb_builder *b, ebb_dtype dtype, double value); /* a scalar constant */
 ebb_id ebb_g_full(ebb_builder *b, ebb_dtype dtype, const ebb_shape *s,
                   double value);                                        /* broadcast of a scalar constant */

@@ -1,13 +1,39 @@
 /* special.c - see special.h. All in long double: where it is wider than double, what cancels near a zero of digamma
- * costs no digits of the result. Start reading at zeta. */
+ * costs no digits of the result. */
 #include "jit/graph/special.h"
 
 #include <math.h>
 #include <stdbool.h>
 
 #define PI 3.14159265358979323846264338327950288L
+#define ROOT_PI 1.77245385090551602729816748334114518L
 
 static bool is_order(double n) { return n >= 0 && n <= 1000 && n == trunc(n); }
+
+/* ---- erfinv ---- */
+
+/* y with erf(y) = x in [0, 1), to about three digits (Winitzki, 2008). */
+static long double near_erfinv(long double x) {
+    const long double a = 0.147L, l = log1pl(-x * x), t = 2 / (PI * a) + l / 2;
+    return sqrtl(-l / a / (sqrtl(t * t - l / a) + t));
+}
+
+/* Halley's method, which triples the digits in each step. In the upper half the difference is that of the complements,
+ * of which 1 - x is exact, so that nothing cancels near 1. */
+double ebb_erfinv(double x) {
+    long double z = fabsl(x), y = near_erfinv(z);
+    if (!(z > 0 && z < 1)) return z == 1 ? copysign(INFINITY, x) : z == 0 ? x : NAN;
+    for (int i = 0; i < 3; i++) {
+        long double over = z < 0.5L ? erfl(y) - z : (1 - z) - erfcl(y);
+        long double step = over * ROOT_PI / 2 * expl(y * y);
+        y -= step / (1 + y * step);
+    }
+    return (double)copysignl(y, x);
+}
+
+float ebb_erfinvf(float x) { return (float)ebb_erfinv((double)x); }
+
+/* ---- lgamma ---- */
 
 double ebb_lgamma(double x) {
     int sign;

@@ -4,6 +4,10 @@
 #ifndef EBB_SPECIAL_H
 #define EBB_SPECIAL_H
 
+/* The inverse of erf: infinite at -1 and 1, NaN outside. Rounded once. */
+double ebb_erfinv(double x);
+float ebb_erfinvf(float x);
+
 /* log |gamma(x)|: inf at 0, -1, -2, ... */
 double ebb_lgamma(double x);
 float ebb_lgammaf(float x);

@@ -139,6 +139,7 @@ static LLVMValueRef lower_atan2(const ebb_apply *a) { return ebb_emit_math(a, "a
 
 /* pow of libmvec loses exactness of exact powers; the others it does not have. */
 static LLVMValueRef lower_pow(const ebb_apply *a) { return ebb_emit_scalar_math(a, "pow", 2, a->x); }
+static LLVMValueRef lower_erfinv(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_erfinv", 1, a->x); }
 static LLVMValueRef lower_lgamma(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_lgamma", 1, a->x); }
 static LLVMValueRef lower_polygamma(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_polygamma", 2, a->x); }
 static LLVMValueRef lower_sinc_slope(const ebb_apply *a) { return ebb_emit_scalar_math(a, "ebb_sinc_slope", 2, a->x); }

@@ -15,10 +15,23 @@ const ebb_rt_symbol ebb_rt_table[] = {
 #include "jit/graph/ops.def"
 #undef OP
 #undef RUN_WHOLE
-    SYMBOL(ebb_rt_push_f32), SYMBOL(ebb_rt_push_f64), SYMBOL(ebb_rt_pop_f32), SYMBOL(ebb_rt_pop_f64),
-    SYMBOL(ebb_rt_philox),   SYMBOL(ebb_rt_to_i32),   SYMBOL(ebb_rt_to_i64),  SYMBOL(ebb_rt_fault),
-    SYMBOL(ebb_lgamma),      SYMBOL(ebb_lgammaf),     SYMBOL(ebb_polygamma),  SYMBOL(ebb_polygammaf),
-    SYMBOL(ebb_sinc_slope),  SYMBOL(ebb_sinc_slopef), {NULL, NULL},
+    SYMBOL(ebb_rt_push_f32),
+    SYMBOL(ebb_rt_push_f64),
+    SYMBOL(ebb_rt_pop_f32),
+    SYMBOL(ebb_rt_pop_f64),
+    SYMBOL(ebb_rt_philox),
+    SYMBOL(ebb_rt_to_i32),
+    SYMBOL(ebb_rt_to_i64),
+    SYMBOL(ebb_rt_fault),
+    SYMBOL(ebb_erfinv),
+    SYMBOL(ebb_erfinvf),
+    SYMBOL(ebb_lgamma),
+    SYMBOL(ebb_lgammaf),
+    SYMBOL(ebb_polygamma),
+    SYMBOL(ebb_polygammaf),
+    SYMBOL(ebb_sinc_slope),
+    SYMBOL(ebb_sinc_slopef),
+    {NULL, NULL},
 };
 
 ebb_rt_routine *ebb_rt_routine_of(ebb_op op) {

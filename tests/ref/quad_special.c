@@ -5,6 +5,17 @@
 
 typedef __float128 quad;
 
+/* From 0 upwards: erf bends down, so no step goes too far. */
+quad quad_erfinv_of(quad x) {
+    quad z = fabsq(x), y = 0, before = -1;
+    if (z >= 1) return z == 1 ? copysignq(HUGE_VALQ, x) : nanq("");
+    for (int i = 0; i < 1000 && y > before; i++) {
+        before = y;
+        y += (z < 0.5Q ? z - erfq(y) : erfcq(y) - (1 - z)) * sqrtq(M_PIq) / 2 * expq(y * y);
+    }
+    return copysignq(y, x);
+}
+
 /* n! times the sum of (x + k)^-(n+1), with a sign: term by term up to 80, then what Euler and Maclaurin say of the
  * rest, whose terms shrink by (2 pi 80)^2. */
 quad quad_polygamma_of(int n, quad x) {

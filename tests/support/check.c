@@ -19,6 +19,13 @@ void expect_text(const ebb_tensor *x, const char *text, const char *format, ...)
     cr_expect(strcmp(have, text) == 0, "%s: %s, expected %s", name, have, text);
 }
 
+void expect_format(const ebb_tensor *x, const char *text, const char *name) {
+    char have[1024];
+    size_t length = ebb_format(x, have, sizeof have);
+    cr_expect(strcmp(have, text) == 0, "%s: %s, expected %s", name, have, text);
+    cr_expect_eq(length, strlen(text), "%s: length %zu", name, length);
+}
+
 void expect_ok(ebb_context *ebb, const char *format, ...) {
     NAME_CASE(name, format);
     cr_expect(ebb_ok(ebb), "%s: %s", name, ebb_error(ebb));

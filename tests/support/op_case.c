@@ -254,6 +254,7 @@ static const struct domain {
     [EBB_OP_acosh] = {{1.1}, {50}},
     [EBB_OP_atanh] = {{-0.98}, {0.98}},
     [EBB_OP_erfc] = {{-4}, {4}},
+    [EBB_OP_erfinv] = {{-0.9}, {0.9}},
     [EBB_OP_lgamma] = {{0.2}, {9}},
     [EBB_OP_digamma] = {{-5}, {9}},
     [EBB_OP_polygamma] = {{0, 0.3}, {5, 9}},

@@ -413,9 +413,9 @@ static ebb_id inside(maker *m, ebb_id x) { return scaled(m, apply(m, EBB_OP_tanh
 static ebb_id positive(maker *m, ebb_id x) { return scaled(m, apply(m, EBB_OP_sigmoid, x), 1, 0.5); } /* (0.5, 1.5) */
 
 static ebb_id guarded(maker *m) {
-    static const ebb_op any[] = {EBB_OP_exp,  EBB_OP_expm1, EBB_OP_tan,   EBB_OP_asin,   EBB_OP_acos,
-                                 EBB_OP_sinh, EBB_OP_cosh,  EBB_OP_log1p, EBB_OP_square, EBB_OP_softplus,
-                                 EBB_OP_erf,  EBB_OP_erfc,  EBB_OP_exp2,  EBB_OP_asinh,  EBB_OP_atanh};
+    static const ebb_op any[] = {EBB_OP_exp,  EBB_OP_expm1, EBB_OP_tan,    EBB_OP_asin,     EBB_OP_acos, EBB_OP_sinh,
+                                 EBB_OP_cosh, EBB_OP_log1p, EBB_OP_square, EBB_OP_softplus, EBB_OP_erf,  EBB_OP_erfc,
+                                 EBB_OP_exp2, EBB_OP_asinh, EBB_OP_atanh,  EBB_OP_erfinv};
     static const ebb_op above[] = {EBB_OP_log,   EBB_OP_sqrt, EBB_OP_recip,  EBB_OP_abs,
                                    EBB_OP_relu,  EBB_OP_sign, EBB_OP_log2,   EBB_OP_log10,
                                    EBB_OP_rsqrt, EBB_OP_cbrt, EBB_OP_lgamma, EBB_OP_stop_gradient};

@@ -4,46 +4,7 @@
 #include <stdlib.h>
 
 #include "jit/eval/eval.h"
-
-static void store(ebb_dtype dtype, void *to, int64_t k, double value) {
-    switch (dtype) {
-    case EBB_NONE:
-        break;
-    case EBB_BOOL:
-        ((uint8_t *)to)[k] = value != 0;
-        break;
-    case EBB_I32:
-        ((int32_t *)to)[k] = (int32_t)value;
-        break;
-    case EBB_I64:
-        ((int64_t *)to)[k] = (int64_t)value;
-        break;
-    case EBB_F32:
-        ((float *)to)[k] = (float)value;
-        break;
-    case EBB_F64:
-        ((double *)to)[k] = value;
-        break;
-    }
-}
-
-static double fetch(ebb_dtype dtype, const void *from, int64_t k) {
-    switch (dtype) {
-    case EBB_NONE:
-        break;
-    case EBB_BOOL:
-        return ((const uint8_t *)from)[k];
-    case EBB_I32:
-        return ((const int32_t *)from)[k];
-    case EBB_I64:
-        return (double)((const int64_t *)from)[k];
-    case EBB_F32:
-        return (double)((const float *)from)[k];
-    case EBB_F64:
-        return ((const double *)from)[k];
-    }
-    return 0;
-}
+#include "tests/ref/quad_ops.h"
 
 int64_t size_of_node(const ebb_graph *g, ebb_id id) {
     int64_t size = 0;
@@ -57,7 +18,7 @@ bool run_graph(const ebb_graph *g, const double *const *in, double *const *out, 
     for (int k = 0; k < g->inputs; k++) {
         from[k] = room_for(g, g->input[k]);
         for (int64_t e = 0; e < size_of_node(g, g->input[k]); e++)
-            store(ebb_dtype_at(g, g->input[k]), from[k], e, in[k][e]);
+            quad_store(ebb_dtype_at(g, g->input[k]), from[k], e, in[k][e]);
     }
     for (int j = 0; j < g->outputs; j++)
         if (g->output[j] != EBB_ABSENT) to[j] = room_for(g, g->output[j]);
@@ -65,7 +26,7 @@ bool run_graph(const ebb_graph *g, const double *const *in, double *const *out, 
     for (int j = 0; j < g->outputs; j++) {
         int64_t size = to[j] && out[j] ? size_of_node(g, g->output[j]) : 0;
         for (int64_t e = 0; ok && e < size; e++)
-            out[j][e] = fetch(ebb_dtype_at(g, g->output[j]), to[j], e);
+            out[j][e] = (double)quad_load(ebb_dtype_at(g, g->output[j]), to[j], e);
         free(to[j]);
     }
     for (int k = 0; k < g->inputs; k++)

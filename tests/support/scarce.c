@@ -7,7 +7,7 @@ static void *scarce_resize(void *self, void *memory, size_t bytes) {
     scarce *s = self;
     s->asked++;
     if (s->left-- <= 0 && (!s->once || s->left == -1)) return NULL;
-    s->live += memory == NULL;
+    if (!memory && ++s->live > s->most) s->most = s->live;
     return realloc(memory, bytes);
 }
 

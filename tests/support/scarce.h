@@ -12,6 +12,7 @@ typedef struct scarce {
     bool once;     /* only the next one after them fails */
     int64_t asked; /* so far */
     int64_t live;  /* blocks not given back */
+    int64_t most;  /* of them at once */
 } scarce;
 
 ebb_allocator scarce_allocator(scarce *s);

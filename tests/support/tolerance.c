@@ -51,6 +51,7 @@ static const tolerance values[EBB_OP_COUNT] = {
     [EBB_OP_atanh] = LIBM(2),
     [EBB_OP_hypot] = LIBM(1),
     [EBB_OP_atan2] = LIBM(2),
+    [EBB_OP_erfinv] = {{0.6, 0.6}, "as digamma"},
     [EBB_OP_lgamma] = LIBM(4),
     [EBB_OP_rsqrt] = {{1.5, 1.5}, "a root and a quotient"},
     [EBB_OP_logaddexp] = {{3, 9}, "as softplus"},
