@@ -293,3 +293,42 @@ Test(hard_points, f32_eager) { check_all(EBB_F32, EBB_EAGER); }
 Test(hard_points, f64_eager) { check_all(EBB_F64, EBB_EAGER); }
 Test(hard_points, f32_native) { check_all(EBB_F32, EBB_NATIVE); }
 Test(hard_points, f64_native) { check_all(EBB_F64, EBB_NATIVE); }
+
+/* ---- mixed derivatives of powers ---- */
+
+/* x^e has all its derivatives where x > 0, also in e and also for e = 0: the Hessian is symmetric. */
+static const struct {
+    double x, e, xx, xe, ee;
+} powers[] = {
+    {2, 3, 12, 4 + 12 * LN_2, 8 * LN_2 *LN_2},
+    {2, 0, 0, 0.5, LN_2 *LN_2},
+    {2, 1, 0, 1 + LN_2, 2 * LN_2 *LN_2},
+    {0.5, -1, 16, 4 + 4 * LN_2, 2 * LN_2 *LN_2},
+    {0, 2, 2, 0, 0},
+    {0, 0, 0, 0, 0},
+};
+
+static void check_powers(ebb_dtype dtype, ebb_mode mode) {
+    ebb_context *ebb = ebb_open(&(ebb_options){.mode = mode});
+    ebb_function *f = ebb_expression(ebb, "pow(x, e)", 2, (const char *[]){"x", "e"});
+    ebb_function *hessian = ebb_hessian(f, EBB_WRT(0, 1));
+    for (size_t k = 0; k < sizeof powers / sizeof *powers; k++) {
+        double want[] = {powers[k].xx, powers[k].xe, powers[k].xe, powers[k].ee};
+        ebb_operand in[] = {EBB_OPERAND(ebb_full(ebb, dtype, EBB_SCALAR, powers[k].x)),
+                            EBB_OPERAND(ebb_full(ebb, dtype, EBB_SCALAR, powers[k].e))};
+        ebb_tensor *out[4];
+        ebb_call_n(hessian, 2, in, 4, out);
+        for (int j = 0; j < 4; j++)
+            cr_expect(ulps_apart(dtype, ebb_item(out[j], 0), want[j], 1) <= 16,
+                      "pow(%g, %g), mode %d: second derivative %d is %.17g, should be %.17g", powers[k].x, powers[k].e,
+                      mode, j, ebb_item(out[j], 0), want[j]);
+    }
+    ebb_close(ebb);
+}
+
+Test(hard_points, H073_mixed_derivatives_of_powers) {
+    for (ebb_mode mode = EBB_NATIVE; mode <= EBB_EAGER; mode++) {
+        check_powers(EBB_F32, mode);
+        check_powers(EBB_F64, mode);
+    }
+}
