@@ -15,6 +15,7 @@ typedef enum ebb_transform {
     EBB_GRAD,
     EBB_VALUE_AND_GRAD,
     EBB_JVP,
+    EBB_JET,
     EBB_VJP,
     EBB_HVP,
     EBB_HESSIAN
@@ -45,6 +46,7 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
+    int order; /* EBB_JET */
     ebb_concrete *concretes;
     int32_t traces;
     ebb_key signature; /* of symbols and sizes; no words: none was given */

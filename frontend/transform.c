@@ -27,6 +27,7 @@ static int result_count(ebb_transform t, int results, int nwrt) {
     case EBB_VALUE_AND_GRAD:
         return results + nwrt;
     case EBB_JVP:
+    case EBB_JET:
         return 2 * results;
     case EBB_VJP:
         return results + nwrt;
@@ -72,11 +73,18 @@ ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, w
 ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_HVP, "hvp"); }
 ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_HESSIAN, "hessian"); }
 
+ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order) {
+    ebb_function *jet = derived(f, wrt, EBB_JET, "jet");
+    if (jet) jet->order = order;
+    return jet;
+}
+
 /* ---- tracing them ---- */
 
 static int own_arguments(const ebb_function *f) {
     switch (f->transform) {
     case EBB_JVP:
+    case EBB_JET:
     case EBB_HVP:
         return f->nwrt;
     case EBB_VJP:
@@ -97,6 +105,8 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
         return ebb_grad_graph(g, spec, diag);
     case EBB_JVP:
         return ebb_jvp_graph(g, spec, diag);
+    case EBB_JET:
+        return ebb_jet_graph(g, f->order, spec, diag);
     case EBB_VJP:
         return ebb_vjp_graph(g, spec, diag);
     case EBB_HVP:
