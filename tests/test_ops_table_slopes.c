@@ -1,9 +1,10 @@
 /* test_ops_table_slopes.c - derivatives where functions have corners, poles, ties and tails: exact expected values.
  *
- * First derivatives forward and reverse; second ones in the first operand in all four ways to nest them. All edges of
- * an operation run together in both engines, as scalars and in vectors, in as many rotations as there are edges, so
- * that each edge is met in every lane. A pole of the second derivative is asked of a forward outer pass only: the sum
- * that a reverse outer pass starts from adds infinities of both signs. Start reading at `edges`. */
+ * First derivatives forward and reverse; second ones in the first operand in all four ways to nest them, and as Taylor
+ * coefficients. All edges of an operation run together in both engines, as scalars and in vectors, in as many rotations
+ * as there are edges, so that each edge is met in every lane. A pole of the second derivative is asked of a forward
+ * outer pass only: the sum that a reverse outer pass starts from adds infinities of both signs. Start reading at
+ * `edges`. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -170,11 +171,12 @@ enum { EDGES = sizeof edges / sizeof *edges };
 static const int64_t sizes[] = {-1, 1, 3, 17, 33};
 enum { SIZES = sizeof sizes / sizeof *sizes, MOST = 16 };
 enum { DX_FORWARD, DX_REVERSE, DE_FORWARD, DE_REVERSE };
-enum { FORWARD_FORWARD = DE_REVERSE + 1, FORWARD_REVERSE, REVERSE_FORWARD, REVERSE_REVERSE, RESULTS };
+enum { TAYLOR = DE_REVERSE + 1, FORWARD_FORWARD, FORWARD_REVERSE, REVERSE_FORWARD, REVERSE_REVERSE, RESULTS };
 static const char *const road[RESULTS] = {"d/dx forward",
                                           "d/dx reverse",
                                           "d/de forward",
                                           "d/de reverse",
+                                          "d2/dx2 as a Taylor coefficient",
                                           "d2/dx2 forward over forward",
                                           "d2/dx2 forward over reverse",
                                           "d2/dx2 reverse over forward",
@@ -201,6 +203,13 @@ static ebb_id reverse(ebb_builder *b, ebb_id y, ebb_id x) {
     return dx;
 }
 
+/* Twice the second coefficient along the line x + t. */
+static ebb_id taylor(ebb_builder *b, ebb_id y, ebb_id x) {
+    ebb_id line[2] = {ebb_g_full_like(b, x, 1), EBB_ABSENT}, c[2] = {EBB_POISON, EBB_POISON};
+    ebb_jet_nodes(b->graph, 2, 1, &x, line, 1, &y, c);
+    return c[1] ? ebb_g_mul(b, c[1], ebb_g_full_like(b, c[1], 2)) : EBB_ABSENT;
+}
+
 static ebb_id add_size(group *g, ebb_op op, int64_t n) {
     ebb_type type = {g->dtype, {n >= 0, {n >= 0 ? n : 0}}};
     ebb_id x[2] = {engines_input(&g->e, type), engines_input(&g->e, type)};
@@ -215,6 +224,7 @@ static void derive(group *g, int arity, int i, ebb_id y) {
                               r,
                               arity > 1 ? forward(&b, y, e) : EBB_ABSENT,
                               arity > 1 ? reverse(&b, y, e) : EBB_ABSENT,
+                              taylor(&b, y, x),
                               f ? forward(&b, f, x) : EBB_ABSENT,
                               r ? forward(&b, r, x) : EBB_ABSENT,
                               f ? reverse(&b, f, x) : EBB_ABSENT,
@@ -253,7 +263,7 @@ static void put(group *g, int i, int turn) {
 }
 
 static double wanted(const edge *d, int result) {
-    return result >= FORWARD_FORWARD ? d->dxx : result >= DE_FORWARD ? d->de : d->dx;
+    return result >= TAYLOR ? d->dxx : result >= DE_FORWARD ? d->de : d->dx;
 }
 
 static bool is_asked(const edge *d, int result) {
