@@ -77,15 +77,16 @@ PARTIAL(fmod, i == 0 ? NUMBER(1) : NEG(ebb_g_round(b, DIV(SUB(x, y), p->x[1]))))
 PARTIAL(floormod, i == 0 ? NUMBER(1) : NEG(ebb_g_floordiv(b, x, p->x[1])))
 PARTIAL(div, i == 0 ? RECIP(p->x[1]) : NEG(MUL(y, RECIP(p->x[1]))))
 
-/* Whether e = 0 and x is 0, NaN or so small that its negative powers overflow. */
+/* Whether e = 0 and x is not positive, or so small that its negative powers overflow. */
 static ebb_id has_no_slope(ebb_builder *b, ebb_id x, ebb_id e) {
     double least = ebb_dtype_at(b->graph, x) == EBB_F32 ? 0x1p-30 : 0x1p-250;
-    ebb_id large = ebb_g_ge(b, ebb_g_abs(b, x), ebb_g_full_like(b, x, least));
+    ebb_id large = ebb_g_ge(b, x, ebb_g_full_like(b, x, least));
     return ebb_g_logical_and(b, ebb_g_eq(b, e, ebb_g_full_like(b, e, 0)), ebb_g_logical_not(b, large));
 }
 
 /* e x^(e-1), but 0 for e = 0 even at x = 0, where the inner exponent is 0 too, so that no infinity waits in the branch
- * not taken for the next derivative. Elsewhere e = 0 is nothing special: the derivative of this in e is 1/x. */
+ * not taken for the next derivative. For positive x nothing is special about e = 0: the derivative of this in e is
+ * 1/x. */
 static ebb_id pow_in_base(ebb_builder *b, const ebb_primal *p) {
     ebb_id x = p->x[0], e = p->x[1];
     double known;
