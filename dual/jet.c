@@ -1,14 +1,6 @@
 /* jet.c - the transform jet: the Taylor series of a function along a straight line, as one stack for each result. */
 #include "dual/transform.h"
 
-/* Rows of [1, ...] to [rows, ...], in halves, so that each is copied log(rows) times. Uses up row[]. */
-static ebb_id stack(ebb_builder *b, int rows, ebb_id *row) {
-    for (int height = 1; height < rows; height *= 2)
-        for (int k = 0; k + height < rows; k += 2 * height)
-            row[k] = ebb_g_concat(b, row[k], row[k + height], 0);
-    return row[0];
-}
-
 /* The coefficients of y, c[order], as [order, y...]. */
 static ebb_id series(ebb_work *w, ebb_id y, int order, ebb_id *c) {
     ebb_shape row = *ebb_shape_of(w->b.graph, y);
@@ -23,7 +15,7 @@ static ebb_id series(ebb_work *w, ebb_id y, int order, ebb_id *c) {
     row.dim[0] = 1;
     for (int k = 0; k < order; k++)
         c[k] = ebb_g_reshape(&w->b, ebb_present(&w->b, c[k], y), &row);
-    return stack(&w->b, order, c);
+    return ebb_stack(&w->b, order, c);
 }
 
 /* curve: the directions, orders above 1 absent. c: [results][order]. */

@@ -50,7 +50,9 @@ ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int 
 /* ---- shared by both directions (rules.c, between.c) ---- */
 ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y);
 ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x); /* the same operation on other operands */
-ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like);              /* t, or zeros of like's type if absent */
+ebb_id ebb_move_axis(ebb_builder *b, ebb_id x, int from, int to);       /* the other axes keep their order */
+ebb_id ebb_stack(ebb_builder *b, int rows, ebb_id *row);   /* [1, ...] each, to [rows, ...]; uses up row[] */
+ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like); /* t, or zeros of like's type if absent */
 
 /* ---- derivatives that a selection let through: select(c, u, 0) (guard.c) ---- */
 bool ebb_is_zero(const ebb_graph *g, ebb_id id);                         /* a constant 0, or many */
