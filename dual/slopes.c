@@ -3,7 +3,7 @@
  * Order k of a smooth node asks order k - 1 of its slopes, which are nodes as all others. So: all between x and y is
  * asked to the full order; the slopes of what is asked to this order are asked to one less, and so on down to 1, whose
  * slopes are asked for their value alone. The rounds always end, and end early where slopes are written in what is
- * there: sharing finds it (sin brings cos, tanh nothing but (1 - y)(1 + y)).
+ * there: sharing finds it (sin brings cos, tanh nothing but 1 - y^2).
  *
  * Invariant: after the round of an order, every smooth node that is asked to this order or more has its slopes. */
 #include "dual/slopes.h"

@@ -23,12 +23,16 @@
         return formula;                                                                                                \
     }
 
-/* (1 - x)(1 + x) keeps the digits near 1 that 1 - x*x loses; at 1 its root's reciprocal is infinite, not NaN,
- * and so is the second derivative by a forward outer pass (a reverse one meets inf * 0 there). */
-static ebb_id circle_slope(ebb_builder *b, const ebb_primal *p) {
-    ebb_id x = p->x[0];
-    return RECIP(ebb_g_sqrt(b, MUL(SUB(NUMBER(1), x), ADD(NUMBER(1), x))));
+/* 1 - x^2. Far from 0 as (1 - x)(1 + x), which keeps the digits that x*x would lose near 1; near 0 as it stands, whose
+ * derivative -2x does not cancel. */
+static ebb_id one_less_square(ebb_builder *b, const ebb_primal *p) {
+    ebb_id x = p->x[0], near = ebb_g_lt(b, ebb_g_abs(b, x), NUMBER(0.5));
+    return ebb_g_select(b, near, SUB(NUMBER(1), SQUARE(x)), MUL(SUB(NUMBER(1), x), ADD(NUMBER(1), x)));
 }
+
+/* At 1 the root's reciprocal is infinite, not NaN, and so is the second derivative by a forward outer pass (a reverse
+ * one meets inf * 0 there). */
+static ebb_id circle_slope(ebb_builder *b, const ebb_primal *p) { return RECIP(ebb_g_sqrt(b, one_less_square(b, p))); }
 
 #define TWO_BY_ROOT_PI 1.12837916709551257390
 #define LOG_2 0.69314718055994530942
@@ -50,7 +54,7 @@ PARTIAL(acos, NEG(circle_slope(b, p)))
 PARTIAL(atan, RECIP(ADD(NUMBER(1), SQUARE(x))))
 PARTIAL(sinh, ebb_g_cosh(b, x))
 PARTIAL(cosh, ebb_g_sinh(b, x))
-PARTIAL(tanh, MUL(SUB(NUMBER(1), y), ADD(NUMBER(1), y)))
+PARTIAL(tanh, SUB(NUMBER(1), SQUARE(y)))
 PARTIAL(sigmoid, MUL(y, SUB(NUMBER(1), y)))
 PARTIAL(softplus, ebb_g_sigmoid(b, x))
 PARTIAL(erf, MUL(NUMBER(TWO_BY_ROOT_PI), ebb_g_exp(b, NEG(SQUARE(x)))))
@@ -62,8 +66,8 @@ PARTIAL(rsqrt, MUL(NUMBER(-0.5), DIV(y, x)))
 PARTIAL(cbrt, RECIP(MUL(NUMBER(3), SQUARE(y))))
 PARTIAL(asinh, RECIP(ebb_g_hypot(b, x, NUMBER(1)))) /* the root of 1 + x*x, which may overflow */
 PARTIAL(acosh, RECIP(MUL(ebb_g_sqrt(b, SUB(x, NUMBER(1))), ebb_g_sqrt(b, ADD(x, NUMBER(1))))))
-PARTIAL(atanh, RECIP(MUL(SUB(NUMBER(1), x), ADD(NUMBER(1), x))))
 PARTIAL(erfinv, MUL(NUMBER(1 / TWO_BY_ROOT_PI), ebb_g_exp(b, SQUARE(y))))
+PARTIAL(atanh, RECIP(one_less_square(b, p)))
 PARTIAL(lgamma, ebb_g_polygamma(b, NUMBER(0), x))
 /* An order is a whole number: nothing depends on it smoothly. */
 PARTIAL(polygamma, i == 0 ? NUMBER(0) : ebb_g_polygamma(b, ADD(x, NUMBER(1)), p->x[1]))
@@ -74,12 +78,23 @@ PARTIAL(fmod, i == 0 ? NUMBER(1) : NEG(ebb_g_round(b, DIV(SUB(x, y), p->x[1]))))
 PARTIAL(floormod, i == 0 ? NUMBER(1) : NEG(ebb_g_floordiv(b, x, p->x[1])))
 PARTIAL(div, i == 0 ? RECIP(p->x[1]) : NEG(MUL(y, RECIP(p->x[1]))))
 
-/* e x^(e-1), but 0 for e = 0 even at x = 0. Where e = 0 the inner exponent is 0 too, so that no infinity waits in the
- * branch not taken for the next derivative. */
+/* Whether e = 0 and x is not positive, or so small that its negative powers overflow. */
+static ebb_id has_no_slope(ebb_builder *b, ebb_id x, ebb_id e) {
+    double least = ebb_dtype_at(b->graph, x) == EBB_F32 ? 0x1p-30 : 0x1p-250;
+    ebb_id large = ebb_g_ge(b, x, ebb_g_full_like(b, x, least));
+    return ebb_g_logical_and(b, ebb_g_eq(b, e, ebb_g_full_like(b, e, 0)), ebb_g_logical_not(b, large));
+}
+
+/* e x^(e-1), but 0 for e = 0 even at x = 0, where the inner exponent is 0 too, so that no infinity waits in the branch
+ * not taken for the next derivative. For positive x nothing is special about e = 0: the derivative of this in e is
+ * 1/x. */
 static ebb_id pow_in_base(ebb_builder *b, const ebb_primal *p) {
     ebb_id x = p->x[0], e = p->x[1];
-    ebb_id none = ebb_g_eq(b, e, NUMBER(0));
-    ebb_id safe = ebb_g_select(b, none, NUMBER(1), e);
+    double known;
+    bool constant = ebb_is_scalar_constant(b->graph, e, &known);
+    if (constant && known == 0) return NUMBER(0);
+    if (constant) return MUL(e, ebb_g_pow(b, x, SUB(e, NUMBER(1))));
+    ebb_id none = has_no_slope(b, x, e), safe = ebb_g_select(b, none, NUMBER(1), e);
     return ebb_g_select(b, none, NUMBER(0), MUL(e, ebb_g_pow(b, x, SUB(safe, NUMBER(1)))));
 }
 

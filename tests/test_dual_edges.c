@@ -1,151 +1,16 @@
-/* test_dual_edges.c - derivatives where functions have corners, ties, poles and tails: exact expected values.
- *
- * First and second derivatives in x, first in the second operand; forward and reverse must both give them, and all four
- * ways to nest them; a pole of the second derivative is asked of a forward outer pass only. */
+/* test_dual_edges.c - selections, ties and duplicates: values and derivatives that must not mix, as exact gradients by
+ * forward and by reverse. The derivatives of single operations at their edges are in test_ops_table_slopes.c. */
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "dual/dual.h"
 #include "support/run_graph.h"
-
-#define ANY NAN /* not checked */
-
-typedef struct edge {
-    ebb_op op;
-    double x, e; /* operands; e where there is a second one */
-    double dx, de, dxx;
-} edge;
-
-#define AT(name, x, dx, dxx) {EBB_OP_##name, x, 0, dx, ANY, dxx}
-#define AT2(name, x, e, dx, de, dxx) {EBB_OP_##name, x, e, dx, de, dxx}
-
-static const edge edges[] = {
-    AT(relu, 0, 0, 0),
-    AT(relu, -0.0, 0, 0),
-    AT(relu, 2, 1, 0),
-    AT(relu, -INFINITY, 0, 0),
-    AT(abs, 0, 0, 0),
-    AT(abs, -3, -1, 0),
-    AT(sqrt, 0, INFINITY, -INFINITY),
-    AT(sqrt, 1, 0.5, -0.25),
-    AT(square, 0, 0, 2),
-    AT(recip, 0, -INFINITY, INFINITY),
-    AT(recip, -0.0, -INFINITY, -INFINITY),
-    AT(recip, 2, -0.25, 0.25),
-    AT(log, 0, INFINITY, -INFINITY),
-    AT(log1p, -1, INFINITY, -INFINITY),
-    AT(log1p, 1e-20, 1, -1),
-    AT(expm1, 1e-20, 1, 1),
-    AT(expm1, -1000, 0, 0),
-    AT(exp, -1000, 0, 0),
-    AT(exp, 1000, INFINITY, INFINITY),
-    AT(sigmoid, 1000, 0, 0),
-    AT(sigmoid, -1000, 0, 0),
-    AT(sigmoid, 0, 0.25, 0),
-    AT(softplus, 1000, 1, 0),
-    AT(softplus, -1000, 0, 0),
-    AT(tanh, 1000, 0, 0),
-    AT(tanh, -1000, 0, 0),
-    AT(erf, 1e18, 0, 0),
-    AT(erf, 0, 1.12837916709551257390, 0),
-    AT(asin, 1, INFINITY, INFINITY),
-    AT(asin, -1, INFINITY, -INFINITY),
-    AT(acos, 1, -INFINITY, -INFINITY),
-    AT(acos, -1, -INFINITY, INFINITY),
-    AT(atan, 0, 1, 0),
-    AT(sin, 0, 1, 0),
-    AT(cos, 0, 0, -1),
-    AT(tan, 0, 1, 0),
-    AT2(max, 3, 3, 1, 0, 0),
-    AT2(min, 3, 3, 1, 0, 0),
-    AT2(max, 2, 3, 0, 1, 0),
-    AT2(min, 2, 3, 1, 0, 0),
-    AT2(max, -INFINITY, INFINITY, 0, 1, 0),
-    AT2(div, 6, 2, 0.5, -1.5, 0),
-    AT2(div, 1, 0, INFINITY, -INFINITY, 0),
-    AT2(pow, 0, 2, 0, 0, 2),
-    AT2(pow, 0, 1, 1, 0, 0),
-    AT2(pow, 0, 0, 0, 0, 0),
-    AT2(pow, 0.7, 0, 0, ANY, 0),
-    AT2(pow, 0, 3, 0, 0, 0),
-    AT2(pow, 0, 0.5, INFINITY, 0, -INFINITY),
-    AT2(pow, -2, 3, 12, 0, -12),
-    AT2(pow, 3, 2, 6, ANY, 2),
-    AT2(pow, NAN, 0, 0, 0, 0),
-};
-enum { EDGES = sizeof edges / sizeof *edges };
-
-enum { DX_FORWARD, DX_REVERSE, DE_FORWARD, DE_REVERSE, FF, FR, RF, RR, RESULTS };
-static const char *const road[RESULTS] = {"d/dx forward",
-                                          "d/dx reverse",
-                                          "d/de forward",
-                                          "d/de reverse",
-                                          "d2/dx2 forward over forward",
-                                          "d2/dx2 forward over reverse",
-                                          "d2/dx2 reverse over forward",
-                                          "d2/dx2 reverse over reverse"};
-
-static ebb_id forward(ebb_builder *b, ebb_id y, ebb_id x) {
-    ebb_id one = ebb_g_full_like(b, x, 1), dy = EBB_POISON;
-    ebb_jvp_nodes(b->graph, 1, &x, &one, 1, &y, &dy);
-    return dy ? dy : ebb_g_full_like(b, x, 0);
-}
 
 static ebb_id reverse(ebb_builder *b, ebb_id y, ebb_id x) {
     ebb_id one = ebb_g_full_like(b, y, 1), dx = EBB_POISON;
     ebb_vjp_nodes(b->graph, 1, &y, &one, 1, &x, &dx);
     return dx ? dx : ebb_g_full_like(b, x, 0);
 }
-
-static void run_edge(const edge *c, ebb_dtype dtype, double *result) {
-    ebb_diag diag = {0};
-    ebb_graph *g = ebb_graph_new(&ebb_malloc_allocator, &diag, "edge");
-    ebb_builder b = {g, {0}};
-    int arity = ebb_op_table[c->op].arity;
-    ebb_id x = ebb_add_input(g, (ebb_type){dtype, {0}}, b.site), e = ebb_add_input(g, (ebb_type){dtype, {0}}, b.site);
-    ebb_id y = ebb_g_point(&b, c->op, arity, x, arity > 1 ? e : 0, 0);
-    ebb_id f = forward(&b, y, x), r = reverse(&b, y, x);
-    ebb_id out[RESULTS] = {f,
-                           r,
-                           forward(&b, y, e),
-                           reverse(&b, y, e),
-                           forward(&b, f, x),
-                           forward(&b, r, x),
-                           reverse(&b, f, x),
-                           reverse(&b, r, x)};
-    double *to[RESULTS];
-    for (int j = 0; j < RESULTS; j++) {
-        ebb_add_output(g, out[j]);
-        to[j] = &result[j];
-    }
-    cr_assert(run_graph(g, (const double *[]){&c->x, &c->e}, to, &diag), "%s: %s", ebb_op_table[c->op].name,
-              diag.message);
-    ebb_graph_release(g);
-}
-
-static void expect(const edge *c, ebb_dtype dtype, const char *what, double got, double want) {
-    double digits = dtype == EBB_F32 ? 1e-6 : 1e-15;
-    bool good = isnan(want) || got == want || fabs(got - want) <= digits * fabs(want);
-    cr_expect(good, "%s %s at x=%g e=%g: %s is %.17g, should be %.17g", ebb_dtype_short(dtype),
-              ebb_op_table[c->op].name, c->x, c->e, what, got, want);
-}
-
-static void check_edge(const edge *c, ebb_dtype dtype) {
-    double got[RESULTS], want[RESULTS] = {c->dx, c->dx, c->de, c->de, c->dxx, c->dxx, c->dxx, c->dxx};
-    run_edge(c, dtype, got);
-    for (int j = 0; j < RESULTS; j++)
-        if (j < RF || isfinite(c->dxx)) expect(c, dtype, road[j], got[j], want[j]);
-}
-
-Test(edges, exact_values) {
-    for (int k = 0; k < EDGES; k++) {
-        check_edge(&edges[k], EBB_F64);
-        check_edge(&edges[k], EBB_F32);
-    }
-}
-
-/* ---- selections: values and derivatives that must not mix ---- */
 
 /* f(x) as a program; its gradient at `at` (n numbers), by reverse and as the sum over forward directions. */
 typedef ebb_id formula(ebb_builder *b, ebb_id x);

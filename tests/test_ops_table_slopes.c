@@ -1,9 +1,10 @@
 /* test_ops_table_slopes.c - derivatives where functions have corners, poles, ties and tails: exact expected values.
  *
- * First derivatives forward and reverse; second ones in the first operand forward over reverse and reverse over
- * forward. All edges of an operation run together in both engines, as scalars and in vectors, in as many rotations as
- * there are edges, so that each edge is met in every lane. A pole of the second derivative is asked of a forward outer
- * pass only: the sum that a reverse outer pass starts from adds infinities of both signs. Start reading at `edges`. */
+ * First derivatives forward and reverse; second ones in the first operand in all four ways to nest them, and as Taylor
+ * coefficients. All edges of an operation run together in both engines, as scalars and in vectors, in as many rotations
+ * as there are edges, so that each edge is met in every lane. A pole of the second derivative is asked of a forward
+ * outer pass only: the sum that a reverse outer pass starts from adds infinities of both signs. Start reading at
+ * `edges`. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -62,10 +63,14 @@ static const edge edges[] = {
     AT(softplus, 0, 0.5, 0.25),
     AT(tanh, 1000, 0, 0),
     AT(tanh, -1000, 0, 0),
+    AT(tanh, 1e-20, 1, -2e-20),
     AT(erf, 1e18, 0, 0),
     AT(erf, 0, 1.12837916709551257390, 0),
     AT(asin, 1, INFINITY, INFINITY),
     AT(asin, -1, INFINITY, -INFINITY),
+    AT(asin, 1e-20, 1, 1e-20),
+    AT(asin, 0.5, 1.15470053837925153, 0.769800358919501018),
+    AT(acos, 1e-20, -1, -1e-20),
     AT(acos, 1, -INFINITY, -INFINITY),
     AT(acos, -1, -INFINITY, INFINITY),
     AT(atan, 0, 1, 0),
@@ -98,6 +103,7 @@ static const edge edges[] = {
     AT(acosh, 2, 0.577350269189625765, -0.384900179459750510),
     AT(acosh, 1e18, 1e-18, -1e-36),
     AT(atanh, 0, 1, 0),
+    AT(atanh, 1e-20, 1, 2e-20),
     AT(atanh, 1, INFINITY, INFINITY),
     AT(atanh, -1, INFINITY, -INFINITY),
     AT(lgamma, 1, -0.577215664901532861, 1.64493406684822644),
@@ -173,13 +179,17 @@ enum { EDGES = sizeof edges / sizeof *edges };
 
 static const int64_t sizes[] = {-1, 1, 3, 17, 33};
 enum { SIZES = sizeof sizes / sizeof *sizes, MOST = 16 };
-enum { DX_FORWARD, DX_REVERSE, DE_FORWARD, DE_REVERSE, FORWARD_REVERSE, REVERSE_FORWARD, RESULTS };
+enum { DX_FORWARD, DX_REVERSE, DE_FORWARD, DE_REVERSE };
+enum { TAYLOR = DE_REVERSE + 1, FORWARD_FORWARD, FORWARD_REVERSE, REVERSE_FORWARD, REVERSE_REVERSE, RESULTS };
 static const char *const road[RESULTS] = {"d/dx forward",
                                           "d/dx reverse",
                                           "d/de forward",
                                           "d/de reverse",
+                                          "d2/dx2 as a Taylor coefficient",
+                                          "d2/dx2 forward over forward",
                                           "d2/dx2 forward over reverse",
-                                          "d2/dx2 reverse over forward"};
+                                          "d2/dx2 reverse over forward",
+                                          "d2/dx2 reverse over reverse"};
 
 /* The edges of one operation; for each size two inputs and RESULTS results of its program. */
 typedef struct group {
@@ -202,6 +212,13 @@ static ebb_id reverse(ebb_builder *b, ebb_id y, ebb_id x) {
     return dx;
 }
 
+/* Twice the second coefficient along the line x + t. */
+static ebb_id taylor(ebb_builder *b, ebb_id y, ebb_id x) {
+    ebb_id line[2] = {ebb_g_full_like(b, x, 1), EBB_ABSENT}, c[2] = {EBB_POISON, EBB_POISON};
+    ebb_jet_nodes(b->graph, 2, 1, &x, line, 1, &y, c);
+    return c[1] ? ebb_g_mul(b, c[1], ebb_g_full_like(b, c[1], 2)) : EBB_ABSENT;
+}
+
 static ebb_id add_size(group *g, ebb_op op, int64_t n) {
     ebb_type type = {g->dtype, {n >= 0, {n >= 0 ? n : 0}}};
     ebb_id x[2] = {engines_input(&g->e, type), engines_input(&g->e, type)};
@@ -216,8 +233,11 @@ static void derive(group *g, int arity, int i, ebb_id y) {
                               r,
                               arity > 1 ? forward(&b, y, e) : EBB_ABSENT,
                               arity > 1 ? reverse(&b, y, e) : EBB_ABSENT,
+                              taylor(&b, y, x),
+                              f ? forward(&b, f, x) : EBB_ABSENT,
                               r ? forward(&b, r, x) : EBB_ABSENT,
-                              f ? reverse(&b, f, x) : EBB_ABSENT};
+                              f ? reverse(&b, f, x) : EBB_ABSENT,
+                              r ? reverse(&b, r, x) : EBB_ABSENT};
     for (int j = 0; j < RESULTS; j++)
         engines_output(&g->e, result[j]);
 }
@@ -251,24 +271,26 @@ static void put(group *g, int i, int turn) {
     quad_free(&e);
 }
 
+static double wanted(const edge *d, int result) {
+    return result >= TAYLOR ? d->dxx : result >= DE_FORWARD ? d->de : d->dx;
+}
+
 static bool is_asked(const edge *d, int result) {
-    double want[] = {d->dx, d->dx, d->de, d->de, d->dxx, d->dxx};
-    return !isnan(want[result]) && (result != REVERSE_FORWARD || isfinite(d->dxx));
+    return !isnan(wanted(d, result)) && (result < REVERSE_FORWARD || isfinite(d->dxx));
 }
 
 static int64_t compare(const group *g, int i, int turn) {
     int64_t cases = 0;
     for (int64_t k = 0; k < length(i); k++) {
         const edge *d = at(g, k, turn);
-        double want[RESULTS] = {d->dx, d->dx, d->de, d->de, d->dxx, d->dxx};
         for (int j = 0; j < RESULTS * ENGINES; j++) {
             int engine = j / RESULTS, result = j % RESULTS;
             if (!is_asked(d, result)) continue;
             quad got = engines_get(&g->e, engine, i * RESULTS + result, k);
-            cr_expect(ulps_apart(g->dtype, got, want[result], 0) <= tolerance_of_derivative(d->op, engine),
+            cr_expect(ulps_apart(g->dtype, got, wanted(d, result), 0) <= tolerance_of_derivative(d->op, engine),
                       "%s %s at x=%g e=%g, %s, lane %d of %d: %s is %.17g, should be %.17g", ebb_dtype_short(g->dtype),
                       ebb_op_table[d->op].name, d->x, d->e, engine_name[engine], (int)k, (int)sizes[i], road[result],
-                      (double)got, want[result]);
+                      (double)got, wanted(d, result));
             cases++;
         }
     }
