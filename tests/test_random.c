@@ -30,8 +30,8 @@ typedef struct family {
 } family;
 static const family families[] = {
     {"exact", {.nodes = 24, .exact = true}, true},
-    {"wide", {.nodes = 22, .smooth = true, .wide = true}, false},
-    {"small and many", {.nodes = 40, .size = 3, .rank = 4, .smooth = true, .wide = true}, false},
+    {"wide", {.nodes = 22, .smooth = true}, false},
+    {"small and many", {.nodes = 40, .size = 3, .rank = 4, .smooth = true}, false},
     {"exact, of large rank", {.nodes = 16, .size = 4, .rank = 6, .exact = true}, true},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
