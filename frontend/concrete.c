@@ -90,8 +90,11 @@ static ebb_executable *compile(ebb_concrete *c, ebb_diag *diag) {
     if (!plan) return NULL;
     ebb_show_graph(ebb, c->function->name, c->sealed);
     ebb_show_plan(ebb, plan);
-    ebb_compile_options options = {
-        .name = c->function->name, .dump_folder = ebb->options.dump_folder, .log = ebb_say_time, .log_self = ebb};
+    ebb_compile_options options = {.name = c->function->name,
+                                   .cpu = ebb->options.cpu,
+                                   .dump_folder = ebb->options.dump_folder,
+                                   .log = ebb_say_time,
+                                   .log_self = ebb};
     ebb_executable *x = ebb_compile(plan, &options, diag);
     ebb_plan_free(plan);
     return x;

@@ -20,6 +20,7 @@ typedef struct options {
     const char **value;     /* [variables] */
     ebb_dtype dtype;
     ebb_mode mode;
+    const char *cpu; /* NULL: this machine's */
     bool json;
     const char *data; /* FOR_TRAIN */
     int epochs, batch, hidden;
