@@ -4,13 +4,15 @@
  * another width or an older processor, or with results written over parameters. What the evaluator says of the program
  * that has every optimisation is what all must say.
  * Programs of exact operations agree to the bit, wide ones within the tolerance below; which numbers are NaN or
- * infinite is the same in both. EBB_FUZZ_PROGRAMS says how many programs, EBB_FUZZ_SEED the first seed. A failure
- * prints its seed and the smallest program found that still fails. Start reading at agrees. */
+ * infinite is the same in both. EBB_FUZZ_PROGRAMS says how many programs, EBB_FUZZ_SECONDS for how long more are tried,
+ * EBB_FUZZ_SEED the first seed. A failure prints its seed and the smallest program found that still fails. Start
+ * reading at agrees. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dual/dual.h"
 #include "jit/eval/eval.h"
@@ -289,23 +291,31 @@ static void tell_ways(void) {
     }
 }
 
+/* In all modes; the number of failures. */
+static int try_program(long seed) {
+    int failures = 0;
+    for (mode m = 0; m < MODES; m++) {
+        trial t = {.seed = (uint64_t)seed, .family = &families[seed % FAMILIES], .mode = m};
+        t.way = (int)(seed / FAMILIES + m) % WAYS;
+        ebb_graph *g = ebb_random_graph(t.seed, &t.family->options);
+        if (agrees(g, &t))
+            ebb_graph_release(g);
+        else
+            report(g, &t), failures++;
+    }
+    return failures;
+}
+
 Test(random, evaluator_and_native_code_agree) {
-    long programs = from_environment("EBB_FUZZ_PROGRAMS", 200), first = from_environment("EBB_FUZZ_SEED", 1),
-         failures = 0;
+    long programs = from_environment("EBB_FUZZ_PROGRAMS", 200), first = from_environment("EBB_FUZZ_SEED", 1);
     long most = programs < 200 ? programs : 4 * programs; /* more, until each operation had its turn */
-    for (long i = 0; i < most && (i < programs || !everything_is_covered()) && failures < 5; i++)
-        for (mode m = 0; m < MODES; m++) {
-            trial t = {.seed = (uint64_t)(first + i), .family = &families[i % FAMILIES], .mode = m};
-            t.way = (int)(i / FAMILIES + m) % WAYS;
-            ebb_graph *g = ebb_random_graph(t.seed, &t.family->options);
-            if (agrees(g, &t))
-                ebb_graph_release(g);
-            else
-                report(g, &t), failures++;
-        }
+    time_t end = time(NULL) + from_environment("EBB_FUZZ_SECONDS", 0);
+    long i = 0, failures = 0;
+    for (; failures < 5 && (i < programs || time(NULL) < end || (i < most && !everything_is_covered())); i++)
+        failures += try_program(first + i);
     if (most > programs && !failures) expect_everything_covered();
     tell_ways();
-    printf("cases: %ld random programs\n", programs);
+    printf("cases: %ld random programs\n", i);
     cr_expect_eq(ebb_executable_live(), 0);
 }
 
