@@ -53,8 +53,4 @@ bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_grap
  * Out: the cotangent of each wrt. An error names the first operation that is not linear. */
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 
-/* For tests: EBB_MUTATE. The k-th derivative rule (0-based, in ops.def's order) gives the wrong sign; -1: none. */
-extern int ebb_dual_mutate;
-int ebb_dual_rules(void); /* how many there are */
-
 #endif
