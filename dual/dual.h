@@ -84,8 +84,4 @@ ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, eb
 ebb_graph *ebb_births_graph(const ebb_graph *f, bool infinite, ebb_diag *diag);
 bool ebb_births_known(ebb_op op); /* for tests: whether it is known what op's results are computed from */
 
-/* For tests: EBB_MUTATE. The k-th derivative rule (0-based, in ops.def's order) gives the wrong sign; -1: none. */
-extern int ebb_dual_mutate;
-int ebb_dual_rules(void); /* how many there are */
-
 #endif

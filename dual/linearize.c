@@ -54,7 +54,10 @@ ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, 
     ebb_id *map = ebb_mem_new(a, (size_t)g->count, sizeof *map);
     uint8_t *needed = ebb_mem_new(a, (size_t)g->count, sizeof *needed);
     ebb_graph *to = map && needed ? ebb_graph_new(a, g->diag, g->name) : NULL, *done = NULL;
-    if (!to) ebb_fail_memory(g->diag);
+    if (to)
+        to->without = g->without;
+    else
+        ebb_fail_memory(g->diag);
     if (to && copy_part(to, g, nin, in, nout, out, map, needed)) done = ebb_expand(to, false, NULL, g->diag);
     ebb_graph_release(to);
     ebb_mem_free(a, map);

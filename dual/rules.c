@@ -1,7 +1,7 @@
 /* rules.c - the table of rules, pasted from ops.def, and the small words that both directions use. */
 #include "dual/rules.h"
 
-#include "dual/dual.h"
+#include "dual/mutate.h"
 
 /* ---- the table ---- */
 
@@ -26,38 +26,31 @@ static const rule rules[EBB_OP_COUNT] = {
 #undef OP
 };
 
-/* ---- mutants ---- */
+/* ---- asking, where a test may have one rule give the wrong sign (mutate.h) ---- */
 
-int ebb_dual_mutate = -1;
+#ifdef EBB_MUTATE
+ebb_mutant ebb_dual_mutate;
 
-static bool has_rule(int op) { return rules[op].partial || rules[op].transpose || rules[op].choice; }
-
-static int rules_before(int end) {
-    int count = 0;
-    for (int op = 0; op < end; op++)
-        count += has_rule(op);
-    return count;
+static ebb_id asked(ebb_builder *b, ebb_op op, int i, ebb_id answer) {
+    ebb_mutant *m = &ebb_dual_mutate;
+    if (m->op != op || m->operand != i || answer <= EBB_ABSENT) return answer;
+    m->asked++;
+    bool predicate = ebb_dtype_at(b->graph, answer) == EBB_BOOL; /* its wrong sign is its opposite */
+    return predicate ? ebb_g_logical_not(b, answer) : ebb_g_neg(b, answer);
 }
-
-int ebb_dual_rules(void) { return rules_before(EBB_OP_COUNT); }
-
-static bool mutant(ebb_op op) { return ebb_dual_mutate >= 0 && ebb_dual_mutate == rules_before((int)op); }
+#else
+#define asked(b, op, i, answer) (answer)
+#endif
 
 ebb_id ebb_partial(ebb_builder *b, const ebb_primal *p, int i) {
-    ebb_id d = rules[p->op].partial(b, p, i);
-    return mutant(p->op) ? ebb_g_neg(b, d) : d;
+    return asked(b, p->op, i, rules[p->op].partial(b, p, i));
 }
 
 ebb_id ebb_transposed(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
-    ebb_id back = rules[p->op].transpose(b, p, ct, i);
-    return mutant(p->op) ? ebb_g_neg(b, back) : back;
+    return asked(b, p->op, i, rules[p->op].transpose(b, p, ct, i));
 }
 
-/* The wrong sign of a predicate is its opposite. */
-ebb_id ebb_choice(ebb_builder *b, const ebb_primal *p) {
-    ebb_id first = rules[p->op].choice(b, p);
-    return mutant(p->op) ? ebb_g_logical_not(b, first) : first;
-}
+ebb_id ebb_choice(ebb_builder *b, const ebb_primal *p) { return asked(b, p->op, 0, rules[p->op].choice(b, p)); }
 
 /* ---- words ---- */
 

@@ -38,7 +38,7 @@ typedef ebb_id ebb_choice_rule(ebb_builder *b, const ebb_primal *p);
 #include "jit/graph/ops.def"
 #undef OP
 
-/* ---- asking for a rule (rules.c): the one place where ebb_dual_mutate acts ---- */
+/* ---- asking for a rule (rules.c) ---- */
 ebb_partial_rule ebb_partial;
 ebb_transpose_rule ebb_transposed;
 ebb_choice_rule ebb_choice;

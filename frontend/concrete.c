@@ -90,8 +90,11 @@ static ebb_executable *compile(ebb_context *ebb, const char *name, ebb_graph *g,
     if (!plan) return NULL;
     ebb_show_graph(ebb, name, g);
     ebb_show_plan(ebb, plan);
-    ebb_compile_options options = {
-        .name = name, .dump_folder = ebb->options.dump_folder, .log = ebb_say_time, .log_self = ebb};
+    ebb_compile_options options = {.name = name,
+                                   .cpu = ebb->options.cpu,
+                                   .dump_folder = ebb->options.dump_folder,
+                                   .log = ebb_say_time,
+                                   .log_self = ebb};
     ebb_executable *x = ebb_compile(plan, &options, diag);
     ebb_plan_free(plan);
     return x;

@@ -68,6 +68,12 @@ static bool take_dump_folder(ebb_context *ebb) {
     return ebb->options.dump_folder || !folder || !*folder;
 }
 
+static bool take_cpu(ebb_context *ebb) {
+    const char *cpu = ebb->options.cpu;
+    if (cpu) ebb->options.cpu = copy_text(&ebb->allocator, cpu);
+    return ebb->options.cpu || !cpu;
+}
+
 static void init_shared(ebb_context *ebb, ebb_tensor *x, ebb_kind kind) {
     *x = (ebb_tensor){.context = ebb, .kind = kind, .references = 1, .serial = ++ebb->next_serial};
 }
@@ -78,7 +84,8 @@ ebb_context *ebb_open(const ebb_options *options) {
     if (!ebb) return NULL;
     if (options) ebb->options = *options;
     ebb->allocator = ebb->options.allocator = *a;
-    if (!take_dump_folder(ebb)) {
+    if (!take_dump_folder(ebb) || !take_cpu(ebb)) {
+        ebb_mem_free(a, (void *)ebb->options.dump_folder);
         ebb_mem_free(a, ebb);
         return NULL;
     }
@@ -104,6 +111,7 @@ void ebb_close(ebb_context *ebb) {
     ebb_allocator a = ebb->allocator;
     ebb_mem_free(&a, ebb->work);
     ebb_mem_free(&a, (void *)ebb->options.dump_folder);
+    ebb_mem_free(&a, (void *)ebb->options.cpu);
     ebb_mem_free(&a, ebb);
     __atomic_add_fetch(&closed_contexts, 1, __ATOMIC_RELAXED);
 }

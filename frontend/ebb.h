@@ -94,6 +94,9 @@ typedef struct ebb_options {
     /* Graphs, plans, LLVM IR and assembly of each compile are written there; default: what the environment variable
      * EBB_DUMP names, else nowhere. Copied. */
     const char *dump_folder;
+    /* The processor to compile for: "x86-64", "x86-64-v2", "x86-64-v3" or "x86-64-v4", which every machine of that
+     * level runs alike; default: this one. Copied. */
+    const char *cpu;
 } ebb_options;
 
 /* Opens a context, which the caller closes. NULL only if there is no memory. */

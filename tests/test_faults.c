@@ -295,7 +295,8 @@ Test(faults, memory_runs_out_everywhere) {
 Test(faults, no_context_without_memory) {
     for (long k = 0;; k++) {
         scarce s = {.left = k};
-        ebb_context *ebb = ebb_open(&(ebb_options){.allocator = scarce_allocator(&s), .dump_folder = "/tmp"});
+        ebb_context *ebb =
+            ebb_open(&(ebb_options){.allocator = scarce_allocator(&s), .dump_folder = "/tmp", .cpu = "x86-64"});
         ebb_close(ebb);
         cr_expect_eq(s.live, 0, "allocation %ld", k);
         if (ebb) break;

@@ -240,7 +240,7 @@ Test(jet, twenty_derivatives_of_a_composition) {
 /* ---- random programs: order 2 by jet and by nesting ---- */
 
 static void expect_second_order(uint64_t seed) {
-    ebb_random_options options = {.nodes = 30, .smooth = true, .wide = true, .no_empty = true};
+    ebb_random_options options = {.nodes = 30, .smooth = true, .no_empty = true};
     ebb_graph *f = ebb_random_graph(seed, &options), *g = ebb_expand(f, false, NULL, &diag);
     cr_assert_not_null(g, "%s", diag.message);
     ebb_id x[8], v[8], curve[16], y = g->output[0], c[2], d[2];

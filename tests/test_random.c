@@ -1,21 +1,26 @@
 /* test_random.c - random programs from a seed: the evaluator and native code agree on values and on both derivatives.
  *
+ * Each program is compiled twice: as ever, and in the next one of `ways`: with an optimisation left out, for vectors of
+ * another width or an older processor, or with results written over parameters. What the evaluator says of the program
+ * that has every optimisation is what all must say.
  * Programs of exact operations agree to the bit, wide ones within the tolerance below; which numbers are NaN or
- * infinite is the same in both. EBB_FUZZ_PROGRAMS says how many programs, EBB_FUZZ_SEED the first seed. A failure
- * prints its seed and the smallest program found that still fails. Start reading at agrees. */
+ * infinite is the same in both. EBB_FUZZ_PROGRAMS says how many programs, EBB_FUZZ_SECONDS for how long more are tried,
+ * EBB_FUZZ_SEED the first seed. A failure prints its seed and the smallest program found that still fails. Start
+ * reading at agrees. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dual/dual.h"
 #include "jit/eval/eval.h"
 #include "jit/graph/text.h"
 #include "jit/load/load.h"
-#include "jit/plan/plan.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/shrink.h"
+#include "tests/support/ways.h"
 
 /* libm and libmvec differ in the last places; that much of a result's largest element may come of it in a program. */
 static double tolerance_of(ebb_dtype d) { return d == EBB_F32 ? 5e-4 : 1e-11; }
@@ -30,11 +35,13 @@ typedef struct family {
 } family;
 static const family families[] = {
     {"exact", {.nodes = 24, .exact = true}, true},
-    {"wide", {.nodes = 22, .smooth = true, .wide = true}, false},
-    {"small and many", {.nodes = 40, .size = 3, .rank = 4, .smooth = true, .wide = true}, false},
+    {"wide", {.nodes = 22, .smooth = true}, false},
+    {"small and many", {.nodes = 40, .size = 3, .rank = 4, .smooth = true}, false},
     {"exact, of large rank", {.nodes = 16, .size = 4, .rank = 6, .exact = true}, true},
 };
 enum { FAMILIES = sizeof families / sizeof *families };
+
+static int gone[WAYS], cannot[WAYS]; /* how often each was gone, and could not be on this processor */
 
 static int covered[EBB_OP_COUNT][MODES];
 
@@ -44,6 +51,8 @@ typedef struct trial {
     uint64_t seed;
     const family *family;
     mode mode;
+    int way;     /* beside the first */
+    int failed;  /* the way that did not agree */
     bool breaks; /* for the test of this test: native results are spoiled where there is a tanh */
     char why[512];
 } trial;
@@ -69,6 +78,14 @@ static ebb_graph *called(const ebb_graph *g, ebb_diag *diag) {
         ebb_add_output(caller, ebb_record_get(caller, call, j, (ebb_site){0}));
     ebb_graph_release(callee);
     return caller;
+}
+
+/* The program as it is tried: called, or itself; from it on without these steps. */
+static ebb_graph *recorded_for(const ebb_graph *g, const trial *t, uint32_t without, ebb_diag *diag) {
+    ebb_graph *copy = t->seed % 4 ? ebb_graph_clone(g, diag) : called(g, diag);
+    cr_assert_not_null(copy, "%s", diag->message);
+    copy->without = without;
+    return copy;
 }
 
 /* The program or its derivative in all floating parameters, ready to run; NULL: there is none of these. */
@@ -157,20 +174,6 @@ static bool result_agrees(const ebb_graph *g, int j, const char *native, const c
 
 /* ---- running ---- */
 
-static int run_native(const ebb_graph *g, void **in, void **out, trial *t) {
-    ebb_diag diag = {0};
-    ebb_plan *plan = ebb_plan_new(g, NULL, &diag);
-    ebb_executable *x = plan ? ebb_compile(plan, NULL, &diag) : NULL;
-    if (!x) return say(t, "does not compile: %s", diag.message), -1;
-    void *work = aligned_alloc(64, ((size_t)ebb_executable_work(x) + 127) / 64 * 64);
-    memset(work, 0xff, (size_t)ebb_executable_work(x));
-    int code = ebb_executable_entry(x)((const void *const *)in, out, work);
-    free(work);
-    ebb_executable_release(x);
-    ebb_plan_free(plan);
-    return code;
-}
-
 static void spoil(const ebb_graph *g, void **out) {
     for (ebb_id id = 1; id < g->count; id++)
         if (ebb_op_of(g, id) == EBB_OP_tanh)
@@ -178,28 +181,58 @@ static void spoil(const ebb_graph *g, void **out) {
                 if (g->output[j] == id && bytes_of(g, id)) memset(out[j], 0x3f, (size_t)bytes_of(g, id));
 }
 
-static bool runs_agree(const ebb_graph *g, trial *t) {
+typedef struct wanted { /* what the evaluator says */
+    void **in, **out;
+    ebb_diag diag;
+} wanted;
+
+static bool way_agrees(const ebb_graph *g, int number, const wanted *want, trial *t) {
+    void **out = buffers(g, g->output, g->outputs);
+    int code = 0;
     ebb_diag diag = {0};
-    void **in = buffers(g, g->input, g->inputs), **native = buffers(g, g->output, g->outputs);
-    void **wanted = buffers(g, g->output, g->outputs);
-    fill(g, t, in);
-    bool ran = ebb_eval_graph(g, NULL, (const void *const *)in, wanted, g->allocator, &diag);
-    int code = run_native(g, in, native, t);
-    if (t->breaks) spoil(g, native);
-    bool good = code >= 0 && (ran ? EBB_OK : diag.code) == (ebb_code)code;
-    if (!good && code >= 0) say(t, "native code %d, evaluator %d: %s", code, (int)diag.code, diag.message);
-    for (int j = 0; good && ran && j < g->outputs; j++)
-        if (g->output[j] != EBB_ABSENT) good = result_agrees(g, j, native[j], wanted[j], t);
-    drop(in, g->inputs), drop(native, g->outputs), drop(wanted, g->outputs);
+    bool ran = way_run(g, &ways[number], want->in, out, &code, &diag);
+    bool good = ran || diag.code == EBB_UNAVAILABLE || say(t, "does not compile: %s", diag.message);
+    ran ? gone[number]++ : cannot[number]++;
+    if (t->breaks) spoil(g, out);
+    if (ran && (ebb_code)code != want->diag.code)
+        good = say(t, "native code %d, evaluator %d: %s", code, (int)want->diag.code, want->diag.message);
+    for (int j = 0; ran && good && code == EBB_OK && j < g->outputs; j++)
+        if (g->output[j] != EBB_ABSENT) good = result_agrees(g, j, out[j], want->out[j], t);
+    drop(out, g->outputs);
+    return good;
+}
+
+/* Sums of a derivative are in another order where nodes are not shared, so what is exact remains so in values only. */
+static bool other_way_agrees(const ebb_graph *recorded, const wanted *want, trial *t) {
+    ebb_diag diag = {0};
+    const way *w = &ways[t->way];
+    if (t->family->exact && t->mode != VALUE && w->without) return true;
+    ebb_graph *g = recorded_for(recorded, t, w->without, &diag), *ready = prepared(g, t->mode, &diag);
+    bool good = ready ? way_agrees(ready, t->way, want, t) : say(t, "%s", diag.message);
+    ebb_graph_release(ready);
+    ebb_graph_release(g);
+    return good;
+}
+
+static bool runs_agree(const ebb_graph *recorded, const ebb_graph *ready, trial *t) {
+    wanted want = {buffers(ready, ready->input, ready->inputs), buffers(ready, ready->output, ready->outputs), {0}};
+    fill(ready, t, want.in);
+    ebb_eval_graph(ready, NULL, (const void *const *)want.in, want.out, ready->allocator, &want.diag);
+    t->failed = 0;
+    bool good = way_agrees(ready, 0, &want, t);
+    if (good && t->way) {
+        t->failed = t->way;
+        good = other_way_agrees(recorded, &want, t);
+    }
+    drop(want.in, ready->inputs), drop(want.out, ready->outputs);
     return good;
 }
 
 /* The program of this trial, in its mode, by both engines. */
 static bool agrees(const ebb_graph *recorded, trial *t) {
     ebb_diag diag = {0};
-    ebb_graph *g = t->seed % 4 ? ebb_graph_retain((ebb_graph *)recorded) : called(recorded, &diag);
-    ebb_graph *ready = prepared(g, t->mode, &diag);
-    bool good = ready ? runs_agree(ready, t) : diag.code == EBB_OK || say(t, "%s", diag.message);
+    ebb_graph *g = recorded_for(recorded, t, 0, &diag), *ready = prepared(g, t->mode, &diag);
+    bool good = ready ? runs_agree(recorded, ready, t) : diag.code == EBB_OK || say(t, "%s", diag.message);
     if (ready) note_ops(g, t->mode), note_ops(ready, t->mode);
     ebb_graph_release(ready);
     ebb_graph_release(g);
@@ -220,8 +253,8 @@ static void report(ebb_graph *g, trial *t) {
     g = ebb_shrink(g, disagrees, t);
     agrees(g, t); /* its own words */
     char *text = ebb_graph_print(g, &diag);
-    cr_expect(false, "seed %llu, family %s, %s: %s\n%s", (unsigned long long)t->seed, t->family->name,
-              mode_name[t->mode], t->why, text ? text : "?");
+    cr_expect(false, "seed %llu, family %s, %s, %s: %s\n%s", (unsigned long long)t->seed, t->family->name,
+              mode_name[t->mode], ways[t->failed].name, t->why, text ? text : "?");
     ebb_mem_free(g->allocator, text);
     ebb_graph_release(g);
 }
@@ -251,21 +284,38 @@ static void expect_everything_covered(void) {
     }
 }
 
+static void tell_ways(void) {
+    for (int w = 0; w < WAYS; w++) {
+        printf("%s: %d\n", ways[w].name, gone[w]);
+        if (cannot[w]) printf("cases: %s SKIPPED %d times: not on this processor\n", ways[w].name, cannot[w]);
+    }
+}
+
+/* In all modes; the number of failures. */
+static int try_program(long seed) {
+    int failures = 0;
+    for (mode m = 0; m < MODES; m++) {
+        trial t = {.seed = (uint64_t)seed, .family = &families[seed % FAMILIES], .mode = m};
+        t.way = (int)(seed / FAMILIES + m) % WAYS;
+        ebb_graph *g = ebb_random_graph(t.seed, &t.family->options);
+        if (agrees(g, &t))
+            ebb_graph_release(g);
+        else
+            report(g, &t), failures++;
+    }
+    return failures;
+}
+
 Test(random, evaluator_and_native_code_agree) {
-    long programs = from_environment("EBB_FUZZ_PROGRAMS", 300), first = from_environment("EBB_FUZZ_SEED", 1),
-         failures = 0;
-    long most = programs < 300 ? programs : 4 * programs; /* more, until each operation had its turn */
-    for (long i = 0; i < most && (i < programs || !everything_is_covered()) && failures < 5; i++)
-        for (mode m = 0; m < MODES; m++) {
-            trial t = {.seed = (uint64_t)(first + i), .family = &families[i % FAMILIES], .mode = m};
-            ebb_graph *g = ebb_random_graph(t.seed, &t.family->options);
-            if (agrees(g, &t))
-                ebb_graph_release(g);
-            else
-                report(g, &t), failures++;
-        }
+    long programs = from_environment("EBB_FUZZ_PROGRAMS", 200), first = from_environment("EBB_FUZZ_SEED", 1);
+    long most = programs < 200 ? programs : 4 * programs; /* more, until each operation had its turn */
+    time_t end = time(NULL) + from_environment("EBB_FUZZ_SECONDS", 0);
+    long i = 0, failures = 0;
+    for (; failures < 5 && (i < programs || time(NULL) < end || (i < most && !everything_is_covered())); i++)
+        failures += try_program(first + i);
     if (most > programs && !failures) expect_everything_covered();
-    printf("cases: %ld random programs\n", programs);
+    tell_ways();
+    printf("cases: %ld random programs\n", i);
     cr_expect_eq(ebb_executable_live(), 0);
 }
 
@@ -287,4 +337,34 @@ Test(random, a_failure_is_found_and_made_small) {
     cr_expect_eq(ebb_op_of(g, g->output[0]), EBB_OP_tanh);
     cr_expect(g->inputs == 1 && g->outputs == 1);
     ebb_graph_release(g);
+}
+
+/* The plan of a program in a way, as text. */
+static char *plan_text(uint64_t seed, const way *w) {
+    ebb_diag diag = {0};
+    ebb_graph *g = ebb_random_graph(seed, &families[0].options);
+    g->without = w->without;
+    ebb_graph *ready = ebb_expand(g, false, NULL, &diag);
+    ebb_plan *plan = way_plan(ready, w, &diag);
+    cr_assert_not_null(plan, "%s: %s", w->name, diag.message);
+    char *text = ebb_plan_print(plan);
+    ebb_plan_free(plan);
+    ebb_graph_release(ready);
+    ebb_graph_release(g);
+    return text;
+}
+
+/* What is left out leaves a trace in some plan, except for what only LLVM sees. */
+Test(random, each_way_is_another) {
+    for (int w = 1; w < WAYS; w++) {
+        bool differs =
+            ways[w].compile.level || ways[w].compile.no_passes || ways[w].compile.vector_bits || ways[w].compile.cpu;
+        for (uint64_t seed = 1; seed < 40 && !differs; seed++) {
+            char *usual = plan_text(seed, &ways[0]), *other = plan_text(seed, &ways[w]);
+            differs = strcmp(usual, other) != 0;
+            ebb_mem_free(&ebb_malloc_allocator, usual);
+            ebb_mem_free(&ebb_malloc_allocator, other);
+        }
+        cr_expect(differs, "%s: every plan is the usual one", ways[w].name);
+    }
 }

@@ -245,7 +245,7 @@ static void compare_example(const ebb_graph *alone, void *const *got, void *cons
 
 static void expect_program(uint64_t seed) {
     ebb_diag diag = {0};
-    ebb_graph *f = ebb_random_graph(seed, &(ebb_random_options){.nodes = 25, .smooth = seed % 2, .wide = seed % 2});
+    ebb_graph *f = ebb_random_graph(seed, &(ebb_random_options){.nodes = 25, .smooth = seed % 2});
     ebb_graph *alone, *g = batched_program(f, &alone, &diag);
     cr_assert_not_null(g, "seed %d: %s", (int)seed, diag.message);
     void *in[64], *one[64], *got[64], *want[64];

@@ -22,6 +22,7 @@ typedef struct options {
     int order;              /* FOR_TAYLOR */
     ebb_dtype dtype;
     ebb_mode mode;
+    const char *cpu; /* NULL: this machine's */
     bool json;
     const char *data; /* FOR_TRAIN */
     int epochs, batch, hidden;

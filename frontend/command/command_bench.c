@@ -20,7 +20,7 @@ typedef struct job {
 } job;
 
 static bool side_open(side *s, const options *o, ebb_mode mode) {
-    s->ebb = ebb_open(&(ebb_options){.mode = mode});
+    s->ebb = ebb_open(&(ebb_options){.mode = mode, .cpu = o->cpu});
     if (!s->ebb) return false;
     ebb_scope_open(s->ebb); /* until ebb_close */
     if (!problem_open(&s->problem, s->ebb, o)) return false;

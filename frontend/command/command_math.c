@@ -152,7 +152,7 @@ static bool answer_and_show(ebb_context *ebb, const problem *p, const options *o
 }
 
 static int run_math(const options *o, int order) {
-    ebb_context *ebb = ebb_open(&(ebb_options){.mode = o->mode});
+    ebb_context *ebb = ebb_open(&(ebb_options){.mode = o->mode, .cpu = o->cpu});
     bool good = false;
     problem p = {0};
     if (ebb)

@@ -46,7 +46,7 @@ static bool load_and_train(ebb_context *ebb, const options *o) {
 }
 
 int command_train(const options *o) {
-    ebb_context *ebb = ebb_open(&(ebb_options){.mode = o->mode});
+    ebb_context *ebb = ebb_open(&(ebb_options){.mode = o->mode, .cpu = o->cpu});
     bool good = false;
     if (ebb)
         EBB_SCOPE (ebb)

@@ -47,6 +47,12 @@ static const char *set_mode(options *o, const char *value) {
     return NULL;
 }
 
+/* The compiler knows the names. */
+static const char *set_cpu(options *o, const char *value) {
+    o->cpu = value;
+    return *value ? NULL : "a processor";
+}
+
 static const char *set_json(options *o, const char *value) {
     (void)value;
     o->json = true;
@@ -114,6 +120,8 @@ static const option_row rows[] = {
     {"--hidden", 0, FOR_TRAIN, "N", set_hidden, "units of the hidden layer (128)"},
     {"--seed", 0, FOR_TRAIN, "N", set_seed, "of the weights and the order of the images (1)"},
     {"--mode", 0, FOR_MATH | FOR_TRAIN, "eager|compiled", set_mode, "one of them only (compiled where possible)"},
+    {"--cpu", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH, "NAME", set_cpu,
+     "compile for native or x86-64[-v2|-v3|-v4] (native)"},
     {"--json", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH, NULL, set_json, "one JSON document; nan and inf are strings"},
     {"--help", 'h', FOR_MATH | FOR_TRAIN | FOR_BENCH, NULL, set_help, "this text"},
 };

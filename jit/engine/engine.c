@@ -66,6 +66,7 @@ static bool lower(ebb_compilation *c) {
 static bool emit(ebb_compilation *c, LLVMMemoryBufferRef *object) {
     if (wants_fast(c) && !c->target.fast && !ebb_target_machine(&c->target, true, c->diag)) return false;
     if (!ebb_session_define(c->lowered.module, c->symbols, c->diag)) return false;
+    if (c->options->no_passes) c->lowered.passes = NULL;
     ebb_module_dump(&c->target, c->lowered.module, c->plan, c->options);
     bool ok = ebb_object_emit(&c->target, &c->lowered, object, c->diag);
     if (ok) c->times.code_bytes = (int64_t)LLVMGetBufferSize(*object);

@@ -83,6 +83,7 @@ void ebb_forget_shared(ebb_graph *g) {
 /* The node is appended first, to get its interned shape and attributes; it is taken back if an equal one exists. That
  * one says the first line that it stands for; but what the program computes anyway is no part of a derivative. */
 ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type, int narg, const ebb_id *arg) {
+    if (g->without & EBB_NO_SHARING) return ebb_append(g, app, type, narg, arg);
     if (!catch_up(g)) return ebb_fail_memory(g->diag), EBB_POISON;
     ebb_id id = ebb_append(g, app, type, narg, arg);
     if (id == EBB_POISON || !shareable(&g->node[id])) return id;

@@ -134,6 +134,7 @@ static ebb_graph *lone_macro(const expansion *e, const ebb_application *app, int
                              ebb_id *y) {
     ebb_id parameter[3];
     ebb_graph *g = ebb_graph_new(e->to->allocator, e->to->diag, NULL);
+    if (g) g->without = e->to->without;
     for (int32_t k = 0; g && k < arity; k++)
         parameter[k] = ebb_add_input(g, ebb_type_of(e->to, x[k]), app->site);
     if (!g || parameter[arity - 1] == EBB_POISON) return g;
@@ -238,6 +239,7 @@ static bool finish(expansion *e, const ebb_graph *g, ebb_id *map) {
 static ebb_graph *rebuild_all(expansion e, const ebb_graph *g, bool all, ebb_id *map, ebb_diag *diag) {
     e.to = ebb_graph_new(g->allocator, diag, g->name);
     if (!e.to) return ebb_fail_memory(diag), NULL;
+    e.to->without = g->without;
     bool good = begin(&e, g, all) && run(&e) && finish(&e, g, map);
     while (e.depth > 0)
         pop(&e);
@@ -277,7 +279,10 @@ static ebb_graph *drop_dead(ebb_graph *g, ebb_id *map, int32_t count) {
     if (live && all_live(g, live)) return ebb_mem_free(g->allocator, live), g;
     ebb_id *renumber = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *renumber);
     ebb_graph *to = live && renumber ? ebb_graph_new(g->allocator, g->diag, g->name) : NULL;
-    if (!to) ebb_fail_memory(g->diag);
+    if (to)
+        to->without = g->without;
+    else
+        ebb_fail_memory(g->diag);
     if (to && !copy_live(to, g, live, renumber)) {
         ebb_graph_release(to);
         to = NULL;

@@ -187,7 +187,7 @@ static ebb_id fold_view(const ebb_draft *d) {
 }
 
 ebb_id ebb_fold(ebb_draft *d) {
-    if (d->narg == 0) return EBB_ABSENT;
+    if (d->narg == 0 || d->graph->without & EBB_NO_FOLDING) return EBB_ABSENT;
     switch (ebb_op_table[d->app.op].access) {
     case EBB_POINT:
         return fold_point(d);

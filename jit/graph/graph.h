@@ -35,6 +35,9 @@ typedef struct ebb_attr {
     const int64_t *v;
 } ebb_attr;
 
+/* Steps of the deriving door that tests leave out: programs must mean the same without them. */
+enum { EBB_NO_FOLDING = 1, EBB_NO_IDENTITIES = 2, EBB_NO_SHARING = 4 };
+
 typedef struct ebb_graph ebb_graph;
 struct ebb_graph {
     const ebb_allocator *allocator;
@@ -55,6 +58,7 @@ struct ebb_graph {
     struct ebb_intern *shapes, *attrs, *nodes; /* tables of intern.c; nodes is built at the first derive */
     struct ebb_intern *files; /* file names that were read from text and die with the graph; NULL: none (files.c) */
     ebb_id share_from;        /* nodes before this one are never shared again: ebb_forget_shared */
+    uint32_t without;         /* EBB_NO_... steps; clones and what passes make of the graph have the same */
     ebb_graph *next_dead;     /* the next graph to free, inside ebb_graph_release only */
 };
 

@@ -172,4 +172,7 @@ static ebb_id (*const identities[EBB_OP_COUNT])(ebb_draft *) = {
     [EBB_OP_dot] = identity_dot,
 };
 
-ebb_id ebb_identity(ebb_draft *d) { return identities[d->app.op] ? identities[d->app.op](d) : EBB_ABSENT; }
+ebb_id ebb_identity(ebb_draft *d) {
+    if (!identities[d->app.op] || d->graph->without & EBB_NO_IDENTITIES) return EBB_ABSENT;
+    return identities[d->app.op](d);
+}

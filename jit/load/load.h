@@ -22,6 +22,7 @@ typedef struct ebb_compile_options {
     int level;        /* 0: default (2); 1: no optimisation, fastest to compile; 2: vectors, default code generation */
     int vector_bits;  /* 0: what the CPU has; 128, 256, 512 */
     const char *cpu;  /* NULL: this machine's; e.g. "x86-64" */
+    bool no_passes;   /* for tests: LLVM's passes on the IR are left out */
     const char *dump_folder; /* NULL: none; else <name>.ll, <name>.s and <name>.plan are written there */
     void (*log)(void *self, const char *text); /* NULL, or gets one line of timings per compile */
     void *log_self;
@@ -42,7 +43,7 @@ ebb_compile_times ebb_executable_times(const ebb_executable *x);
 int64_t ebb_executable_live(void); /* how many are alive in the process: for tests */
 
 /* ---- the table that the engine module exports as `ebb_engine_table` ---- */
-#define EBB_ENGINE_ABI 1
+#define EBB_ENGINE_ABI 2
 typedef struct ebb_engine {
     int abi;
     /* Compiles a plan; *handle gets what release takes, *entry the code. */

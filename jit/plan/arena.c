@@ -106,7 +106,7 @@ static void take(ebb_arena *a, int32_t buffer) {
 
 static bool give(ebb_arena *a, int32_t buffer, int32_t step) {
     const ebb_buffer *b = &a->p->plan->buffer[buffer];
-    if (b->place != EBB_IN_ARENA || a->last[buffer] != step) return true;
+    if (b->place != EBB_IN_ARENA || a->last[buffer] != step || a->p->options->no_reuse) return true;
     a->last[buffer] = -1;
     if (b->bytes <= SLOT) return give_slot(a, b->offset);
     return give_gap(a, (ebb_gap){b->offset, round_up(b->bytes, ALIGN)});

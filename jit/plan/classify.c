@@ -80,7 +80,7 @@ static void find_free(ebb_planner *p, ebb_id id) {
     if (ebb_is_loaded(c)) c->cost = (int16_t)read_cost(p, id);
     c->free = c->role == EBB_ROLE_IOTA;
     if (c->free) c->cost = 0;
-    if (c->role != EBB_ROLE_POINT || p->options->no_fusion) return;
+    if (c->role != EBB_ROLE_POINT || !ebb_may_recompute(p)) return;
     int cost = ebb_op_cost(ebb_op_of(p->graph, id));
     for (int32_t i = 0; i < p->graph->node[id].arity; i++)
         cost += p->cell[p->cell[x[i]].root].cost;

@@ -93,6 +93,8 @@ typedef struct ebb_plan_options {
     const int32_t *alias;
     int32_t scalar_chunk; /* instructions per straight-line kernel; 0: 1000 */
     bool no_fusion;       /* one kernel per operation: for tests and for measuring what fusion gives */
+    bool no_recomputing;  /* for tests: what another kernel uses is stored, however cheap */
+    bool no_reuse;        /* for tests: no two buffers share scratch memory */
 } ebb_plan_options;
 
 /* Plans an expanded graph with concrete shapes (ebb_expand). NULL: an error in diag. */

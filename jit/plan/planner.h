@@ -136,6 +136,9 @@ uint32_t ebb_reduced_axes(const ebb_planner *p, ebb_id reduce); /* bits: axes of
 /* ---- classify.c ---- */
 bool ebb_classify(ebb_planner *p);
 int ebb_op_cost(ebb_op op);
+static inline bool ebb_may_recompute(const ebb_planner *p) {
+    return !p->options->no_fusion && !p->options->no_recomputing;
+}
 static inline bool ebb_is_loaded(const ebb_cell *c) /* always in memory, and never computed again */
 {
     return c->role == EBB_ROLE_GIVEN || c->role == EBB_ROLE_ALIAS || c->role == EBB_ROLE_WHOLE;

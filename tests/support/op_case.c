@@ -271,6 +271,13 @@ static const struct domain {
     [EBB_OP_cumprod] = {{0.5}, {1.6}},
 };
 
+void op_domain(ebb_op op, int k, double *low, double *high) {
+    const struct domain *d = &domains[op];
+    bool given = d->low[k > 0] != d->high[k > 0];
+    *low = given ? d->low[k > 0] : -3;
+    *high = given ? d->high[k > 0] : 3;
+}
+
 /* Numbers below this, where an operand is an index or a label. */
 static double places(const op_use *use) {
     const ebb_shape *x = &use->operand[0].shape;
@@ -278,10 +285,8 @@ static double places(const op_use *use) {
 }
 
 static void range_of(const op_use *use, int k, double *low, double *high) {
-    const struct domain *d = &domains[use->c->op];
-    bool given = d->low[k > 0] != d->high[k > 0];
     if (ebb_is_float(use->operand[k].dtype)) {
-        *low = given ? d->low[k > 0] : -3, *high = given ? d->high[k > 0] : 3;
+        op_domain(use->c->op, k, low, high);
     } else if (k == 1 && operand_dtype(use->c->op, 1, EBB_NONE, EBB_I64) == EBB_I64) {
         *low = 0, *high = places(use);
     } else {
@@ -292,8 +297,7 @@ static void range_of(const op_use *use, int k, double *low, double *high) {
 /* Comparisons get few different numbers, so that equal ones come up. */
 static bool is_comparison(ebb_op op) { return op >= EBB_OP_eq && op <= EBB_OP_ge; }
 
-/* Orders of derivatives are whole numbers. */
-static bool is_order(ebb_op op, int k) { return k == 0 && (op == EBB_OP_polygamma || op == EBB_OP_sinc_slope); }
+bool op_is_order(ebb_op op, int k) { return k == 0 && (op == EBB_OP_polygamma || op == EBB_OP_sinc_slope); }
 
 void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     double low, high, value;
@@ -302,7 +306,7 @@ void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     for (int64_t e = 0; e < x->size; e++) {
         fill_uniform(seed * 1000003 + (uint64_t)k * 7919 + (uint64_t)e * 104729, low, high, 1, &value);
         if (few) value = floor(value / high * 3);
-        if (is_order(use->c->op, k)) value = floor(value);
+        if (op_is_order(use->c->op, k)) value = floor(value);
         x->at[e] = ebb_is_float(x->type.dtype) ? (quad)value : (quad)(int64_t)value;
         if (x->type.dtype == EBB_F32) x->at[e] = (float)x->at[e];
     }

@@ -1,4 +1,4 @@
-/* random_graph.h - random programs over all operations, the same for the same seed: fuzz input for every room. */
+/* random_graph.h - random programs over all rows of ops.def, the same for the same seed: fuzz input for every room. */
 #ifndef EBB_TEST_RANDOM_GRAPH_H
 #define EBB_TEST_RANDOM_GRAPH_H
 
@@ -13,8 +13,8 @@ typedef struct ebb_random_options {
     bool no_whole; /* no routines (products, gathers, pads, random numbers ...) */
     bool no_macros;
     bool exact;  /* only operations whose result every engine agrees on to the bit */
-    bool smooth; /* f32 and f64 only, operations of bounded slope, one more result in front: a scalar (for gradients) */
-    bool wide;   /* also operations with poles and edges, on operands kept away from them */
+    bool smooth; /* f32 and f64 only, operands kept where slopes are small, away from poles and edges; one more result
+                  * in front: a scalar (for gradients) */
     int state;   /* so many parameters (at most 3) have a next value: the last results; see ebb_random_alias */
 } ebb_random_options;
 
