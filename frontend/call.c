@@ -41,6 +41,8 @@ static bool call_node(calling *k, ebb_trace *t, ebb_id *id) {
             absent ? &k->ebb->absent : ebb_trace_tensor(t, ebb_record_get(t->graph, call, j, k->site), k->site);
         if (k->result[j]->kind == EBB_KIND_POISON) return false;
     }
+    for (int32_t i = 0; i < c->versions; i++)
+        if (!ebb_trace_add_version(t, c->version[i].variable, k->result[c->version[i].output]->id)) return false;
     for (int32_t i = 0; i < c->bindings; i++)
         if (c->binding[i].state >= 0 &&
             ebb_trace_assign(t, c->binding[i].tensor, k->result[c->binding[i].state], k->site)->kind == EBB_KIND_POISON)
@@ -69,7 +71,7 @@ static bool hold_operands(calling *k) {
 static void tell_tapes(const calling *k) {
     const ebb_concrete *c = k->concrete;
     ebb_tapes_record_call(
-        k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->binding, c->bindings, k->site});
+        k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->version, c->versions, k->site});
 }
 
 static bool call_now(calling *k, ebb_mode mode) {

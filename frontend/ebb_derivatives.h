@@ -57,7 +57,7 @@ EBB_API int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **v
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
  * the tape saw: watched, or computed from that. Absent if y does not depend on x. A variable counts with all
- * values it had (around a call of a traced function that assigns it several times: with its first and last). Asking
+ * values it had, those too that a traced function gave it. Asking
  * stops the tape and releases its record, unless it is persistent; asking again is a RuntimeError. */
 #define ebb_gradient(tape, y, x) ebb_gradient_at((tape), (y), (x), __FILE__, __LINE__)
 

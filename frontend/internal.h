@@ -180,18 +180,24 @@ struct ebb_tape {
     ebb_tensor_list primal;            /* forward: what it was started with, counted */
 };
 
+/* A value that a variable had while a function ran: output `output` of its graph. */
+typedef struct ebb_moment {
+    ebb_tensor *variable; /* one of the bindings, which hold it */
+    int32_t output;
+} ebb_moment;
+
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
 void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg,
                       ebb_tensor *result); /* one op ran */
-/* A call of a concrete function ran: result[k] for output k of graph (maybe absent). Output binding[i].state is a
- * later version of the variable binding[i].tensor. */
+/* A call of a concrete function ran: result[k] for output k of graph (maybe absent). The versions are what its
+ * variables were after the call's beginning, in order. */
 typedef struct ebb_call_record {
     ebb_graph *graph;
     ebb_tensor *const *arg; /* [graph->inputs] */
     ebb_tensor *const *result;
     int results;
-    const struct ebb_binding *binding;
-    int32_t bindings;
+    const ebb_moment *version;
+    int32_t versions;
     ebb_site site;
 } ebb_call_record;
 void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call);
@@ -249,12 +255,16 @@ typedef struct ebb_trace {
     int32_t bindings, binding_capacity;
     ebb_trace_variable *variable;
     int32_t variables, variable_capacity;
+    ebb_moment *version; /* what variables were and are no more; output: the node, until the trace ends */
+    int32_t versions, version_capacity, passed;
 } ebb_trace;
 
 ebb_tensor *ebb_trace_record(ebb_trace *t, const ebb_application *app, int narg,
                              ebb_tensor *const *arg); /* a traced tensor held by the innermost scope, or poison */
 ebb_tensor *ebb_trace_read(ebb_trace *t, ebb_tensor *variable); /* borrowed */
 ebb_tensor *ebb_trace_assign(ebb_trace *t, ebb_tensor *variable, ebb_tensor *x, ebb_site site);
+/* The node is a value that the variable had; its gradient counts it. False: an error is in the trace's diag. */
+bool ebb_trace_add_version(ebb_trace *t, ebb_tensor *variable, ebb_id id);
 ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x,
                     ebb_site site); /* the node of any usable tensor; captures eager ones; EBB_POISON on error */
 

@@ -294,11 +294,11 @@ static bool tape_record_call(ebb_tape *tape, const ebb_call_record *call) {
         ebb_tensor *x = call->result[k];
         if (ebb_is_float(x->type.dtype) && tape_call_output(tape, call, node, k, x) == EBB_POISON) return false;
     }
-    for (int32_t i = 0; i < call->bindings; i++) {
-        const ebb_binding *b = &call->binding[i];
-        if (b->state < 0 || !wants_variable(tape, b->tensor)) continue;
-        ebb_id id = tape_call_output(tape, call, node, b->state, NULL);
-        if (id == EBB_POISON || !tape_add_version(tape, b->tensor, id)) return false;
+    for (int32_t i = 0; i < call->versions; i++) {
+        const ebb_moment *v = &call->version[i];
+        if (!wants_variable(tape, v->variable)) continue;
+        ebb_id id = tape_call_output(tape, call, node, v->output, NULL);
+        if (id == EBB_POISON || !tape_add_version(tape, v->variable, id)) return false;
     }
     return true;
 }
