@@ -188,20 +188,24 @@ static bool may_call(const char *what, ebb_function *f, int nin, const ebb_opera
     return true;
 }
 
+static bool call(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
+    ebb_context *ebb = f->context;
+    if ((f->mode == EBB_EAGER || ebb->run_eagerly) && f->transform == EBB_BODY && !ebb->trace)
+        return call_body(f, nin, in, nout, out, site);
+    int32_t traces = f->traces;
+    ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
+    if (c) ebb_retrace_count(f, f->traces != traces);
+    return c && call_concrete(f, c, nin, in, nout, out, site);
+}
+
 void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
                    int line) {
     ebb_site site = ebb_site_at(file, line);
     if (!may_call("ebb_call", f, nin, in, nout, out, site)) return;
-    ebb_context *ebb = f->context;
-    bool good;
-    if ((f->mode == EBB_EAGER || ebb->run_eagerly) && f->transform == EBB_BODY && !ebb->trace) {
-        good = call_body(f, nin, in, nout, out, site);
-    } else {
-        int32_t traces = f->traces;
-        ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
-        if (c) ebb_retrace_count(f, f->traces != traces);
-        good = c && call_concrete(f, c, nin, in, nout, out, site);
-    }
+    ebb_context *ebb = f->context; /* the body may give its own function up */
+    if (!ebb_occupy(ebb)) return;
+    bool good = call(f, nin, in, nout, out, site);
+    ebb_vacate(ebb, site);
     for (int j = 0; j < nout && !good; j++)
         out[j] = ebb_poison_of(ebb);
 }

@@ -49,7 +49,7 @@ EBB_API void ebb_tape_free(ebb_tape *tape);
 
 /* Watches a tensor or variable from here on. One that is not real is ignored, with a line to the context's log; a tape
  * that was asked already is a RuntimeError. */
-EBB_API void ebb_watch(ebb_tape *tape, ebb_tensor *x);
+#define ebb_watch(tape, x) ebb_watch_at((tape), (x), __FILE__, __LINE__)
 
 /* The variables that the tape has watched, in the order of their first use; also after it was asked. Gives their number
  * and stores the first `room` of them, borrowed; variables may be NULL if room is 0. */

@@ -91,6 +91,9 @@ struct ebb_context {
     struct ebb_expansions *expansions; /* graphs of macros that ran eagerly (expansions.c) */
     bool run_eagerly;                  /* functions run their bodies, whatever their mode */
     int ignored_watches;               /* of tensors that are not real */
+    const void *occupant;              /* which thread is inside; NULL: none. Atomic */
+    int occupied;                      /* how deep it is */
+    bool intruded;                     /* another one came meanwhile. Atomic */
 };
 
 static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){file, line}; }
@@ -104,6 +107,10 @@ ebb_context *
 ebb_current(void); /* of this thread: the last one opened or used; for errors of calls with NULL tensors; may be NULL */
 void ebb_enter(ebb_context *ebb);            /* makes it current */
 ebb_tensor *ebb_poison_of(ebb_context *ebb); /* NULL gives the poison without a context */
+/* Builds without NDEBUG notice two threads in one context: operations and calls stand between these two. False: another
+ * thread is inside, and has the error when it leaves. */
+bool ebb_occupy(ebb_context *ebb);
+void ebb_vacate(ebb_context *ebb, ebb_site site);
 
 /* storage.c */
 ebb_storage *ebb_storage_new(ebb_context *ebb, size_t bytes); /* references 1, contents undefined; NULL: no memory */

@@ -82,12 +82,12 @@ struct ebb_concrete {
     int32_t *parameter; /* [arguments] which parameter each is, or -1: a number or variable, part of the key */
     ebb_binding *binding;
     int32_t bindings;
-    int32_t results; /* outputs beyond are new values of variables, then earlier ones, for tapes only */
+    int32_t results;     /* outputs beyond are new values of variables, then earlier ones, for tapes only */
     ebb_moment *version; /* in the order of the assignments, the new value of each variable last */
     int32_t versions;
     int32_t passed; /* outputs that are earlier values: they are not computed */
-    int32_t *alias;  /* [outputs] the parameter each may share memory with, or -1 */
-    bool in_place;   /* variables may be updated where they are: nothing in the program can fail halfway */
+    int32_t *alias; /* [outputs] the parameter each may share memory with, or -1 */
+    bool in_place;  /* variables may be updated where they are: nothing in the program can fail halfway */
     ebb_executable *executable;
     bool tried; /* and there is no compiler, so there is no executable */
     const void **in;
