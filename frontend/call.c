@@ -41,6 +41,8 @@ static bool call_node(calling *k, ebb_trace *t, ebb_id *id) {
             absent ? &k->ebb->absent : ebb_trace_tensor(t, ebb_record_get(t->graph, call, j, k->site), k->site);
         if (k->result[j]->kind == EBB_KIND_POISON) return false;
     }
+    for (int32_t i = 0; i < c->versions; i++)
+        if (!ebb_trace_add_version(t, c->version[i].variable, k->result[c->version[i].output]->id)) return false;
     for (int32_t i = 0; i < c->bindings; i++)
         if (c->binding[i].state >= 0 &&
             ebb_trace_assign(t, c->binding[i].tensor, k->result[c->binding[i].state], k->site)->kind == EBB_KIND_POISON)
@@ -69,7 +71,7 @@ static bool hold_operands(calling *k) {
 static void tell_tapes(const calling *k) {
     const ebb_concrete *c = k->concrete;
     ebb_tapes_record_call(
-        k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->binding, c->bindings, k->site});
+        k->ebb, &(ebb_call_record){c->graph, k->operand, k->result, c->results, c->version, c->versions, k->site});
 }
 
 static bool call_now(calling *k, ebb_mode mode) {
@@ -190,20 +192,24 @@ static bool may_call(const char *what, ebb_function *f, int nin, const ebb_opera
     return true;
 }
 
+static bool call(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
+    ebb_context *ebb = f->context;
+    if ((f->mode == EBB_EAGER || ebb->run_eagerly) && f->transform == EBB_BODY && !ebb->trace)
+        return call_body(f, nin, in, nout, out, site);
+    int32_t traces = f->traces;
+    ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
+    if (c) ebb_retrace_count(f, f->traces != traces);
+    return c && call_concrete(f, c, nin, in, nout, out, site);
+}
+
 void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
                    int line) {
     ebb_site site = ebb_site_at(file, line);
     if (!may_call("ebb_call", f, nin, in, nout, out, site)) return;
-    ebb_context *ebb = f->context;
-    bool good;
-    if ((f->mode == EBB_EAGER || ebb->run_eagerly) && f->transform == EBB_BODY && !ebb->trace) {
-        good = call_body(f, nin, in, nout, out, site);
-    } else {
-        int32_t traces = f->traces;
-        ebb_concrete *c = ebb_function_concrete(f, nin, in, site);
-        if (c) ebb_retrace_count(f, f->traces != traces);
-        good = c && call_concrete(f, c, nin, in, nout, out, site);
-    }
+    ebb_context *ebb = f->context; /* the body may give its own function up */
+    if (!ebb_occupy(ebb)) return;
+    bool good = call(f, nin, in, nout, out, site);
+    ebb_vacate(ebb, site);
     for (int j = 0; j < nout && !good; j++)
         out[j] = ebb_poison_of(ebb);
 }

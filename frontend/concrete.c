@@ -1,10 +1,9 @@
 /* concrete.c - one trace made callable: sealed, compiled at its first run, run on values.
  *
  * Invariant: parameters are the arguments and the bindings, in the order of graph->input; outputs are the results, then
- * the new values of variables. A variable is updated in place iff nobody else holds its memory and neither an operation
- * of the program nor a check of its results can fail; else it gets new memory, so that an error loses nothing. Start
- * reading at ebb_concrete_run.
- */
+ * the new values of variables, then (in `graph` only) the values that they had between. A variable is updated in place
+ * iff nobody else holds its memory and neither an operation of the program nor a check of its results can fail; else it
+ * gets new memory, so that an error loses nothing. Start reading at ebb_concrete_run. */
 #include <string.h>
 
 #include "frontend/log.h"
@@ -38,7 +37,7 @@ void ebb_concrete_free(ebb_concrete *c) {
     ebb_executable_release(c->executable);
     ebb_graph_release(c->graph);
     ebb_graph_release(c->sealed);
-    void *owned[] = {c->parameter, c->key.word, c->binding, c->alias,     c->in,
+    void *owned[] = {c->parameter, c->key.word, c->binding, c->version,   c->alias, c->in,
                      c->out,       c->fresh,    c->text,    c->signature, c};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         ebb_mem_free(a, owned[i]);
@@ -54,7 +53,26 @@ bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int
     return true;
 }
 
+bool ebb_concrete_copy_versions(ebb_concrete *c, const ebb_moment *version, int32_t count, int32_t passed, int shift) {
+    c->version = ebb_mem_new(&c->function->context->allocator, (size_t)count + 1, sizeof *version);
+    if (!c->version) return false;
+    for (; c->versions < count; c->versions++) {
+        c->version[c->versions] = version[c->versions];
+        c->version[c->versions].output += shift;
+    }
+    c->passed = passed;
+    return true;
+}
+
 /* ---- sealing ---- */
+
+/* Without the values that variables had between: nobody but a tape asks for them, and it has the recorded graph. */
+static ebb_graph *what_runs(const ebb_concrete *c, ebb_diag *diag) {
+    c->graph->outputs -= c->passed;
+    ebb_graph *sealed = ebb_expand(c->graph, false, NULL, diag);
+    c->graph->outputs += c->passed;
+    return sealed;
+}
 
 static bool can_fail_halfway(const ebb_graph *g) {
     for (ebb_id id = 1; id < g->count; id++)
@@ -66,7 +84,7 @@ bool ebb_concrete_seal(ebb_concrete *c, ebb_site site) {
     ebb_context *ebb = c->function->context;
     const ebb_allocator *a = &ebb->allocator;
     ebb_diag diag = {0};
-    c->sealed = ebb_expand(c->graph, false, NULL, &diag);
+    c->sealed = what_runs(c, &diag);
     if (!c->sealed) return ebb_fail_diag(ebb, &diag, site), false;
     c->sealed->diag = &ebb->diag;
     c->in = ebb_mem_new(a, (size_t)c->sealed->inputs + 1, sizeof *c->in);

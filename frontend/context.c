@@ -45,7 +45,38 @@ static uint64_t closed_contexts;
 static _Thread_local ebb_context *last_used;
 static _Thread_local uint64_t closed_then;
 
+#ifdef NDEBUG
+static bool is_intruder(ebb_context *ebb) { return (void)ebb, false; }
+bool ebb_occupy(ebb_context *ebb) { return (void)ebb, true; }
+void ebb_vacate(ebb_context *ebb, ebb_site site) { (void)ebb, (void)site; }
+#else
+static _Thread_local char self; /* its address is this thread's name */
+
+static bool is_intruder(ebb_context *ebb) {
+    const void *occupant = __atomic_load_n(&ebb->occupant, __ATOMIC_ACQUIRE);
+    bool other = occupant && occupant != &self;
+    if (other) __atomic_store_n(&ebb->intruded, true, __ATOMIC_RELAXED);
+    return other;
+}
+
+bool ebb_occupy(ebb_context *ebb) {
+    const void *nobody = NULL;
+    __atomic_compare_exchange_n(&ebb->occupant, &nobody, &self, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    if (is_intruder(ebb)) return false;
+    ebb->occupied++;
+    return true;
+}
+
+void ebb_vacate(ebb_context *ebb, ebb_site site) {
+    if (--ebb->occupied) return;
+    if (__atomic_exchange_n(&ebb->intruded, false, __ATOMIC_RELAXED))
+        ebb_fail_at(ebb, EBB_RUNTIME_ERROR, site, "the context is used by two threads at the same time");
+    __atomic_store_n(&ebb->occupant, NULL, __ATOMIC_RELEASE);
+}
+#endif
+
 void ebb_enter(ebb_context *ebb) {
+    if (ebb) is_intruder(ebb);
     last_used = ebb;
     closed_then = __atomic_load_n(&closed_contexts, __ATOMIC_RELAXED);
 }

@@ -78,16 +78,23 @@ static bool read_operands(int narg, ebb_tensor *const *arg, ebb_tensor **value) 
     return true;
 }
 
-ebb_tensor *ebb_dispatch(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg) {
+static ebb_tensor *dispatch(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg) {
     ebb_tensor *value[MOST_OPERANDS];
-    if (!ebb)
-        return ebb_fail_at(NULL, EBB_TYPE_ERROR, app->site, "ebb_%s: the context is NULL", ebb_op_public(app->op));
-    ebb_enter(ebb);
     if (narg > MOST_OPERANDS) return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, app->site, "dispatch: %d operands", narg);
     if (!operands_ready(ebb, app, narg, arg) || !read_operands(narg, arg, value)) return ebb_poison_of(ebb);
     if (!ebb->trace && ebb_op_table[app->op].family == EBB_MACRO) return ebb_run_macro(ebb, app, narg, value);
     ebb_tensor *result =
         ebb->trace ? ebb_trace_record(ebb->trace, app, narg, value) : run_values(ebb, app, narg, value);
     if (ebb->tapes && result->kind != EBB_KIND_POISON) ebb_tapes_record(ebb, app, narg, value, result);
+    return result;
+}
+
+ebb_tensor *ebb_dispatch(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg) {
+    if (!ebb)
+        return ebb_fail_at(NULL, EBB_TYPE_ERROR, app->site, "ebb_%s: the context is NULL", ebb_op_public(app->op));
+    ebb_enter(ebb);
+    if (!ebb_occupy(ebb)) return ebb_poison_of(ebb);
+    ebb_tensor *result = dispatch(ebb, app, narg, arg);
+    ebb_vacate(ebb, app->site);
     return result;
 }

@@ -23,7 +23,8 @@
  *   function.
  * - NULL or a tensor of another context where a tensor is needed is an error, not a crash. Options are structs whose
  *   zeros mean the default; NULL means all defaults.
- * - A context belongs to one thread at a time. The library never aborts or exits, and prints only what is asked for.
+ * - A context belongs to one thread at a time; a library built without NDEBUG reports two at once as a RuntimeError.
+ * - The library never aborts or exits, and prints only what is asked for.
  *
  * Shapes are written behind names: x [n,d] has two axes, x [] none, x [...] any. Dtypes come in three sets: *real* is
  * f32 and f64, *integer* i32 and i64, *number* is both, *any* is number and bool. ebb_dtype, ebb_code and

@@ -49,7 +49,7 @@ EBB_API void ebb_tape_free(ebb_tape *tape);
 
 /* Watches a tensor or variable from here on. One that is not real is ignored, with a line to the context's log; a tape
  * that was asked already is a RuntimeError. */
-EBB_API void ebb_watch(ebb_tape *tape, ebb_tensor *x);
+#define ebb_watch(tape, x) ebb_watch_at((tape), (x), __FILE__, __LINE__)
 
 /* The variables that the tape has watched, in the order of their first use; also after it was asked. Gives their number
  * and stores the first `room` of them, borrowed; variables may be NULL if room is 0. */
@@ -57,9 +57,8 @@ EBB_API int ebb_watched_variables(const ebb_tape *tape, int room, ebb_tensor **v
 
 /* The gradient of the sum of y's elements in x: x [...] -> [...], of x's dtype, a temporary. x is anything that
  * the tape saw: watched, or computed from that. Absent if y does not depend on x; what an ebb_select has not taken it
- * does depend on, with derivative 0. A variable counts with all values it had (around a call of a traced function that
- * assigns it several times: with its first and last). Asking stops the tape and releases its record, unless it is
- * persistent; asking again is a RuntimeError. */
+ * does depend on, with derivative 0. A variable counts with all values it had, those too that a traced function gave
+ * it. Asking stops the tape and releases its record, unless it is persistent; asking again is a RuntimeError. */
 #define ebb_gradient(tape, y, x) ebb_gradient_at((tape), (y), (x), __FILE__, __LINE__)
 
 /* What ebb_gradients may be told. */

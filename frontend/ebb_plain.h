@@ -217,6 +217,7 @@ EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_
 
 /* ---------------------------------------------------------------- 7. Gradients of what just ran ---- */
 
+EBB_API void ebb_watch_at(ebb_tape *tape, ebb_tensor *x, const char *file, int line);
 EBB_API ebb_tensor *ebb_gradient_at(ebb_tape *tape, ebb_tensor *y, ebb_tensor *x, const char *file, int line);
 EBB_API void ebb_gradients_at(ebb_tape *tape, int ny, ebb_tensor *const *y, int nx, ebb_tensor *const *x,
                               ebb_tensor **gradients, const ebb_gradient_options *options, const char *file, int line);
@@ -247,9 +248,11 @@ EBB_API ebb_tensor *ebb_minimize_at(ebb_optimizer *optimizer, ebb_body *loss, vo
 
 EBB_API ebb_tensor *ebb_layer_call_at(ebb_layer *layer, ebb_tensor *x, const char *file, int line);
 
-/* ---------------------------------------------------------------- 11. Files ---- */
+/* ---------------------------------------------------------------- 11. Files and expressions ---- */
 
 EBB_API ebb_tensor *ebb_read_idx_at(ebb_context *ebb, const char *path, ebb_dtype dtype, const char *file, int line);
+EBB_API ebb_function *ebb_expression_at(ebb_context *ebb, const char *text, int count, const char *const *names,
+                                        const char *file, int line);
 
 #ifdef __cplusplus
 }

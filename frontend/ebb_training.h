@@ -148,13 +148,13 @@ EBB_API int ebb_layer_parts(ebb_layer *layer, int room, ebb_layer **layers);
  * all of one, EBB_VALUE_ERROR for a number that the dtype cannot hold exactly. */
 #define ebb_read_idx(ebb, ...) ebb_read_idx_at((ebb), __VA_ARGS__, __FILE__, __LINE__)
 
-/* A function of the `count` named variables (copied), as ebb_function_new makes it, with one result. In rising
- * order of binding: == != < <= > >=, + -, * /, sign, ^ or ** (grouping from the right: -x^2 is -(x^2)). Functions:
- * those of section 6 with one or two operands, by name; sum, mean, norm, logsumexp of a whole tensor; dot(x, y) =
- * sum(x*y); softmax, log_softmax along the last axis; select(c, x, y). Constants: pi, e. Numbers take the dtype of
- * what they meet. An error names the column and gives NULL: EBB_DATA_ERROR for grammar, EBB_LOOKUP_ERROR for an
- * unknown name, EBB_VALUE_ERROR for an impossible variable name. */
-EBB_API ebb_function *ebb_expression(ebb_context *ebb, const char *text, int count, const char *const *names);
+/* (ebb, text, count, names): a function of the `count` named variables (copied), as ebb_function_new makes it, with one
+ * result. In rising order of binding: == != < <= > >=, + -, * /, sign, ^ or ** (grouping from the right: -x^2 is
+ * -(x^2)). Functions: those of section 6 with one or two operands, by name; sum, mean, norm, logsumexp of a whole
+ * tensor; dot(x, y) = sum(x*y); softmax, log_softmax along the last axis; select(c, x, y). Constants: pi, e. Numbers
+ * take the dtype of what they meet. An error names the column and gives NULL: EBB_DATA_ERROR for grammar,
+ * EBB_LOOKUP_ERROR for an unknown name, EBB_VALUE_ERROR for an impossible variable name. */
+#define ebb_expression(ebb, ...) ebb_expression_at((ebb), __VA_ARGS__, __FILE__, __LINE__)
 
 #ifdef __cplusplus
 }

@@ -35,7 +35,7 @@ typedef struct ebb_formula { /* one block of memory */
 } ebb_formula;
 
 /* Parses `text` over the `count` variables `names`; freed by ebb_mem_free. NULL: the context has the error. */
-ebb_formula *ebb_formula_parse(ebb_context *ebb, const char *text, int count, const char *const *names);
+ebb_formula *ebb_formula_parse(ebb_context *ebb, const char *text, int count, const char *const *names, ebb_site site);
 
 /* The operations of the formula, sent through dispatch; numbers stay weak as long as they meet no tensor. */
 ebb_tensor *ebb_formula_run(ebb_context *ebb, const ebb_formula *formula, ebb_tensor *const *variables);

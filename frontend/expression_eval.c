@@ -80,17 +80,19 @@ static void formula_body(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **o
     out[0] = ebb_formula_run(ebb, data, in);
 }
 
-ebb_function *ebb_expression(ebb_context *ebb, const char *text, int count, const char *const *names) {
+ebb_function *ebb_expression_at(ebb_context *ebb, const char *text, int count, const char *const *names,
+                                const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
     if (!ebb) {
-        ebb_fail_at(NULL, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_expression: the context is NULL");
+        ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "ebb_expression: the context is NULL");
         return NULL;
     }
     ebb_enter(ebb);
     if (!text || count < 0 || (count > 0 && !names)) {
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, ebb_site_at(NULL, 0), "ebb_expression: text or names are missing");
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_expression: text or names are missing");
         return NULL;
     }
-    ebb_formula *formula = ebb_formula_parse(ebb, text, count, names);
+    ebb_formula *formula = ebb_formula_parse(ebb, text, count, names, site);
     if (!formula) return NULL;
     ebb_function *f = ebb_function_new(ebb, formula_body, &(ebb_function_options){.name = where, .data = formula});
     if (!f) {

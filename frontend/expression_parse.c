@@ -15,6 +15,7 @@ enum { MOST_DEPTH = 200, MOST_LENGTH = 1 << 24 };
 
 typedef struct parser {
     ebb_context *context;
+    ebb_site site;          /* of the text */
     ebb_formula_node *node; /* [count] */
     int32_t count, capacity;
     int names;
@@ -34,7 +35,7 @@ static int32_t fail(parser *p, ebb_code code, int column, const char *format, ..
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    if (!p->failed) ebb_fail_at(p->context, code, (ebb_site){0}, "expression: column %d: %s", column, message);
+    if (!p->failed) ebb_fail_at(p->context, code, p->site, "expression: column %d: %s", column, message);
     p->failed = true;
     return 0;
 }
@@ -242,13 +243,13 @@ static bool is_repeated(const char *const *names, int i) {
     return false;
 }
 
-static bool check_names(ebb_context *ebb, int count, const char *const *names) {
+static bool check_names(ebb_context *ebb, int count, const char *const *names, ebb_site site) {
     for (int i = 0; i < count; i++) {
         const char *problem = !names[i] || !ebb_name_good(names[i], strlen(names[i])) ? "cannot name a variable"
                               : is_repeated(names, i)                                 ? "names two variables"
                                                                                       : NULL;
         if (!problem) continue;
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "expression: \"%.32s\" %s", names[i] ? names[i] : "", problem);
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "expression: \"%.32s\" %s", names[i] ? names[i] : "", problem);
         return false;
     }
     return true;
@@ -265,13 +266,13 @@ static ebb_formula *seal(parser *p) {
     return formula;
 }
 
-ebb_formula *ebb_formula_parse(ebb_context *ebb, const char *text, int count, const char *const *names) {
-    if (!check_names(ebb, count, names)) return NULL;
+ebb_formula *ebb_formula_parse(ebb_context *ebb, const char *text, int count, const char *const *names, ebb_site site) {
+    if (!check_names(ebb, count, names, site)) return NULL;
     if (strnlen(text, MOST_LENGTH + 1) > MOST_LENGTH) {
-        ebb_fail_at(ebb, EBB_VALUE_ERROR, (ebb_site){0}, "expression: longer than %d bytes", MOST_LENGTH);
+        ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "expression: longer than %d bytes", MOST_LENGTH);
         return NULL;
     }
-    parser p = {.context = ebb, .names = count, .name = names, .token = ebb_lex(text, 1)};
+    parser p = {.context = ebb, .site = site, .names = count, .name = names, .token = ebb_lex(text, 1)};
     parse_expression(&p, COMPARISON);
     if (!p.failed && p.token.kind != EBB_TOKEN_END) fail_expected(&p, "an operator or the end");
     ebb_formula *formula = p.failed ? NULL : seal(&p);

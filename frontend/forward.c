@@ -41,16 +41,32 @@ typedef struct event {
     ebb_tensor *const *result;
     int results;
     ebb_site site;
+    const ebb_moment *version; /* what variables became in it; a variable keeps its tangent, whatever value it has */
+    int versions;
 } event;
 
-/* Appends a parameter for the tangent of each operand that has one, and the tangents of the results as outputs. */
+/* The tangent that the variable was given, or NULL. */
+static ebb_tensor *tangent_of_primal(const ebb_tape *t, const ebb_tensor *variable) {
+    for (int32_t i = 0; i < t->primal.count; i++)
+        if (t->primal.item[i] == variable) return t->value.item[i];
+    return NULL;
+}
+
+/* What may move: operands, then versions. The tangent of the k-th, or NULL. */
+static int movers(const event *e) { return e->graph->inputs + e->versions; }
+static ebb_tensor *tangent_of_mover(const ebb_tape *t, const event *e, int k) {
+    int n = e->graph->inputs;
+    return k < n ? tangent_of(t, e->arg[k]) : tangent_of_primal(t, e->version[k - n].variable);
+}
+
+/* Appends a parameter for the tangent of each mover that has one, and the tangents of the results as outputs. */
 static bool append_tangents(const ebb_tape *t, const event *e, ebb_graph *g, ebb_id *scratch) {
-    int n = e->graph->inputs, used = 0;
+    int n = movers(e), inputs = e->graph->inputs, used = 0;
     ebb_id *x = scratch, *dx = x + n, *dy = dx + n, *y = dy + e->results;
     for (int k = 0; k < n; k++) {
-        const ebb_tensor *tangent = tangent_of(t, e->arg[k]);
+        const ebb_tensor *tangent = tangent_of_mover(t, e, k);
         if (!tangent) continue;
-        x[used] = g->input[k];
+        x[used] = k < inputs ? g->input[k] : g->output[e->version[k - inputs].output];
         dx[used] = ebb_add_input(g, tangent->type, e->site);
         if (dx[used++] == EBB_POISON) return false;
     }
@@ -68,16 +84,16 @@ static void know_values(const ebb_tape *t, const event *e, const ebb_graph *g, c
     int32_t parameter = e->graph->inputs;
     for (int j = 0; j < e->results; j++)
         if (y[j] > 0) value[y[j]] = e->result[j];
-    for (int k = 0; k < e->graph->inputs; k++) {
-        value[g->input[k]] = e->arg[k];
-        ebb_tensor *tangent = tangent_of(t, e->arg[k]);
+    for (int k = 0; k < movers(e); k++) {
+        if (k < e->graph->inputs) value[g->input[k]] = e->arg[k];
+        ebb_tensor *tangent = tangent_of_mover(t, e, k);
         if (tangent) value[g->input[parameter++]] = tangent;
     }
 }
 
 static bool compute(ebb_tape *t, const event *e, ebb_graph *g, ebb_tensor **dy) {
     const ebb_allocator *a = &t->context->allocator;
-    size_t room = 2 * (size_t)e->graph->inputs + 2 * (size_t)e->results + 1;
+    size_t room = 2 * (size_t)movers(e) + 2 * (size_t)e->results + 1;
     ebb_id *scratch = ebb_mem_new(a, room, sizeof *scratch);
     ebb_tensor **value = NULL;
     bool good = scratch ? append_tangents(t, e, g, scratch) : ebb_fail_memory(&t->diag);
@@ -86,7 +102,7 @@ static bool compute(ebb_tape *t, const event *e, ebb_graph *g, ebb_tensor **dy) 
         good = value || ebb_fail_memory(&t->diag);
     }
     if (good) {
-        know_values(t, e, g, scratch + 2 * e->graph->inputs + e->results, value);
+        know_values(t, e, g, scratch + 2 * movers(e) + e->results, value);
         good = ebb_replay(t->context, g, value, dy, e->site);
     }
     ebb_mem_free(a, scratch);
@@ -141,14 +157,16 @@ void ebb_forward_saw_op(ebb_context *ebb, const ebb_application *app, int narg, 
     for (int k = 0; g && k < narg; k++)
         id[k] = ebb_add_input(g, arg[k]->type, app->site);
     if (g && ebb_add_output(g, ebb_record(g, app, narg, id)))
-        push(ebb, &(event){g, arg, &result, 1, app->site});
+        push(ebb, &(event){g, arg, &result, 1, app->site, NULL, 0});
     else
         first->recording = ebb_fail_memory(&first->diag);
     ebb_graph_release(g);
 }
 
 void ebb_forward_saw_call(ebb_context *ebb, const ebb_call_record *call) {
-    if (next_listener(ebb, 0)) push(ebb, &(event){call->graph, call->arg, call->result, call->results, call->site});
+    if (next_listener(ebb, 0))
+        push(ebb,
+             &(event){call->graph, call->arg, call->result, call->results, call->site, call->version, call->versions});
 }
 
 /* A variable keeps its tangent, whatever value it has. */

@@ -236,7 +236,9 @@ static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site
     if (good) {
         c->graph = ebb_graph_retain(t.graph);
         c->graph->diag = &f->context->diag;
-        good = ebb_concrete_copy_bindings(c, t.binding, t.bindings) || ebb_fail_memory(&t.diag);
+        good = (ebb_concrete_copy_bindings(c, t.binding, t.bindings) &&
+                ebb_concrete_copy_versions(c, t.version, t.versions, t.passed, 0)) ||
+               ebb_fail_memory(&t.diag);
     }
     if (t.diag.code != EBB_OK)
         ebb_fail_diag(f->context, &t.diag, site);

@@ -73,7 +73,8 @@ bool ebb_general_specialise(ebb_concrete *c, const ebb_concrete *general, ebb_si
     ebb_context *ebb = c->function->context;
     ebb_diag diag = {0};
     int64_t *size = sizes_new(c->function, &c->key);
-    bool good = size && ebb_concrete_copy_bindings(c, general->binding, general->bindings);
+    bool good = size && ebb_concrete_copy_bindings(c, general->binding, general->bindings) &&
+                ebb_concrete_copy_versions(c, general->version, general->versions, general->passed, 0);
     if (good) {
         key_fits(&general->key, c->arguments, &c->key, size);
         c->graph = ebb_specialise(general->graph, c->key.count, size, &diag);

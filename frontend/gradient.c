@@ -40,11 +40,20 @@ static void add_source(question *q, ebb_id id, int x) {
     q->source_of[q->nnodes++] = x;
 }
 
+/* At most so many nodes: a variable has one for each value that it had. */
+static size_t most_nodes(const ebb_tape *tape, int nx, ebb_tensor *const *x) {
+    size_t n = (size_t)nx + 1;
+    for (int i = 0; i < nx; i++)
+        for (int32_t r = 0; x[i]->kind == EBB_KIND_VARIABLE && r < tape->read_count; r++)
+            n += tape->reads[r].variable == x[i];
+    return n;
+}
+
 /* The sources as nodes of the tape; what it does not know has no node. */
 static bool find_sources(question *q, int nx, ebb_tensor *const *x) {
     const ebb_allocator *a = &q->ebb->allocator;
     ebb_tape *tape = q->tape;
-    size_t room = (size_t)nx + (size_t)tape->read_count * (size_t)nx + 1;
+    size_t room = most_nodes(tape, nx, x);
     q->node = ebb_mem_new(a, room, sizeof *q->node);
     q->source_of = ebb_mem_new(a, room, sizeof *q->source_of);
     q->cotangent = ebb_mem_new(a, room, sizeof *q->cotangent);
@@ -107,15 +116,15 @@ static bool append_adjoint(question *q, int ny, ebb_tensor *const *y, const ebb_
     return good;
 }
 
-/* Outputs of the program: for each source the sum over its versions, or absent. */
+/* Outputs of the program: for each source the sum over its nodes, which stand side by side, or absent. */
 static bool collect_outputs(question *q, int nx) {
     ebb_builder b = {q->graph, q->site};
     b.site.part = EBB_ADJOINT;
     ebb_clear_outputs(q->graph);
-    for (int i = 0; i < nx; i++) {
+    for (int i = 0, k = 0; i < nx; i++) {
         ebb_id sum = EBB_ABSENT;
-        for (int k = 0; k < q->nnodes; k++)
-            if (q->source_of[k] == i && q->cotangent[k] != EBB_ABSENT)
+        for (; k < q->nnodes && q->source_of[k] == i; k++)
+            if (q->cotangent[k] != EBB_ABSENT)
                 sum = sum == EBB_ABSENT ? q->cotangent[k] : ebb_g_add(&b, sum, q->cotangent[k]);
         if (!ebb_add_output(q->graph, sum)) return false;
     }

@@ -91,6 +91,9 @@ struct ebb_context {
     struct ebb_expansions *expansions; /* graphs of macros that ran eagerly (expansions.c) */
     bool run_eagerly;                  /* functions run their bodies, whatever their mode */
     int ignored_watches;               /* of tensors that are not real */
+    const void *occupant;              /* which thread is inside; NULL: none. Atomic */
+    int occupied;                      /* how deep it is */
+    bool intruded;                     /* another one came meanwhile. Atomic */
 };
 
 static inline ebb_site ebb_site_at(const char *file, int line) { return (ebb_site){.file = file, .line = line}; }
@@ -104,6 +107,10 @@ ebb_context *
 ebb_current(void); /* of this thread: the last one opened or used; for errors of calls with NULL tensors; may be NULL */
 void ebb_enter(ebb_context *ebb);            /* makes it current */
 ebb_tensor *ebb_poison_of(ebb_context *ebb); /* NULL gives the poison without a context */
+/* Builds without NDEBUG notice two threads in one context: operations and calls stand between these two. False: another
+ * thread is inside, and has the error when it leaves. */
+bool ebb_occupy(ebb_context *ebb);
+void ebb_vacate(ebb_context *ebb, ebb_site site);
 
 /* storage.c */
 ebb_storage *ebb_storage_new(ebb_context *ebb, size_t bytes); /* references 1, contents undefined; NULL: no memory */
@@ -180,18 +187,24 @@ struct ebb_tape {
     ebb_tensor_list primal;            /* forward: what it was started with, counted */
 };
 
+/* A value that a variable had while a function ran: output `output` of its graph. */
+typedef struct ebb_moment {
+    ebb_tensor *variable; /* one of the bindings, which hold it */
+    int32_t output;
+} ebb_moment;
+
 void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *value); /* a variable was read */
 void ebb_tapes_record(ebb_context *ebb, const ebb_application *app, int narg, ebb_tensor *const *arg,
                       ebb_tensor *result); /* one op ran */
-/* A call of a concrete function ran: result[k] for output k of graph (maybe absent). Output binding[i].state is a
- * later version of the variable binding[i].tensor. */
+/* A call of a concrete function ran: result[k] for output k of graph (maybe absent). The versions are what its
+ * variables were after the call's beginning, in order. */
 typedef struct ebb_call_record {
     ebb_graph *graph;
     ebb_tensor *const *arg; /* [graph->inputs] */
     ebb_tensor *const *result;
     int results;
-    const struct ebb_binding *binding;
-    int32_t bindings;
+    const ebb_moment *version;
+    int32_t versions;
     ebb_site site;
 } ebb_call_record;
 void ebb_tapes_record_call(ebb_context *ebb, const ebb_call_record *call);
@@ -249,12 +262,16 @@ typedef struct ebb_trace {
     int32_t bindings, binding_capacity;
     ebb_trace_variable *variable;
     int32_t variables, variable_capacity;
+    ebb_moment *version; /* what variables were and are no more; output: the node, until the trace ends */
+    int32_t versions, version_capacity, passed;
 } ebb_trace;
 
 ebb_tensor *ebb_trace_record(ebb_trace *t, const ebb_application *app, int narg,
                              ebb_tensor *const *arg); /* a traced tensor held by the innermost scope, or poison */
 ebb_tensor *ebb_trace_read(ebb_trace *t, ebb_tensor *variable); /* borrowed */
 ebb_tensor *ebb_trace_assign(ebb_trace *t, ebb_tensor *variable, ebb_tensor *x, ebb_site site);
+/* The node is a value that the variable had; its gradient counts it. False: an error is in the trace's diag. */
+bool ebb_trace_add_version(ebb_trace *t, ebb_tensor *variable, ebb_id id);
 ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x,
                     ebb_site site); /* the node of any usable tensor; captures eager ones; EBB_POISON on error */
 

@@ -294,11 +294,11 @@ static bool tape_record_call(ebb_tape *tape, const ebb_call_record *call) {
         ebb_tensor *x = call->result[k];
         if (ebb_is_float(x->type.dtype) && tape_call_output(tape, call, node, k, x) == EBB_POISON) return false;
     }
-    for (int32_t i = 0; i < call->bindings; i++) {
-        const ebb_binding *b = &call->binding[i];
-        if (b->state < 0 || !wants_variable(tape, b->tensor)) continue;
-        ebb_id id = tape_call_output(tape, call, node, b->state, NULL);
-        if (id == EBB_POISON || !tape_add_version(tape, b->tensor, id)) return false;
+    for (int32_t i = 0; i < call->versions; i++) {
+        const ebb_moment *v = &call->version[i];
+        if (!wants_variable(tape, v->variable)) continue;
+        ebb_id id = tape_call_output(tape, call, node, v->output, NULL);
+        if (id == EBB_POISON || !tape_add_version(tape, v->variable, id)) return false;
     }
     return true;
 }
@@ -329,14 +329,14 @@ void ebb_tapes_saw_read(ebb_context *ebb, ebb_tensor *variable, ebb_tensor *valu
     ebb_forward_saw_read(ebb, variable, value);
 }
 
-void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
-    ebb_site none = {0};
-    if (!ebb_tape_asks_gradients(tape, "ebb_watch", none) ||
-        !ebb_usable(tape->context, x, "ebb_watch: the tensor", none))
+void ebb_watch_at(ebb_tape *tape, ebb_tensor *x, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    if (!ebb_tape_asks_gradients(tape, "ebb_watch", site) ||
+        !ebb_usable(tape->context, x, "ebb_watch: the tensor", site))
         return;
     ebb_context *ebb = tape->context;
     if (tape->released) {
-        ebb_fail_at(ebb, EBB_RUNTIME_ERROR, none, "ebb_watch: the tape was asked already and has let go of its record");
+        ebb_fail_at(ebb, EBB_RUNTIME_ERROR, site, "ebb_watch: the tape was asked already and has let go of its record");
         return;
     }
     if (!ebb_is_float(x->type.dtype)) {
@@ -347,5 +347,5 @@ void ebb_watch(ebb_tape *tape, ebb_tensor *x) {
     ebb_tensor *value = x->kind == EBB_KIND_VARIABLE ? ebb_variable_read(x) : x;
     if (value->kind == EBB_KIND_POISON || is_connected(tape, tape_find(tape, value))) return;
     bool good = x == value ? tape_enter(tape, x) : tape_enter_read(tape, x, value);
-    if (!good) ebb_fail_diag(ebb, &tape->diag, none);
+    if (!good) ebb_fail_diag(ebb, &tape->diag, site);
 }

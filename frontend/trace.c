@@ -118,10 +118,20 @@ ebb_tensor *ebb_trace_read(ebb_trace *t, ebb_tensor *variable) {
     return slot ? slot->current : ebb_fail_diag(t->context, &t->diag, variable->site);
 }
 
+bool ebb_trace_add_version(ebb_trace *t, ebb_tensor *variable, ebb_id id) {
+    if (!ebb_mem_reserve(&t->context->allocator, &t->version, &t->version_capacity, t->versions + (int64_t)1,
+                         sizeof *t->version))
+        return ebb_fail_memory(&t->diag);
+    t->version[t->versions++] = (ebb_moment){variable, id};
+    return true;
+}
+
 ebb_tensor *ebb_trace_assign(ebb_trace *t, ebb_tensor *variable, ebb_tensor *x, ebb_site site) {
     ebb_trace_variable *slot = use_variable(t, variable);
     ebb_id id = slot ? ebb_trace_id(t, x, site) : EBB_POISON;
     ebb_application app = {.op = EBB_OP_stop_gradient, .site = site};
+    bool between = id != EBB_POISON && slot->assigned && ebb_is_float(variable->type.dtype);
+    if (between && !ebb_trace_add_version(t, variable, slot->current->id)) id = EBB_POISON;
     if (id != EBB_POISON) id = ebb_record(t->graph, &app, 1, &id);
     ebb_tensor *current = id == EBB_POISON ? NULL : traced_handle(t, id, site);
     if (!current) {
@@ -145,11 +155,19 @@ bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f) {
 }
 
 bool ebb_trace_add_states(ebb_trace *t) {
+    t->passed = t->versions;
     for (int32_t i = 0; i < t->variables; i++) {
         if (!t->variable[i].assigned) continue;
         for (int32_t k = 0; k < t->bindings; k++)
             if (t->binding[k].tensor == t->variable[i].variable) t->binding[k].state = t->graph->outputs;
-        if (!ebb_add_output(t->graph, t->variable[i].current->id)) return false;
+        if (!ebb_trace_add_version(t, t->variable[i].variable, t->graph->outputs) ||
+            !ebb_add_output(t->graph, t->variable[i].current->id))
+            return false;
+    }
+    for (int32_t i = 0; i < t->passed; i++) {
+        ebb_id id = t->version[i].output;
+        t->version[i].output = t->graph->outputs;
+        if (!ebb_add_output(t->graph, id)) return false;
     }
     return true;
 }
@@ -163,6 +181,7 @@ void ebb_trace_end(ebb_trace *t) {
         ebb_handle_release(t->binding[i].tensor);
     ebb_mem_free(a, t->variable);
     ebb_mem_free(a, t->binding);
+    ebb_mem_free(a, t->version);
     ebb_map_free(a, &t->captured);
     ebb_graph_release(t->graph);
 }

@@ -87,9 +87,12 @@ struct ebb_concrete {
     int32_t *parameter; /* [arguments] which parameter each is, or -1: a number or variable, part of the key */
     ebb_binding *binding;
     int32_t bindings;
-    int32_t results; /* outputs beyond are new values of variables */
-    int32_t *alias;  /* [outputs] the parameter each may share memory with, or -1 */
-    bool in_place;   /* variables may be updated where they are: nothing in the program can fail halfway */
+    int32_t results;     /* outputs beyond are new values of variables, then earlier ones, for tapes only */
+    ebb_moment *version; /* in the order of the assignments, the new value of each variable last */
+    int32_t versions;
+    int32_t passed; /* outputs that are earlier values: they are not computed */
+    int32_t *alias; /* [outputs] the parameter each may share memory with, or -1 */
+    bool in_place;  /* variables may be updated where they are: nothing in the program can fail halfway */
     ebb_executable *executable;
     bool tried; /* and there is no compiler, so there is no executable */
     const void **in;
@@ -99,7 +102,7 @@ struct ebb_concrete {
 };
 
 bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f);
-bool ebb_trace_add_states(ebb_trace *t); /* the last value of each assigned variable becomes an output */
+bool ebb_trace_add_states(ebb_trace *t); /* the values of assigned variables become outputs, the last ones first */
 void ebb_trace_end(ebb_trace *t);
 ebb_tensor *ebb_trace_tensor(ebb_trace *t, ebb_id id, ebb_site site); /* held by the innermost scope; poison if id is */
 
@@ -127,6 +130,8 @@ ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key); /*
 bool ebb_concrete_seal(ebb_concrete *c, ebb_site site); /* after graph, parameters, bindings, results are filled */
 void ebb_concrete_free(ebb_concrete *c);
 bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count);
+/* Copies them, `shift` outputs later; the last `passed` outputs of the graph are earlier values. */
+bool ebb_concrete_copy_versions(ebb_concrete *c, const ebb_moment *version, int32_t count, int32_t passed, int shift);
 bool ebb_concrete_compile(
     ebb_concrete *c, ebb_mode mode,
     ebb_site site); /* false: an error was recorded; true without executable: the evaluator runs it */

@@ -165,12 +165,15 @@ static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb
         c->parameter[k] = p < 0 ? -1 : g->inputs;
         if (p >= 0) operand[p] = ebb_add_input(g, ebb_type_of(inner, inner->input[p]), site);
     }
-    if (!ebb_concrete_copy_bindings(c, base->binding, base->bindings)) return false;
+    int shift = c->results - base->results;
+    if (!ebb_concrete_copy_bindings(c, base->binding, base->bindings) ||
+        !ebb_concrete_copy_versions(c, base->version, base->versions, base->passed, shift))
+        return false;
     for (int32_t i = 0; i < c->bindings; i++) {
         ebb_binding *b = &c->binding[i];
         operand[b->parameter] = ebb_add_input(g, b->tensor->type, site);
         b->parameter = g->inputs - 1;
-        if (b->state >= 0) b->state += c->results - base->results;
+        if (b->state >= 0) b->state += shift;
     }
     return true;
 }

@@ -199,3 +199,19 @@ Test(refusals, no_operation_takes_what_is_no_value) {
         try_all(&bad[i]);
     ebb_close(second);
 }
+
+Test(refusals, of_watches_and_expressions_name_the_line) {
+    ebb_tensor *x = ebb_scalar(ebb, 1.0f);
+    ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+    ebb_gradient(tape, x, x);
+    static const char *const names[] = {"x", "2x"};
+#define CASE(code, call, text) ebb_clear_error(ebb), (void)(call), expect_error(ebb, code, text, #call)
+    CASE(EBB_RUNTIME_ERROR, ebb_watch_at(tape, x, AT), "has let go of its record (a.c:7)");
+    CASE(EBB_TYPE_ERROR, ebb_watch_at(NULL, x, AT), "ebb_watch: the tape is NULL (a.c:7)");
+    CASE(EBB_TYPE_ERROR, ebb_watch_at(tape, NULL, AT), "is NULL (a.c:7)");
+    CASE(EBB_DATA_ERROR, ebb_expression_at(ebb, "x +", 1, names, AT), "column 4: found the end");
+    CASE(EBB_DATA_ERROR, ebb_expression_at(ebb, "x +", 1, names, AT), "(a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_expression_at(ebb, "x", 2, names, AT), "\"2x\" cannot name a variable (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_expression_at(ebb, NULL, 1, names, AT), "text or names are missing (a.c:7)");
+#undef CASE
+}

@@ -15,7 +15,7 @@ bool problem_open(problem *p, ebb_context *ebb, const options *o) {
         p->arguments[i] = ebb_operand_tensor(x);
         if (!ebb_is_poison(x)) p->size += ebb_size(x);
     }
-    p->function = ebb_expression(ebb, o->expression, o->variables, (const char *const *)o->name);
+    p->function = ebb_expression_at(ebb, o->expression, o->variables, (const char *const *)o->name, NULL, 0);
     return ebb_ok(ebb);
 }
 

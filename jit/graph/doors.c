@@ -35,8 +35,9 @@ ebb_id ebb_record(ebb_graph *g, const ebb_application *app, int narg, const ebb_
 
 /* ---- sharing ---- */
 
+/* A variable's value is a stop_gradient of what it was assigned, and has a derivative of its own. */
 static bool shareable(const ebb_node *n) {
-    return n->op != EBB_OP_NONE && n->op != EBB_OP_input && n->op != EBB_OP_call;
+    return n->op != EBB_OP_NONE && n->op != EBB_OP_input && n->op != EBB_OP_call && n->op != EBB_OP_stop_gradient;
 }
 
 /* What a node says, free of what does not matter: the marks of passes, and the order of commuting operands. */

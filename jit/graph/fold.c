@@ -186,8 +186,10 @@ static ebb_id fold_view(const ebb_draft *d) {
     return k.splat ? make_splat(d, element(&k, 0)) : fold_moves(d, &k);
 }
 
+/* The value of a variable that is assigned a number is a stop_gradient of it, and a tape may ask for the derivative in
+ * just that node. */
 ebb_id ebb_fold(ebb_draft *d) {
-    if (d->narg == 0 || d->graph->without & EBB_NO_FOLDING) return EBB_ABSENT;
+    if (d->narg == 0 || d->app.op == EBB_OP_stop_gradient || d->graph->without & EBB_NO_FOLDING) return EBB_ABSENT;
     switch (ebb_op_table[d->app.op].access) {
     case EBB_POINT:
         return fold_point(d);

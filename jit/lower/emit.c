@@ -124,12 +124,17 @@ LLVMTypeRef ebb_emit_function_type(const ebb_emit *e, LLVMTypeRef result) {
     return LLVMFunctionType(result, parameter, 3, 0);
 }
 
+/* Debuggers and profilers want to unwind every function. In a program of more than so many they cannot: LLVM 19 links
+ * unwind tables in time that grows with the square of the number of functions, 13 s for ten thousand. */
+enum { UNWIND_LIMIT = 500 };
+
 LLVMValueRef ebb_emit_function(ebb_emit *e, const char *name, LLVMTypeRef result, LLVMLinkage linkage) {
     LLVMValueRef f = LLVMAddFunction(e->module, name, ebb_emit_function_type(e, result));
     const char *width = e->options->vector_bits == 512 ? "512" : e->options->vector_bits == 256 ? "256" : "128";
     LLVMSetLinkage(f, linkage);
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, ebb_llvm_attribute(e->context, "nounwind", 0));
-    LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, ebb_llvm_attribute(e->context, "uwtable", 2));
+    if (e->plan->steps <= UNWIND_LIMIT)
+        LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, ebb_llvm_attribute(e->context, "uwtable", 2));
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(e->context, "prefer-vector-width", 19, width, 3));
     LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->context, f, ""));
