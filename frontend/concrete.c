@@ -10,6 +10,7 @@
 #include "frontend/trace.h"
 #include "jit/eval/eval.h"
 #include "jit/graph/text.h"
+#include "jit/graph/plain_floats.h"
 
 /* ---- life ---- */
 
@@ -168,6 +169,7 @@ static bool work_room(ebb_context *ebb, int64_t bytes) {
 static void *work_aligned(const ebb_context *ebb) { return (void *)(((uintptr_t)ebb->work + 63) & ~(uintptr_t)63); }
 
 static bool run_native(ebb_concrete *c, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     ebb_context *ebb = c->function->context;
     if (!work_room(ebb, ebb_executable_work(c->executable))) return ebb_fail_memory(diag);
     int code = ebb_executable_entry(c->executable)(c->in, c->out, work_aligned(ebb));
