@@ -43,7 +43,8 @@ void ebb_module_dump(const ebb_target *t, LLVMModuleRef module, const ebb_plan *
 
 /* sanitize.c */
 bool ebb_sanitize_wanted(bool *wanted, ebb_diag *diag); /* false: asked for what cannot be had */
-void ebb_sanitize_mark(LLVMModuleRef module);
+void ebb_sanitize_mark(LLVMModuleRef module);           /* before the pass */
+void ebb_sanitize_strip(LLVMModuleRef module);          /* after it */
 void *ebb_sanitize_address(const char *name); /* of a function or variable of the sanitizer's runtime, or NULL */
 
 /* session.c */

@@ -58,6 +58,7 @@ bool ebb_object_emit(const ebb_emission *e, LLVMMemoryBufferRef *object, ebb_dia
     LLVMContextSetDiagnosticHandler(LLVMGetModuleContext(module), keep_diagnostic, &heard);
     if (e->checked) ebb_sanitize_mark(module);
     if (!verify(module, diag) || !run_passes(e, diag)) return false;
+    if (e->checked) ebb_sanitize_strip(module);
     if (!ebb_session_define(module, e->symbols, diag)) return false;
     if (!generate(e->target, module, object, diag)) return false;
     if (heard.code == EBB_OK) return true;

@@ -43,6 +43,15 @@ void ebb_sanitize_mark(LLVMModuleRef module) {
         if (!LLVMIsDeclaration(f)) LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex, mark);
 }
 
+/* The pass adds a constructor, which would tell the runtime of the module's constants; nobody runs constructors here.
+ */
+void ebb_sanitize_strip(LLVMModuleRef module) {
+    LLVMValueRef constructors = LLVMGetNamedGlobal(module, "llvm.global_ctors");
+    LLVMValueRef destructors = LLVMGetNamedGlobal(module, "llvm.global_dtors");
+    if (constructors) LLVMDeleteGlobal(constructors);
+    if (destructors) LLVMDeleteGlobal(destructors);
+}
+
 void *ebb_sanitize_address(const char *name) {
     bool own = strncmp(name, "__asan_", 7) == 0 || strncmp(name, "__sanitizer_", 12) == 0;
     return own ? dlsym(RTLD_DEFAULT, name) : NULL;
