@@ -198,7 +198,8 @@ bool ebb_unescape(const char *text, size_t n, char *to, size_t room) {
             c = (char)(16 * high + low);
             i += 3;
         } else if (c == '\\') {
-            if (++i == n || (text[i] != '"' && text[i] != '\\')) return false;
+            i++;
+            if (i == n || (text[i] != '"' && text[i] != '\\')) return false;
             c = text[i];
         }
         if (written + 1 >= room) return false; /* the NUL needs room too */
