@@ -10,6 +10,7 @@
 #include "frontend/nan.h"
 #include "jit/eval/eval.h"
 #include "jit/graph/text.h"
+#include "jit/graph/plain_floats.h"
 
 /* ---- life ---- */
 
@@ -194,6 +195,7 @@ static void *work_aligned(const ebb_context *ebb) { return (void *)(((uintptr_t)
 
 static bool run_native(ebb_context *ebb, const char *name, const ebb_executable *x, const void *const *in,
                        void *const *out, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     if (!work_room(ebb, ebb_executable_work(x))) return ebb_fail_memory(diag);
     int code = ebb_executable_entry(x)(in, out, work_aligned(ebb));
     if (code == EBB_OK) return true;

@@ -25,6 +25,8 @@
  *   zeros mean the default; NULL means all defaults.
  * - A context belongs to one thread at a time; a library built without NDEBUG reports two at once as a RuntimeError.
  * - The library never aborts or exits, and prints only what is asked for.
+ * - Numbers do not depend on the floating-point environment that the program has set (rounding, subnormals, signals),
+ *   and it stays as it is. After a fork the child may go on with the contexts of the thread that forked.
  *
  * Shapes are written behind names: x [n,d] has two axes, x [] none, x [...] any. Dtypes come in three sets: *real* is
  * f32 and f64, *integer* i32 and i64, *number* is both, *any* is number and bool. ebb_dtype, ebb_code and

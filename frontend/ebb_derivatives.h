@@ -222,8 +222,9 @@ EBB_API const char *ebb_concrete_text(const ebb_concrete *c);
 typedef struct ebb_native {
     /* Runs it: in[inputs], out[outputs], row-major elements aligned as C aligns them; an out[] of an absent result
      * is ignored, and none may overlap an in[] other than as ebb_native_bind says. Takes no lock and no memory;
-     * several threads may run it at once if each has its own out and work. Gives EBB_OK, or an ebb_code
-     * (EBB_INDEX_ERROR of a gather). NULL: no native code; the context has the error. */
+     * several threads may run it at once if each has its own out and work. Runs in the caller's floating-point
+     * environment, unlike ebb_call. Gives EBB_OK, or an ebb_code (EBB_INDEX_ERROR of a gather). NULL: no native code;
+     * the context has the error. */
     int (*entry)(const void *const *in, void *const *out, void *work);
     /* in[0] to in[arguments - 1] are the tensor arguments, in their order; then, up to inputs, variables and captured
      * tensors. out[0] to out[results - 1] are the results; then, up to outputs, new values of variables. */
@@ -232,7 +233,8 @@ typedef struct ebb_native {
     int64_t work_bytes;
 } ebb_native;
 
-/* The native code of c, compiled now if need be. Valid until the function is freed. */
+/* The native code of c, compiled now if need be. Valid until the function is freed: free it when no thread is running
+ * it any more. */
 EBB_API ebb_native ebb_native_of(ebb_concrete *c);
 
 /* Fills in what is no argument: in[arguments ...] and out[results ...] get the memory of variables and captured

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "frontend/trace.h"
+#include "jit/graph/plain_floats.h"
 
 /* Errors of operations name the column as if it were a line. */
 static const char where[] = "expression";
@@ -64,6 +65,7 @@ static ebb_operand node_value(const run *r, const ebb_formula_node *n, ebb_tenso
 }
 
 ebb_tensor *ebb_formula_run(ebb_context *ebb, const ebb_formula *formula, ebb_tensor *const *variables) {
+    EBB_PLAIN_FLOATS;
     run r = {ebb, home_dtype(formula->variables, variables), NULL};
     r.value = ebb_mem_new(&ebb->allocator, (size_t)formula->count, sizeof *r.value);
     if (!r.value) return ebb_fail_at(ebb, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "%s: no memory", where);

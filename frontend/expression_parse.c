@@ -6,6 +6,7 @@
  * Invariant: recursion is at most MOST_DEPTH deep, whatever the text. The parser goes on with node 0 after an error and
  * stops at the next look at p->failed. Start reading at parse_expression. */
 #include "frontend/expression.h"
+#include "jit/graph/plain_floats.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -267,6 +268,7 @@ static ebb_formula *seal(parser *p) {
 }
 
 ebb_formula *ebb_formula_parse(ebb_context *ebb, const char *text, int count, const char *const *names, ebb_site site) {
+    EBB_PLAIN_FLOATS;
     if (!check_names(ebb, count, names, site)) return NULL;
     if (strnlen(text, MOST_LENGTH + 1) > MOST_LENGTH) {
         ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "expression: longer than %d bytes", MOST_LENGTH);

@@ -210,7 +210,7 @@ static bool trace_results(ebb_trace *t, const ebb_function *f, ebb_tensor *const
 static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site) {
     ebb_function *f = c->function;
     ebb_context *ebb = f->context;
-    size_t room = (size_t)(nin + f->results + 1);
+    size_t room = (size_t)nin + (size_t)f->results + 1;
     ebb_tensor **arg = ebb_mem_new(&ebb->allocator, room, sizeof *arg);
     if (!arg) return ebb_fail_memory(&t->diag);
     ebb_tensor **out = arg + nin;

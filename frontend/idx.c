@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "frontend/file.h"
+#include "jit/graph/plain_floats.h"
 
 enum { CHUNK = 2048 }; /* elements converted at a time */
 
@@ -153,6 +154,7 @@ static bool check_size(ebb_file *s, header *h, uint64_t file_bytes) {
 }
 
 static bool convert(ebb_file *s, const header *h, ebb_dtype dtype, char *to) {
+    EBB_PLAIN_FLOATS;
     unsigned char bytes[CHUNK * 8];
     double values[CHUNK];
     size_t size = ebb_dtype_size(dtype), width = (size_t)h->element->bytes;

@@ -3,6 +3,7 @@
  * Invariant: parts are in the order in which they are collected: by name (of a sequence: as given). Layers are counted,
  * by the user and by each layer that has them as a part. Start reading at collect. */
 #include "frontend/values.h"
+#include "jit/graph/plain_floats.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -260,6 +261,7 @@ static bool own_variable(ebb_layer *l, const char *name, ebb_tensor *initial) {
 }
 
 static ebb_tensor *first_weights(ebb_context *ebb, const ebb_dense_options *o, ebb_dtype dtype) {
+    EBB_PLAIN_FLOATS;
     double limit = sqrt(6 / ((double)o->inputs + (double)o->outputs));
     char text[EBB_TYPE_TEXT];
     ebb_tensor *w = o->weights;

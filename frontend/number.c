@@ -3,6 +3,7 @@
  * An integer fits every float dtype; a real fits an integer dtype only if it is whole and in range; bool takes 0 and 1.
  * Start reading at ebb_number_fits; ebb_number_bits relies on it. */
 #include "frontend/values.h"
+#include "jit/graph/plain_floats.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,6 +15,7 @@ static bool in_range(ebb_operand n, ebb_dtype dtype) {
 }
 
 bool ebb_number_fits(ebb_context *ebb, const char *function, ebb_operand n, ebb_dtype dtype, ebb_site site) {
+    EBB_PLAIN_FLOATS;
     char text[32];
     bool real = ebb_is_float(n.dtype);
     if (ebb_is_float(dtype)) return true;
@@ -30,6 +32,7 @@ bool ebb_number_fits(ebb_context *ebb, const char *function, ebb_operand n, ebb_
 }
 
 void ebb_number_bits(ebb_operand n, ebb_dtype dtype, void *out) {
+    EBB_PLAIN_FLOATS;
     bool real = ebb_is_float(n.dtype);
     int64_t integer = !real ? n.number.integer : ebb_is_float(dtype) ? 0 : (int64_t)n.number.real;
     switch (dtype) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "frontend/internal.h"
+#include "jit/graph/plain_floats.h"
 
 typedef enum ebb_rule { EBB_RULE_SGD, EBB_RULE_ADAM } ebb_rule;
 
@@ -233,6 +234,7 @@ static bool may_apply(ebb_optimizer *o, int n, ebb_tensor *const *g, ebb_tensor 
 
 void ebb_apply_gradients_at(ebb_optimizer *o, int n, ebb_tensor *const *gradients, ebb_tensor *const *variables,
                             const char *file, int line) {
+    EBB_PLAIN_FLOATS;
     ebb_site site = ebb_site_at(file, line);
     if (!o) {
         no_optimizer("ebb_apply_gradients", site);

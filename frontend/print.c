@@ -4,6 +4,7 @@
  * Text goes into a sink that only counts what does not fit, so one road serves files and buffers of any size.
  * Start reading at write_rows. */
 #include "frontend/values.h"
+#include "jit/graph/plain_floats.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -324,6 +325,7 @@ static bool printable(const ebb_tensor *x, const char *what) {
 }
 
 void ebb_print(FILE *to, const ebb_tensor *x) {
+    EBB_PLAIN_FLOATS;
     sink out = {.file = to};
     if (!to) {
         ebb_fail_at(x ? x->context : NULL, EBB_TYPE_ERROR, (ebb_site){0}, "ebb_print: the file is NULL");
@@ -335,12 +337,14 @@ void ebb_print(FILE *to, const ebb_tensor *x) {
 }
 
 size_t ebb_format(const ebb_tensor *x, char *text, size_t size) {
+    EBB_PLAIN_FLOATS;
     sink out = {.text = text, .size = size};
     if (printable(x, "ebb_format: the tensor")) write_any(&out, x);
     return finish(&out);
 }
 
 size_t ebb_format_value(const ebb_tensor *x, char *text, size_t size) {
+    EBB_PLAIN_FLOATS;
     sink out = {.text = text, .size = size};
     if (printable(x, "ebb_format_value: the tensor")) write_value(&out, x);
     return finish(&out);

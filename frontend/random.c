@@ -3,6 +3,7 @@
  * A draw reads the generator, and sets its counter one further. Both go through the same doors as everything else, so a
  * compiled function draws fresh numbers at each call, of the same stream as eager code. */
 #include "frontend/values.h"
+#include "jit/graph/plain_floats.h"
 
 #include <math.h>
 
@@ -74,6 +75,7 @@ static ebb_tensor *spread(ebb_tensor *u, ebb_dtype dtype, double low, double hig
 
 ebb_tensor *ebb_random_uniform_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double low,
                                   double high, const char *file, int line) {
+    EBB_PLAIN_FLOATS;
     ebb_site site = ebb_site_at(file, line);
     ebb_type type;
     if (!is_asked_well(ebb, "ebb_random_uniform", dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);
@@ -93,6 +95,7 @@ ebb_tensor *ebb_random_uniform_at(ebb_context *ebb, ebb_dtype dtype, int rank, c
 
 ebb_tensor *ebb_random_normal_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,
                                  double deviation, const char *file, int line) {
+    EBB_PLAIN_FLOATS;
     ebb_site site = ebb_site_at(file, line);
     ebb_type type;
     if (!is_asked_well(ebb, "ebb_random_normal", dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);

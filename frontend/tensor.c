@@ -4,6 +4,7 @@
  * again: so a pointer kept too long meets an error with the line where the tensor was made. Handles go back to the
  * allocator only when the context closes. Start reading at ebb_handle_release. */
 #include "frontend/values.h"
+#include "jit/graph/plain_floats.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -195,6 +196,7 @@ static double element(const ebb_tensor *x, int64_t index) {
 }
 
 double ebb_item(const ebb_tensor *x, int64_t index) {
+    EBB_PLAIN_FLOATS;
     char text[EBB_TYPE_TEXT];
     if (!readable(x, "ebb_item") || x->kind == EBB_KIND_POISON) return NAN;
     if (!x->storage) {

@@ -3,6 +3,7 @@
  * A float is shown with the fewest digits that read back exactly: the C library is asked for 1, 2, ... digits until the
  * answer reads back. Only digits and exponent are taken from its text, so the locale's decimal point never shows. */
 #include "frontend/values.h"
+#include "jit/graph/plain_floats.h"
 
 #include <locale.h>
 #include <math.h>
@@ -25,6 +26,7 @@ static void take_digits(const char *text, ebb_decimal *d) {
 
 /* Rounded to so many digits; true if they read back as the same number. */
 bool ebb_decimal_rounded(ebb_dtype dtype, const void *element, int digits, ebb_decimal *d) {
+    EBB_PLAIN_FLOATS;
     char text[64];
     double x = dtype == EBB_F32 ? (double)*(const float *)element : *(const double *)element;
     *d = (ebb_decimal){.negative = signbit(x) && !isnan(x), .special = isnan(x) ? "nan" : isinf(x) ? "inf" : NULL};
@@ -145,6 +147,7 @@ static bool parse_special(const char *text, size_t length, double *value) {
 }
 
 bool ebb_decimal_parse(const char *text, size_t length, double *value) {
+    EBB_PLAIN_FLOATS;
     char copy[1024];
     const char *point = localeconv()->decimal_point;
     size_t wide = strlen(point);

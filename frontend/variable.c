@@ -15,10 +15,7 @@ static char *name_text(ebb_context *ebb, const char *name) {
     if (!name || !*name) name = "Variable";
     size_t length = strlen(name);
     char *text = ebb_mem_new(&ebb->allocator, length + 3, 1);
-    if (text) {
-        memcpy(text, name, length);
-        memcpy(text + length, ":0", 2);
-    }
+    if (text) snprintf(text, length + 3, "%s:0", name);
     return text;
 }
 

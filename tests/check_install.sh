@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# check_install.sh BUILD PREFIX README: installs into PREFIX; the first program of the README compiles against it in the
-# way the README says and prints what the README shows; the examples compile in the same way;
-# the installed command finds the installed engine by itself.
+# check_install.sh BUILD PREFIX README: a project (tests/consumer) builds and runs against the installed tree, and again
+# when the tree has been moved; installs into PREFIX; the first program of the README compiles against it in the
+# way the README says and prints what the README shows; the examples compile in the same way; the installed command
+# finds the installed engine by itself.
 set -euo pipefail
 build=$1 prefix=$2 readme=$3
 unset EBB_ENGINE
@@ -48,3 +49,39 @@ if [[ $answer != *'"x":6'* ]]; then
     echo "the installed command says: $answer" >&2
     exit 1
 fi
+
+# ---- a project of one's own, in C and C++, by CMake's package and by pkg-config ----
+
+# The programs print the same in both languages, and need neither LD_LIBRARY_PATH nor EBB_ENGINE if they say where
+# the library is.
+expect_gradient() {
+    local printed
+    printed=$("$1")
+    if [[ $printed != "ebb.Tensor([ 3. 12.], shape=(2,), dtype=float64)" ]]; then
+        echo "$1 prints: $printed" >&2
+        exit 1
+    fi
+}
+
+# consume PREFIX WORK
+consume() {
+    local tree=$1 work=$2 consumer flags library
+    consumer=$(dirname "${BASH_SOURCE[0]}")/consumer
+    rm -rf "$work"
+    cmake -S "$consumer" -B "$work" -DCMAKE_PREFIX_PATH="$tree" >/dev/null
+    cmake --build "$work" >/dev/null
+    expect_gradient "$work/in_c"
+    expect_gradient "$work/in_cpp"
+    PKG_CONFIG_PATH=$(dirname "$(find "$tree" -name ebb.pc)")
+    library=$(pkg-config --variable=libdir ebb)
+    read -ra flags <<<"$(pkg-config --cflags --libs ebb)"
+    gcc -std=c11 "$consumer/in_c.c" "${flags[@]}" -Wl,-rpath,"$library" -o "$work/by_pkg_config_c"
+    g++ -std=c++11 "$consumer/in_cpp.cpp" "${flags[@]}" -Wl,-rpath,"$library" -o "$work/by_pkg_config_cpp"
+    expect_gradient "$work/by_pkg_config_c"
+    expect_gradient "$work/by_pkg_config_cpp"
+}
+
+consume "$prefix" "$prefix-consumer"
+rm -rf "$prefix-moved"
+mv "$prefix" "$prefix-moved"
+consume "$prefix-moved" "$prefix-consumer"

@@ -10,7 +10,7 @@
 /* f as a function of the context; its name is "f". */
 ebb_function *formula_in(ebb_context *ebb);
 /* The point and, after it, a direction (1, 0), as arguments: temporaries of the innermost scope. */
-void formula_point(ebb_context *ebb, ebb_operand at[2], ebb_operand direction[2]);
+void formula_point(ebb_context *ebb, ebb_operand at[2], ebb_operand unit[2]);
 
 /* f, df/dx, df/dy, d2f/dx2, d2f/dxdy, d2f/dydx, d2f/dy2 */
 enum { FORMULA_PARTS = 7 };

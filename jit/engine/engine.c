@@ -21,6 +21,7 @@ typedef struct ebb_compilation {
     LLVMContextRef context;
     ebb_target target;
     ebb_lowered lowered;
+    bool checked; /* by AddressSanitizer */
     char symbol[160];
     LLVMOrcResourceTrackerRef code;
     ebb_entry *entry;
@@ -65,10 +66,10 @@ static bool lower(ebb_compilation *c) {
 
 static bool emit(ebb_compilation *c, LLVMMemoryBufferRef *object) {
     if (wants_fast(c) && !c->target.fast && !ebb_target_machine(&c->target, true, c->diag)) return false;
-    if (!ebb_session_define(c->lowered.module, c->symbols, c->diag)) return false;
     if (c->options->no_passes) c->lowered.passes = NULL;
     ebb_module_dump(&c->target, c->lowered.module, c->plan, c->options);
-    bool ok = ebb_object_emit(&c->target, &c->lowered, object, c->diag);
+    ebb_emission e = {&c->target, &c->lowered, c->symbols, c->checked};
+    bool ok = ebb_object_emit(&e, object, c->diag);
     if (ok) c->times.code_bytes = (int64_t)LLVMGetBufferSize(*object);
     c->times.emit_ms = lap(c);
     return ok;
@@ -82,6 +83,7 @@ static bool link_code(ebb_compilation *c, LLVMMemoryBufferRef object) {
 
 static bool run(ebb_compilation *c) {
     LLVMMemoryBufferRef object = NULL;
+    if (!ebb_sanitize_wanted(&c->checked, c->diag)) return false;
     if (!ebb_target_start(c->diag) || !ebb_target_open(&c->target, c->options, c->diag)) return false;
     if (!ebb_target_machine(&c->target, c->options->level == 1, c->diag) || !lower(c)) return false;
     if (!emit(c, &object)) return false;

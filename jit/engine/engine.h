@@ -31,12 +31,24 @@ bool ebb_target_machine(ebb_target *t, bool fast, ebb_diag *diag);
 void ebb_target_close(ebb_target *t);
 
 /* object.c */
-bool ebb_object_emit(const ebb_target *t, const ebb_lowered *lowered, LLVMMemoryBufferRef *object, ebb_diag *diag);
+typedef struct ebb_emission {
+    const ebb_target *target;
+    const ebb_lowered *lowered;
+    const ebb_rt_symbol *symbols; /* what the code may call */
+    bool checked;                 /* by AddressSanitizer */
+} ebb_emission;
+bool ebb_object_emit(const ebb_emission *e, LLVMMemoryBufferRef *object, ebb_diag *diag);
 void ebb_module_dump(const ebb_target *t, LLVMModuleRef module, const ebb_plan *plan,
                      const ebb_compile_options *options);
 
+/* sanitize.c */
+bool ebb_sanitize_wanted(bool *wanted, ebb_diag *diag); /* false: asked for what cannot be had */
+void ebb_sanitize_mark(LLVMModuleRef module);           /* before the pass */
+void ebb_sanitize_strip(LLVMModuleRef module);          /* after it */
+void *ebb_sanitize_address(const char *name); /* of a function or variable of the sanitizer's runtime, or NULL */
+
 /* session.c */
-/* Defines what the module calls, so that its object can be linked. */
+/* Defines what the module names and does not have, so that its object can be linked. */
 bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag);
 /* Links an object (takes it, also when it fails) and finds `symbol` in it. What it returns stands for the code. */
 LLVMOrcResourceTrackerRef ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, ebb_entry **entry,

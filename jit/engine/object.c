@@ -28,10 +28,14 @@ static bool verify(LLVMModuleRef module, ebb_diag *diag) {
     return ok;
 }
 
-static bool run_passes(const ebb_target *t, const ebb_lowered *lowered, ebb_diag *diag) {
-    if (!lowered->passes) return true;
+/* The checks come after the other passes, so that values in registers need none. */
+static bool run_passes(const ebb_emission *e, ebb_diag *diag) {
+    char passes[64];
+    const char *own = e->lowered->passes ? e->lowered->passes : "", *asan = e->checked ? "asan" : "";
+    if (!*own && !*asan) return true;
+    snprintf(passes, sizeof passes, "%s%s%s", own, *own && *asan ? "," : "", asan);
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(lowered->module, lowered->passes, t->machine, options);
+    LLVMErrorRef error = LLVMRunPasses(e->lowered->module, passes, e->target->machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (!error) return true;
     char *message = LLVMGetErrorMessage(error);
@@ -48,11 +52,15 @@ static bool generate(const ebb_target *t, LLVMModuleRef module, LLVMMemoryBuffer
     return false;
 }
 
-bool ebb_object_emit(const ebb_target *t, const ebb_lowered *lowered, LLVMMemoryBufferRef *object, ebb_diag *diag) {
+bool ebb_object_emit(const ebb_emission *e, LLVMMemoryBufferRef *object, ebb_diag *diag) {
+    LLVMModuleRef module = e->lowered->module;
     ebb_diag heard = {.code = EBB_OK};
-    LLVMContextSetDiagnosticHandler(LLVMGetModuleContext(lowered->module), keep_diagnostic, &heard);
-    if (!verify(lowered->module, diag) || !run_passes(t, lowered, diag)) return false;
-    if (!generate(t, lowered->module, object, diag)) return false;
+    LLVMContextSetDiagnosticHandler(LLVMGetModuleContext(module), keep_diagnostic, &heard);
+    if (e->checked) ebb_sanitize_mark(module);
+    if (!verify(module, diag) || !run_passes(e, diag)) return false;
+    if (e->checked) ebb_sanitize_strip(module);
+    if (!ebb_session_define(module, e->symbols, diag)) return false;
+    if (!generate(e->target, module, object, diag)) return false;
     if (heard.code == EBB_OK) return true;
     LLVMDisposeMemoryBuffer(*object);
     return ebb_fail(diag, heard.code, heard.site, "%s", heard.message);

@@ -67,7 +67,8 @@ static bool start(ebb_diag *diag) {
 static void *address_of(const char *name, const ebb_rt_symbol *symbols) {
     for (const ebb_rt_symbol *s = symbols; s && s->name; s++)
         if (strcmp(s->name, name) == 0) return s->address;
-    return ebb_lower_math_address(name);
+    void *address = ebb_lower_math_address(name);
+    return address ? address : ebb_sanitize_address(name);
 }
 
 /* A name that is defined already is left alone: it has the same address. */
@@ -94,20 +95,24 @@ static void define_behind(const char *intrinsic) {
     }
 }
 
+static bool define_outside(LLVMValueRef declaration, const ebb_rt_symbol *symbols, ebb_diag *diag) {
+    size_t length;
+    const char *name = LLVMGetValueName2(declaration, &length);
+    void *address = address_of(name, symbols);
+    if (!address)
+        return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "native code wants %s, which nobody has", name);
+    define(name, address);
+    return true;
+}
+
 bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag) {
     if (!start(diag)) return false;
     for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
-        if (!LLVMIsDeclaration(f)) continue;
         size_t length;
-        const char *name = LLVMGetValueName2(f, &length);
-        if (LLVMGetIntrinsicID(f)) {
-            define_behind(name);
-            continue;
-        }
-        void *address = address_of(name, symbols);
-        if (!address)
-            return ebb_fail(diag, EBB_UNAVAILABLE, EBB_NOWHERE_SITE, "native code wants %s, which nobody has", name);
-        define(name, address);
+        if (LLVMGetIntrinsicID(f))
+            define_behind(LLVMGetValueName2(f, &length));
+        else if (LLVMIsDeclaration(f) && !define_outside(f, symbols, diag))
+            return false;
     }
     return true;
 }

@@ -1,6 +1,7 @@
 /* eval.c - one operation, eagerly. Which kind of loop runs follows from what its elements need: the access column of
  * ops.def. */
 #include "jit/eval/inside.h"
+#include "jit/graph/plain_floats.h"
 
 #include <string.h>
 
@@ -12,6 +13,7 @@ static bool eval_constant(const eval_call *c) {
 
 bool ebb_eval_op(const ebb_application *app, int narg, const ebb_type *type, const ebb_view *arg,
                  const ebb_type *result, void *out, const ebb_allocator *allocator, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     const eval_call c = {app, narg, type, arg, result, out, allocator, diag};
     switch (ebb_op_table[app->op].access) {
     case EBB_POINT:

@@ -7,6 +7,7 @@
  * is a view of a parameter is saved before any result is written. Start reading at ebb_eval_graph. */
 #include "jit/eval/inside.h"
 #include "jit/eval/pool.h"
+#include "jit/graph/plain_floats.h"
 
 #include <string.h>
 
@@ -237,6 +238,7 @@ static bool give_results(run *r) {
 
 bool ebb_eval_graph(const ebb_graph *g, const void *const *known, const void *const *in, void *const *out,
                     const ebb_allocator *allocator, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     run r = {.g = g, .known = known, .in = in, .out = out, .diag = diag, .pool = {.allocator = allocator}};
     r.slot = ebb_mem_new(allocator, (size_t)g->count, sizeof *r.slot);
     if (!r.slot) return ebb_fail_memory(diag);

@@ -1,6 +1,7 @@
 /* build.c - see build.h. Each function fills an application and sends it through the deriving door. */
 #include "jit/graph/build.h"
 #include "jit/graph/fold.h"
+#include "jit/graph/plain_floats.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ ebb_id ebb_g_cast_to(ebb_builder *b, ebb_id x, ebb_dtype dtype) {
 /* ---- sources ---- */
 
 ebb_id ebb_g_number(ebb_builder *b, ebb_dtype dtype, double value) {
+    EBB_PLAIN_FLOATS;
     const ebb_number number = ebb_number_cast((ebb_number){.f64 = value}, EBB_F64, dtype);
     int64_t payload = 0;
     memcpy(&payload, &number, ebb_dtype_size(dtype));

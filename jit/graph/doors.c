@@ -5,6 +5,7 @@
  * whose nodes were recorded can be continued by deriving; of equal recorded nodes the first is found. */
 #include "jit/graph/doors.h"
 #include "jit/graph/intern.h"
+#include "jit/graph/plain_floats.h"
 
 #include <string.h>
 
@@ -103,6 +104,7 @@ ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type,
 /* ---- deriving ---- */
 
 ebb_id ebb_derive(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg) {
+    EBB_PLAIN_FLOATS;
     ebb_draft d = {.graph = g, .app = *app, .narg = narg};
     if (!check(g, app, narg, arg, &d.type)) return EBB_POISON;
     for (int k = 0; k < narg; k++)

@@ -5,6 +5,7 @@
  * pushes a frame that reads the callee; when that one has been read, the new ids of its results lie in `result`, and
  * the map of the call node says where. So calls of calls cost heap, never stack. Start reading at run. */
 #include "jit/graph/expand.h"
+#include "jit/graph/plain_floats.h"
 
 /* Calls that call twice what calls twice ... stand for more operations than there is time for: give up at this many. */
 #define MOST_INLINED 10000000
@@ -296,16 +297,19 @@ static ebb_graph *drop_dead(ebb_graph *g, ebb_id *map, int32_t count) {
 }
 
 ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     ebb_graph *to = rebuild_all((expansion){0}, g, keep, map, diag);
     return to && !keep ? drop_dead(to, map, g->count) : to;
 }
 
 ebb_graph *ebb_expand_verbatim(const ebb_graph *g, ebb_id *map, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     ebb_graph *to = rebuild_all((expansion){.verbatim = true}, g, false, map, diag);
     return to ? drop_dead(to, map, g->count) : NULL;
 }
 
 ebb_graph *ebb_specialise(const ebb_graph *g, int32_t symbols, const int64_t *size, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
     expansion e = {.verbatim = true, .symbols = symbols, .size = size};
     ebb_graph *to = rebuild_all(e, g, false, NULL, diag);
     return to ? drop_dead(to, NULL, g->count) : NULL;

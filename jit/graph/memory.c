@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 static void *malloc_resize(void *self, void *memory, size_t bytes) {
     (void)self;
@@ -48,5 +50,14 @@ bool ebb_mem_reserve(const ebb_allocator *a, void *array, int32_t *cap, int64_t 
     if (!memory) return false;
     memcpy(array, &memory, sizeof memory);
     *cap = (int32_t)grown;
+    return true;
+}
+
+bool ebb_mem_may_grow(size_t bytes) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return true;
+    void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return false;
+    munmap(room, bytes);
     return true;
 }

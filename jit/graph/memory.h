@@ -13,4 +13,8 @@ void ebb_mem_free(const ebb_allocator *a, void *memory);
 /* Makes room for `need` elements of `size` bytes in *array (capacity *cap, both updated); false if there is none. */
 bool ebb_mem_reserve(const ebb_allocator *a, void *array, int32_t *cap, int64_t need, size_t size);
 
+/* Whether RLIMIT_AS lets the process map so many bytes more; true if there is no such limit. For libraries below us
+ * that do not bear a refusal. */
+bool ebb_mem_may_grow(size_t bytes);
+
 #endif

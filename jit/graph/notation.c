@@ -1,5 +1,6 @@
 /* notation.c - see notation.h. */
 #include "jit/graph/notation.h"
+#include "jit/graph/plain_floats.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -57,6 +58,7 @@ static void print_float(ebb_dtype dtype, double value, char *text) {
 }
 
 void ebb_number_print(ebb_dtype dtype, const void *element, char text[EBB_NUMBER_TEXT]) {
+    EBB_PLAIN_FLOATS;
     union {
         uint8_t b;
         int32_t i32;
@@ -138,6 +140,7 @@ static bool parse_f64(const char *text, double *value) {
 }
 
 bool ebb_number_parse(ebb_dtype dtype, const char *text, void *element) {
+    EBB_PLAIN_FLOATS;
     int64_t wide;
     int32_t narrow;
     switch (dtype) {
@@ -195,7 +198,8 @@ bool ebb_unescape(const char *text, size_t n, char *to, size_t room) {
             c = (char)(16 * high + low);
             i += 3;
         } else if (c == '\\') {
-            if (++i == n || (text[i] != '"' && text[i] != '\\')) return false;
+            i++;
+            if (i == n || (text[i] != '"' && text[i] != '\\')) return false;
             c = text[i];
         }
         if (written + 1 >= room) return false; /* the NUL needs room too */

@@ -74,8 +74,8 @@ static long double tail(int s, long double a) {
 
 static long double zeta_above_0(int s, long double x) {
     long double sum = 0;
-    for (; x <= 10; x++)
-        sum += powl(x, -s);
+    while (x <= 10)
+        sum += powl(x++, -s);
     return sum + tail(s, x);
 }
 
