@@ -146,6 +146,27 @@ extern "C" {
  * equal indices add up in their order. Index and errors as ebb_gather. Differentiable in x and updates. */
 #define ebb_scatter_add(x, index, updates, axis) ebb_scatter_add_at((x), (index), (updates), (axis), __FILE__, __LINE__)
 
+/* Likewise the largest or the smallest of x and of the updates that are sent there, as ebb_max and ebb_min; all that
+ * are equal to it share the derivative equally. */
+#define ebb_scatter_max(x, index, updates, axis) ebb_scatter_max_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+#define ebb_scatter_min(x, index, updates, axis) ebb_scatter_min_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+
+/* Likewise with the updates written over x, any: of equal indices the last one stays. The derivative goes to what is
+ * there in the end: to the last update, and to x where none was written. */
+#define ebb_scatter_update(x, index, updates, axis)                                                                    \
+    ebb_scatter_update_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+
+/* The same with indices of k axes: index [i...,k] i32 or i64 picks slices x[index[i..., 0], ..., index[i..., k-1]] of x
+ * [d0,...,dk-1,r...] -> [i...,r...], and updates are [i...,r...]. k is at most the rank of x; 0 means all of x. Each
+ * part of an index must be inside its axis, else an IndexError (of ebb_check_index, which looks at one part after the
+ * other and says which of the slices it was). The sizes of x and of the index must be known. To scatter into zeros, as
+ * TensorFlow's scatter_nd, let x be zeros. */
+#define ebb_gather_nd(x, index) ebb_gather_nd_at((x), (index), __FILE__, __LINE__)
+#define ebb_scatter_nd_add(x, index, updates) ebb_scatter_nd_add_at((x), (index), (updates), __FILE__, __LINE__)
+#define ebb_scatter_nd_max(x, index, updates) ebb_scatter_nd_max_at((x), (index), (updates), __FILE__, __LINE__)
+#define ebb_scatter_nd_min(x, index, updates) ebb_scatter_nd_min_at((x), (index), (updates), __FILE__, __LINE__)
+#define ebb_scatter_nd_update(x, index, updates) ebb_scatter_nd_update_at((x), (index), (updates), __FILE__, __LINE__)
+
 /* ---- networks ---- */
 
 /* e^x / sum(e^x) along one axis, x [...] -> [...], without overflow. real. A line with inf or with nothing but -inf is

@@ -210,6 +210,21 @@ EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
                                        const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_max_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
+                                       const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_min_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
+                                       const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_update_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
+                                          const char *file, int line);
+EBB_API ebb_tensor *ebb_gather_nd_at(ebb_tensor *x, ebb_tensor *index, const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_nd_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_scatter_nd_max_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_scatter_nd_min_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_scatter_nd_update_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                             int line);
 EBB_API ebb_tensor *ebb_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_log_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_tensor *labels, const char *file,

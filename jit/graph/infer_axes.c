@@ -306,12 +306,21 @@ bool infer_gather(const ebb_question *q) {
     return gathered(q, &q->result->shape);
 }
 
-bool infer_scatter(const ebb_question *q) {
+static bool scattered(const ebb_question *q, unsigned set) {
     ebb_type want = {.dtype = q->arg[0].dtype};
-    if (!ebb_infer_dtype(q, "operand", &q->arg[0], EBB_SET_NUMBER) || !gathered(q, &want.shape)) return false;
+    if (!ebb_infer_dtype(q, "operand", &q->arg[0], set) || !gathered(q, &want.shape)) return false;
     *q->result = q->arg[0];
     if (want.dtype == q->arg[2].dtype && ebb_shape_equal(&want.shape, &q->arg[2].shape)) return true;
     char have[EBB_TYPE_TEXT], need[EBB_TYPE_TEXT];
     return ebb_infer_no(q, EBB_VALUE_ERROR, "updates are %s; they need to be %s", ebb_type_text(&q->arg[2], have),
                         ebb_type_text(&want, need));
+}
+
+bool infer_scatter(const ebb_question *q) { return scattered(q, EBB_SET_NUMBER); }
+bool infer_scatter_any(const ebb_question *q) { return scattered(q, EBB_SET_ANY); }
+
+bool infer_check_index(const ebb_question *q) {
+    if (!ebb_infer_attrs(q, 1) || !ebb_infer_dtype(q, "index", &q->arg[0], EBB_SET_INT)) return false;
+    *q->result = (ebb_type){EBB_I64, q->arg[0].shape};
+    return q->app->attr[0] >= 0 || ebb_infer_no(q, EBB_VALUE_ERROR, "the size is negative");
 }

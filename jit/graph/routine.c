@@ -34,6 +34,15 @@ static int describe_gather(const ebb_application *app, const ebb_type *arg, int6
     return EBB_GATHER_COUNT;
 }
 
+static int describe_check_index(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    desc[EBB_GATHER_DTYPE] = EBB_I64;
+    desc[EBB_GATHER_INDEX_DTYPE] = arg[0].dtype;
+    desc[EBB_GATHER_OUTER] = desc[EBB_GATHER_INNER] = 1;
+    desc[EBB_GATHER_SIZE] = app->attr[0];
+    desc[EBB_GATHER_COUNT_] = product(&arg[0].shape, 0, arg[0].shape.rank);
+    return EBB_GATHER_COUNT;
+}
+
 static int describe_argmax(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
     const ebb_shape *x = &arg[0].shape;
     int axis = (int)app->attr[0];
@@ -76,7 +85,9 @@ int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, cons
                  int64_t desc[EBB_DESCRIBE_MAX]) {
     (void)narg;
     if (app->op == EBB_OP_dot) return describe_dot(app, arg, result, desc);
-    if (app->op == EBB_OP_gather || app->op == EBB_OP_scatter_add) return describe_gather(app, arg, desc);
+    if (app->op == EBB_OP_gather || app->op == EBB_OP_scatter_add || app->op == EBB_OP_scatter_max)
+        return describe_gather(app, arg, desc);
+    if (app->op == EBB_OP_check_index) return describe_check_index(app, arg, desc);
     if (app->op == EBB_OP_concat) return describe_concat(app, arg, desc);
     if (app->op == EBB_OP_argmax || app->op == EBB_OP_argsort || app->op == EBB_OP_cumsum)
         return describe_argmax(app, arg, desc);

@@ -11,7 +11,8 @@
 
 /* dot: product of [batch, m, k] and [batch, k, n]; tx: x is stored [batch, k, m]; ty: y is stored [batch, n, k] */
 enum { EBB_DOT_DTYPE, EBB_DOT_BATCH, EBB_DOT_M, EBB_DOT_N, EBB_DOT_K, EBB_DOT_TX, EBB_DOT_TY, EBB_DOT_COUNT };
-/* gather, scatter_add: x is [outer, size, inner], the index has `count` elements, updates are [outer, count, inner] */
+/* gather, scatter_add, scatter_max: x is [outer, size, inner], the index has `count` elements, updates are [outer,
+ * count, inner]. check_index: an index of `count` elements for that size; dtype, outer and inner say nothing */
 enum {
     EBB_GATHER_DTYPE,
     EBB_GATHER_INDEX_DTYPE,

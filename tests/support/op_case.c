@@ -39,6 +39,15 @@
         CASE("one class", name, 1, .shape = {S(3, 1)}, ATTR(1)),                                                       \
         CASE("of nothing", name, 1, .shape = {S(3, 0)}, ATTR(1))
 
+#define SCATTER(name)                                                                                                  \
+    CASE("rows", name, 3, .shape = LIST(S(3, 2), S(7), S(7, 2)), ATTR(0)),                                             \
+        CASE("columns", name, 3, .shape = LIST(S(2, 3), S(2), S(2, 2)), ATTR(1)),                                      \
+        CASE("one", name, 3, .shape = LIST(S(4), SCALAR, SCALAR), ATTR(0)),                                            \
+        CASE("none", name, 3, .shape = LIST(S(4, 3), S(0), S(0, 3)), ATTR(0)),                                         \
+        CASE("middle", name, 3, .shape = LIST(S(2, 4, 3), S(5), S(2, 5, 3)), ATTR(1)),                                 \
+        CASE("matrix", name, 3, .shape = LIST(S(9), S(2, 3), S(2, 3)), ATTR(0)),                                       \
+        CASE("of no row", name, 3, .shape = LIST(S(3, 0), S(4), S(4, 0)), ATTR(0))
+
 const op_case op_cases[] = {
     CASE("17", iota, 0, .asked = S(17), ATTR(0)),
     CASE("0", iota, 0, .asked = S(0), ATTR(0)),
@@ -123,11 +132,14 @@ const op_case op_cases[] = {
     CASE("one", gather, 2, .shape = {S(4), SCALAR}, ATTR(0)),
     CASE("none", gather, 2, .shape = {S(4, 3), S(0)}, ATTR(0)),
     CASE("middle", gather, 2, .shape = {S(2, 4, 3), S(5)}, ATTR(1)),
-    CASE("rows", scatter_add, 3, .shape = {S(3, 2), S(7), S(7, 2)}, ATTR(0)),
-    CASE("columns", scatter_add, 3, .shape = {S(2, 3), S(2), S(2, 2)}, ATTR(1)),
-    CASE("one", scatter_add, 3, .shape = {S(4), SCALAR, SCALAR}, ATTR(0)),
-    CASE("none", scatter_add, 3, .shape = {S(4, 3), S(0), S(0, 3)}, ATTR(0)),
-    CASE("middle", scatter_add, 3, .shape = {S(2, 4, 3), S(5), S(2, 5, 3)}, ATTR(1)),
+    SCATTER(scatter_add),
+    SCATTER(scatter_max),
+    SCATTER(scatter_min),
+    SCATTER(scatter_update),
+    CASE("3", check_index, 1, .shape = {S(3)}, ATTR(5)),
+    CASE("matrix", check_index, 1, .shape = {S(7, 9)}, ATTR(4)),
+    CASE("scalar", check_index, 1, .shape = {SCALAR}, ATTR(1)),
+    CASE("none", check_index, 1, .shape = {S(0)}, ATTR(0)),
 
     EACH(digamma, 1),
     EACH(sinc, 1),
@@ -188,8 +200,13 @@ static ebb_dtype operand_dtype(ebb_op op, int k, ebb_dtype dtype, ebb_dtype inde
         return EBB_I64;
     case EBB_OP_select:
         return k == 0 ? EBB_BOOL : dtype;
+    case EBB_OP_check_index:
+        return index;
     case EBB_OP_gather:
     case EBB_OP_scatter_add:
+    case EBB_OP_scatter_max:
+    case EBB_OP_scatter_min:
+    case EBB_OP_scatter_update:
     case EBB_OP_sparse_softmax_cross_entropy:
         return k == 1 ? index : dtype;
     default:
@@ -272,16 +289,19 @@ static const struct domain {
 
 /* Numbers below this, where an operand is an index or a label. */
 static double places(const op_use *use) {
+    if (use->c->op == EBB_OP_check_index) return (double)use->c->attr[0];
     const ebb_shape *x = &use->operand[0].shape;
     return (double)x->dim[use->c->nattr ? use->c->attr[0] : x->rank - 1];
 }
+
+static bool is_random(ebb_op op) { return op == EBB_OP_random_uniform || op == EBB_OP_random_normal; }
 
 static void range_of(const op_use *use, int k, double *low, double *high) {
     const struct domain *d = &domains[use->c->op];
     bool given = d->low[k > 0] != d->high[k > 0];
     if (ebb_is_float(use->operand[k].dtype)) {
         *low = given ? d->low[k > 0] : -3, *high = given ? d->high[k > 0] : 3;
-    } else if (k == 1 && operand_dtype(use->c->op, 1, EBB_NONE, EBB_I64) == EBB_I64) {
+    } else if (operand_dtype(use->c->op, k, EBB_NONE, EBB_I64) == EBB_I64 && !is_random(use->c->op)) {
         *low = 0, *high = places(use);
     } else {
         *low = use->operand[k].dtype == EBB_BOOL ? 0 : -100, *high = use->operand[k].dtype == EBB_BOOL ? 2 : 100;

@@ -323,11 +323,15 @@ static ebb_id gather(maker *m) {
     int64_t axis = below(m, s.rank);
     if (s.dim[axis] == 0) return x;
     ebb_id index = index_below(m, list, s.dim[axis]);
+    if (below(m, 3) == 0)
+        index = record(m, (ebb_application){.op = EBB_OP_check_index, .nattr = 1, .attr = &s.dim[axis]}, 1, index, 0, 0);
     if (below(m, 2))
         return record(m, (ebb_application){.op = EBB_OP_gather, .nattr = 1, .attr = &axis}, 2, x, index, 0);
+    static const ebb_op ops[] = {EBB_OP_scatter_add, EBB_OP_scatter_max, EBB_OP_scatter_update, EBB_OP_scatter_min};
     s.dim[axis] = list.dim[0];
     ebb_id updates = partner(m, ebb_dtype_at(m->g, x), s);
-    return record(m, (ebb_application){.op = EBB_OP_scatter_add, .nattr = 1, .attr = &axis}, 3, x, index, updates);
+    ebb_op op = ops[m->o.smooth ? 0 : below(m, m->o.no_macros ? 2 : 4)];
+    return record(m, (ebb_application){.op = op, .nattr = 1, .attr = &axis}, 3, x, index, updates);
 }
 
 static ebb_id pad(maker *m) {

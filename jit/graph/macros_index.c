@@ -1,0 +1,50 @@
+/* macros_index.c - what the MACRO operations stand for that look at places: order, and scatters.
+ *
+ * Everything is said in argsort, gather and scatter_max, whose derivatives carry all of it. Start reading at
+ * expand_scatter_update. */
+#include "jit/graph/macros.h"
+
+static int64_t size_of(const ebb_builder *b, ebb_id x) {
+    int64_t n = 0;
+    return ebb_shape_size(ebb_shape_of(b->graph, x), &n) ? n : 0;
+}
+
+/* ---- scatters ---- */
+
+ebb_id expand_scatter_min(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    return turned(b, ebb_g_scatter_max(b, turned(b, x[0]), x[1], turned(b, x[2]), (int)axis.v[0]));
+}
+
+/* Which update was the last one to be written where, -1 where none was: the largest of their numbers. The rest is a
+ * gather, and so the derivative goes to that update alone, and to x where there was none. */
+ebb_id expand_scatter_update(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    const ebb_shape s = *ebb_shape_of(b->graph, x[0]), places = {1, {s.dim[axis.v[0]]}};
+    const ebb_shape count = {1, {size_of(b, x[1])}};
+    if (count.dim[0] == 0) return x[0];
+    ebb_id none = ebb_g_full(b, EBB_I64, &places, -1), number = ebb_g_iota(b, EBB_I64, &count, 0);
+    ebb_id last = ebb_g_scatter_max(b, none, ebb_g_reshape(b, x[1], &count), number, 0);
+    ebb_id zero = ebb_g_full_like(b, last, 0), written = ebb_g_ge(b, last, zero);
+    ebb_shape updates = *ebb_shape_of(b->graph, lines(b, x[0], axis));
+    updates.dim[1] = count.dim[0];
+    ebb_id fresh = ebb_g_gather(b, ebb_g_reshape(b, x[2], &updates), ebb_g_max(b, last, zero), 1);
+    return ebb_g_select(b, ebb_g_broadcast(b, written, &s, axis.v), ebb_g_reshape(b, fresh, &s), x[0]);
+}
+
+/* ---- order ---- */
+
+/* The elements of [outer, size, inner] that `at`, of the same outer and inner sizes, says: found in the whole tensor at
+ * (outer * size + place) * inner + i. */
+static ebb_id taken_along(ebb_builder *b, ebb_id x, ebb_id at) {
+    const ebb_shape s = *ebb_shape_of(b->graph, at);
+    const int64_t size = ebb_shape_of(b->graph, x)->dim[1], inner = s.dim[2];
+    ebb_id row = ebb_g_iota(b, EBB_I64, &s, 0), column = ebb_g_iota(b, EBB_I64, &s, 2);
+    ebb_id place = ebb_g_add(b, ebb_g_mul(b, row, ebb_g_full_like(b, row, (double)size)), at);
+    place = ebb_g_add(b, ebb_g_mul(b, place, ebb_g_full_like(b, place, (double)inner)), column);
+    return ebb_g_gather(b, ebb_g_reshape(b, x, &(ebb_shape){1, {size_of(b, x)}}), place, 0);
+}
+
+/* The elements from where argsort says. */
+ebb_id expand_sort(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
+    ebb_id y = lines(b, x[0], axis);
+    return ebb_g_reshape(b, taken_along(b, y, ebb_g_argsort(b, y, 1)), ebb_shape_of(b->graph, x[0]));
+}

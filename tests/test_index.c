@@ -1,0 +1,277 @@
+/* test_index.c - what reads and writes where an index says, by its public names: gather and scatter by indices of
+ * several axes, ties and duplicates, indices outside.
+ *
+ * A case has its value and the gradient of the sum of w * y with w = 1, 2, 3, ..., run directly and compiled, in both
+ * real and both index dtypes. Start reading at `cases`. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "tests/support/check.h"
+
+static ebb_context *ebb;
+static void start(void) { ebb = ebb_open(NULL); }
+static void stop(void) {
+    expect_ok(ebb, "at the end");
+    ebb_close(ebb);
+}
+TestSuite(index, .init = start, .fini = stop);
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* A function of a tensor x, an index i and updates u. */
+typedef ebb_tensor *make(ebb_tensor *x, ebb_tensor *i, ebb_tensor *u);
+
+#define MAKE(name, formula)                                                                                            \
+    static ebb_tensor *name(ebb_tensor *x, ebb_tensor *i, ebb_tensor *u) {                                             \
+        (void)i, (void)u;                                                                                              \
+        return formula;                                                                                                \
+    }
+MAKE(gather_nd, ebb_gather_nd(x, i))
+MAKE(nd_add, ebb_scatter_nd_add(x, i, u))
+MAKE(nd_max, ebb_scatter_nd_max(x, i, u))
+MAKE(nd_min, ebb_scatter_nd_min(x, i, u))
+MAKE(nd_update, ebb_scatter_nd_update(x, i, u))
+MAKE(max_0, ebb_scatter_max(x, i, u, 0))
+MAKE(max_last, ebb_scatter_max(x, i, u, -1))
+MAKE(min_0, ebb_scatter_min(x, i, u, 0))
+MAKE(update_0, ebb_scatter_update(x, i, u, 0))
+MAKE(update_last, ebb_scatter_update(x, i, u, -1))
+
+typedef struct index_case {
+    const char *name;
+    make *f;
+    const char *x, *i, *u;   /* u NULL: none */
+    const char *y, *dx, *du; /* what they print */
+} index_case;
+
+static const index_case cases[] = {
+    {"gather_nd of elements", gather_nd, "[[1, 2, 3], [4, 5, 6]]", "[[1, 2], [0, 0], [1, 2]]", NULL, "[6. 1. 6.]",
+     "[[2. 0. 0.]\n [0. 0. 4.]]", NULL},
+    {"gather_nd of rows", gather_nd, "[[1, 2], [3, 4]]", "[[1], [0], [1]]", NULL, "[[3. 4.]\n [1. 2.]\n [3. 4.]]",
+     "[[3. 4.]\n [6. 8.]]", NULL},
+    {"gather_nd of one", gather_nd, "[[1, 2], [3, 4]]", "[1, 0]", NULL, "3.0", "[[0. 0.]\n [1. 0.]]", NULL},
+    {"gather_nd of a matrix of indices", gather_nd, "[1, 2, 3]", "[[[2], [0]], [[1], [1]]]", NULL,
+     "[[3. 1.]\n [2. 2.]]", "[2. 7. 1.]", NULL},
+    {"gather_nd by no part", gather_nd, "[1, 2]", "[[], []]", NULL, "[[1. 2.]\n [1. 2.]]", "[4. 6.]", NULL},
+    {"scatter_nd_add", nd_add, "[[1, 2], [3, 4]]", "[[0, 1], [1, 0], [0, 1]]", "[10, 20, 30]",
+     "[[ 1. 42.]\n [23.  4.]]", "[[1. 2.]\n [3. 4.]]", "[2. 3. 2.]"},
+    {"scatter_nd_add of rows", nd_add, "[[1, 2], [3, 4]]", "[[1], [1]]", "[[10, 20], [30, 40]]",
+     "[[ 1.  2.]\n [43. 64.]]", "[[1. 2.]\n [3. 4.]]", "[[3. 4.]\n [3. 4.]]"},
+    {"scatter_nd_max", nd_max, "[[1, 5], [3, 4]]", "[[0, 0], [0, 0], [0, 1]]", "[7, 6, 2]", "[[7. 5.]\n [3. 4.]]",
+     "[[0. 2.]\n [3. 4.]]", "[1. 0. 0.]"},
+    {"scatter_nd_min", nd_min, "[[1, 5], [3, 4]]", "[[0, 1], [1, 1]]", "[2, 9]", "[[1. 2.]\n [3. 4.]]",
+     "[[1. 0.]\n [3. 4.]]", "[2. 0.]"},
+    {"scatter_nd_update", nd_update, "[[1, 2], [3, 4]]", "[[0, 1], [1, 0], [0, 1]]", "[7, 8, 9]", "[[1. 9.]\n [8. 4.]]",
+     "[[1. 0.]\n [0. 4.]]", "[0. 3. 2.]"},
+    {"scatter_nd_update by no part", nd_update, "[1, 2]", "[[], []]", "[[5, 6], [7, 8]]", "[7. 8.]", "[0. 0.]",
+     "[[0. 0.]\n [1. 2.]]"},
+    {"max, all different", max_0, "[1, 5, 2]", "[0, 2, 0]", "[4, 1, 3]", "[4. 5. 2.]", "[0. 2. 3.]", "[1. 0. 0.]"},
+    {"max, a tie of two updates", max_0, "[1, 5]", "[0, 0, 0]", "[4, 3, 4]", "[4. 5.]", "[0. 2.]", "[0.5 0.  0.5]"},
+    {"max, a tie with x", max_0, "[4, 5]", "[0, 1]", "[4, 5]", "[4. 5.]", "[0.5 1. ]", "[0.5 1. ]"},
+    {"max, a tie of four", max_0, "[4]", "[0, 0, 0]", "[4, 4, 4]", "[4.]", "[0.25]", "[0.25 0.25 0.25]"},
+    {"max, columns", max_last, "[[1, 2], [3, 4]]", "[1, 1]", "[[5, 6], [0, 4]]", "[[1. 6.]\n [3. 4.]]",
+     "[[1. 0.]\n [3. 2.]]", "[[0. 2.]\n [0. 2.]]"},
+    {"max, zeros", max_0, "[-0.0, 0.0]", "[0, 1]", "[0.0, -0.0]", "[0. 0.]", "[0.5 1. ]", "[0.5 1. ]"},
+    {"max, infinities", max_0, "[-inf, 1]", "[0, 1]", "[-inf, inf]", "[-inf  inf]", "[0.5 0. ]", "[0.5 2. ]"},
+    {"min, a tie with x", min_0, "[4, 5]", "[0, 1, 1]", "[4, 1, 1]", "[4. 1.]", "[0.5 0. ]", "[0.5 1.  1. ]"},
+    {"update, the last stays", update_0, "[1, 2, 3]", "[2, 0, 2]", "[7, 8, 9]", "[8. 2. 9.]", "[0. 2. 0.]",
+     "[0. 1. 3.]"},
+    {"update, columns", update_last, "[[1, 2, 3], [4, 5, 6]]", "[2, 2]", "[[7, 8], [9, 0]]",
+     "[[1. 2. 8.]\n [4. 5. 0.]]", "[[1. 2. 0.]\n [4. 5. 0.]]", "[[0. 3.]\n [0. 6.]]"},
+    {"update by one", update_0, "[1, 2]", "1", "7", "[1. 7.]", "[1. 0.]", "2.0"},
+    {"update with NaN", update_0, "[nan, 2, nan]", "[0, 1]", "[1, nan]", "[ 1. nan nan]", "[0. 0. 3.]", "[1. 2.]"},
+    {"update by none", update_0, "[1, 2]", "[]", "[]", "[1. 2.]", "[1. 2.]", "[]"},
+};
+
+/* ---- values and derivatives ---- */
+
+static const index_case *current; /* of the functions below */
+
+static ebb_tensor *literal(const char *text, ebb_dtype dtype) { return text ? ebb_literal(ebb, text, dtype) : NULL; }
+static ebb_tensor *apply(ebb_tensor *const *in) { return current->f(in[0], in[1], current->u ? in[2] : NULL); }
+
+static void value_body(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)e, (void)data;
+    out[0] = apply(in);
+}
+
+/* The sum of w * y. */
+static void loss_body(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)data;
+    ebb_tensor *y = ebb_reshape(apply(in), EBB_SHAPE(-1));
+    ebb_tensor *w = ebb_add(ebb_range(e, ebb_dtype_of(y), ebb_size(y)), 1);
+    out[0] = ebb_sum(ebb_mul(y, w));
+}
+
+static ebb_function *function_of(ebb_body *b, ebb_mode mode) {
+    return ebb_function_new(ebb, b, &(ebb_function_options){.mode = mode});
+}
+
+static const int64_t *dims_of(const ebb_tensor *x, int64_t *dims) {
+    for (int a = 0; a < ebb_rank(x); a++)
+        dims[a] = ebb_dim(x, a);
+    return dims;
+}
+
+/* The loss along (1, 1, ...) in x and updates is the sum of its gradient. */
+static void check_forward(const index_case *c, ebb_function *loss, const ebb_wrt *wrt, int n, const ebb_operand *in,
+                          ebb_tensor *const *gradient) {
+    ebb_operand all[5];
+    ebb_tensor *out[2];
+    double sum = 0;
+    int64_t dims[8];
+    for (int k = 0; k < n; k++)
+        all[k] = in[k];
+    for (int k = 0; k < wrt->count; k++) {
+        ebb_tensor *one = ebb_ones(ebb, ebb_dtype_of(in[wrt->index[k]].tensor), EBB_SCALAR);
+        all[n + k] = EBB_OPERAND(ebb_broadcast_to_at(one, ebb_rank(in[wrt->index[k]].tensor),
+                                                     dims_of(in[wrt->index[k]].tensor, dims), NULL, 0));
+        sum += ebb_item(ebb_sum(gradient[k]), 0);
+    }
+    ebb_function *forward = ebb_jvp(loss, wrt);
+    ebb_call_n(forward, n + wrt->count, all, 2, out);
+    cr_expect_float_eq(ebb_item(out[1], 0), sum, 0, "%s: %g forward, %g back", c->name, ebb_item(out[1], 0), sum);
+    ebb_function_free(forward);
+}
+
+static void check_case(const index_case *c, ebb_dtype dtype, ebb_dtype index, ebb_mode mode) {
+    ebb_tensor *x = literal(c->x, dtype), *i = literal(c->i, index), *u = literal(c->u, dtype), *y, *gradient[2];
+    ebb_operand in[] = {EBB_OPERAND(x), EBB_OPERAND(i), EBB_OPERAND(u)};
+    const ebb_wrt wrt = {(const int[]){0, 2}, u ? 2 : 1};
+    const int n = u ? 3 : 2;
+    current = c;
+    ebb_function *value = function_of(value_body, mode), *loss = function_of(loss_body, mode);
+    ebb_function *slope = ebb_grad(loss, &wrt);
+    ebb_call_n(value, n, in, 1, &y);
+    expect_text(y, c->y, "%s, mode %d", c->name, mode);
+    ebb_call_n(slope, n, in, wrt.count, gradient);
+    expect_text(gradient[0], c->dx, "%s, d x, mode %d", c->name, mode);
+    if (u) expect_text(gradient[1], c->du, "%s, d updates, mode %d", c->name, mode);
+    check_forward(c, loss, &wrt, n, in, gradient);
+    ebb_function_free(slope);
+    ebb_function_free(loss);
+    ebb_function_free(value);
+}
+
+Test(index, values_and_gradients) {
+    int checks = 0;
+    for (int k = 0; k < COUNT(cases); k++)
+        for (int way = 0; way < 8; way++, checks++)
+            EBB_SCOPE (ebb)
+                check_case(&cases[k], way & 1 ? EBB_F64 : EBB_F32, way & 2 ? EBB_I64 : EBB_I32,
+                           way & 4 ? EBB_EAGER : EBB_NATIVE);
+    printf("cases: %d values and gradients\n", checks);
+}
+
+/* ---- dtypes without derivatives ---- */
+
+Test(index, integers_and_bools) {
+    ebb_tensor *i = literal("[1, 1]", EBB_I32), *b = literal("[true, false]", EBB_NONE);
+    ebb_tensor *x = literal("[-2147483648, 5]", EBB_I32), *u = literal("[2147483647, -3]", EBB_I32);
+    ebb_tensor *wide = literal("[-9223372036854775807, 5]", EBB_I64),
+               *v = literal("[3, -9223372036854775807]", EBB_I64);
+    struct {
+        const char *name;
+        ebb_tensor *y;
+        const char *text;
+    } table[] = {
+        {"max of i32", ebb_scatter_max(x, i, u, 0), "[-2147483648  2147483647]"},
+        {"min of i32", ebb_scatter_min(x, i, u, 0), "[-2147483648          -3]"},
+        {"max of i64", ebb_scatter_max(wide, i, v, 0), "[-9223372036854775807                    5]"},
+        {"min of i64", ebb_scatter_min(wide, i, v, 0), "[-9223372036854775807 -9223372036854775807]"},
+        {"update of i64", ebb_scatter_update(wide, i, v, 0), "[-9223372036854775807 -9223372036854775807]"},
+        {"update of bools", ebb_scatter_update(b, i, b, 0), "[ True False]"},
+        {"update of bools, once", ebb_scatter_update(b, literal("[1]", EBB_I64), literal("[true]", EBB_NONE), 0),
+         "[ True  True]"},
+        {"gather_nd of bools", ebb_gather_nd(b, literal("[[1], [0]]", EBB_I64)), "[False  True]"},
+        {"NaN wins", ebb_scatter_max(literal("[nan, 1]", EBB_F32), i, literal("[9, nan]", EBB_F32), 0), "[nan nan]"},
+        {"NaN wins the minimum", ebb_scatter_min(literal("[nan, 1]", EBB_F32), i, literal("[nan, 9]", EBB_F32), 0),
+         "[nan nan]"},
+        {"of nothing", ebb_gather_nd(literal("[[]]", EBB_F32), literal("[[0], [0]]", EBB_I64)), "[]"},
+        {"by nothing",
+         ebb_scatter_nd_add(literal("[1, 2]", EBB_F32), ebb_zeros(ebb, EBB_I32, EBB_SHAPE(0, 1)),
+                            literal("[]", EBB_F32)),
+         "[1. 2.]"},
+    };
+    for (int k = 0; k < COUNT(table); k++)
+        expect_text(table[k].y, table[k].text, "%s", table[k].name);
+}
+
+/* ---- refusals ---- */
+
+static void call(make *f, const char *x, const char *i, const char *u, ebb_mode mode) {
+    const index_case c = {.f = f, .u = u};
+    ebb_tensor *index = literal(i, EBB_I64), *updates = literal(u, EBB_F32), *y;
+    ebb_operand in[] = {EBB_OPERAND(literal(x, EBB_F32)), EBB_OPERAND(index), EBB_OPERAND(updates)};
+    current = &c;
+    ebb_function *function = function_of(value_body, mode);
+    ebb_call_n(function, u ? 3 : 2, in, 1, &y);
+    cr_expect(ebb_is_poison(y), "%s by %s", x, i);
+    ebb_function_free(function);
+}
+
+/* Also those that would lie inside once the parts are put together, and those whose product overflows. */
+Test(index, indices_outside) {
+    static const struct {
+        make *f;
+        const char *i, *u, *error;
+    } table[] = {
+        {gather_nd, "[[0, 0], [0, 3]]", NULL, "check_index: index 3 at position 1 is outside [0, 3)"},
+        {gather_nd, "[[1, -1]]", NULL, "check_index: index -1 at position 0 is outside [0, 3)"},
+        {gather_nd, "[[9223372036854775807, 0]]", NULL, "index 9223372036854775807 at position 0 is outside [0, 2)"},
+        {gather_nd, "[[0, -9223372036854775807]]", NULL, "index -9223372036854775807 at position 0"},
+        {nd_add, "[[2, 0]]", "[1]", "check_index: index 2 at position 0 is outside [0, 2)"},
+        {nd_max, "[[0, 3]]", "[1]", "check_index: index 3 at position 0 is outside [0, 3)"},
+        {nd_min, "[[-1, 3]]", "[1]", "check_index: index -1 at position 0 is outside [0, 2)"},
+        {nd_update, "[[1, 1], [0, 4]]", "[1, 2]", "check_index: index 4 at position 1 is outside [0, 3)"},
+        {max_0, "[0, 2]", "[[1, 1, 1], [1, 1, 1]]", "scatter_max: index 2 at position 1 is outside [0, 2)"},
+        {min_0, "[-1, 0]", "[[1, 1, 1], [1, 1, 1]]", "index -1 at position 0 is outside [0, 2)"},
+        {update_0, "[0, 9223372036854775807]", "[[1, 1, 1], [1, 1, 1]]", "index 9223372036854775807 at position 1"},
+        {update_last, "[3]", "[[1], [2]]", "index 3 at position 0 is outside [0, 3)"},
+    };
+    for (int k = 0; k < COUNT(table); k++)
+        for (int mode = EBB_NATIVE; mode <= EBB_EAGER; mode++) {
+            call(table[k].f, "[[1, 2, 3], [4, 5, 6]]", table[k].i, table[k].u, (ebb_mode)mode);
+            expect_error(ebb, EBB_INDEX_ERROR, table[k].error, "case %d, mode %d", k, mode);
+        }
+}
+
+/* A variable keeps its value if an index is outside. */
+static void assign_body(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)e;
+    ebb_assign(data, ebb_scatter_max(data, in[0], in[1], 0));
+    out[0] = ebb_gather_nd(data, ebb_reshape(in[0], EBB_SHAPE(-1, 1)));
+}
+
+Test(index, a_variable_keeps_its_value) {
+    ebb_tensor *v = ebb_variable(ebb, literal("[1, 2, 3]", EBB_F32), "v"), *u = literal("[9, 7]", EBB_F32);
+    ebb_function *f = ebb_function_new(ebb, assign_body, &(ebb_function_options){.data = v});
+    expect_text(ebb_call(f, literal("[0, 0]", EBB_I64), u), "[9. 9.]", "before");
+    ebb_call(f, literal("[2, 3]", EBB_I64), u);
+    expect_error(ebb, EBB_INDEX_ERROR, "index 3 at position 1 is outside [0, 3)", "outside");
+    expect_text(v, "[9. 2. 3.]", "kept");
+}
+
+Test(index, refusals) {
+    ebb_tensor *x = literal("[[1, 2, 3], [4, 5, 6]]", EBB_F32), *f = literal("[[0, 0]]", EBB_F32);
+    ebb_tensor *i = literal("[[0, 0]]", EBB_I32), *u = literal("[1]", EBB_F32), *b = literal("[true]", EBB_NONE);
+    ebb_tensor *deep = ebb_ones(ebb, EBB_F32, EBB_SHAPE(1, 1, 1, 1, 1, 1, 1, 1));
+#define REFUSE(code, text, call)                                                                                       \
+    cr_expect(ebb_is_poison(call), "%s", text);                                                                        \
+    expect_error(ebb, code, text, "%s", #call)
+    REFUSE(EBB_TYPE_ERROR, "ebb_gather_nd: the index is f32[1,2]; it needs i32 or i64", ebb_gather_nd(x, f));
+    REFUSE(EBB_TYPE_ERROR, "ebb_gather_nd: operand 2", ebb_gather_nd(x, NULL));
+    REFUSE(EBB_TYPE_ERROR, "ebb_scatter_nd_max: operand 3", ebb_scatter_nd_max(x, i, NULL));
+    REFUSE(EBB_VALUE_ERROR, "ebb_gather_nd: x [2,3] with an index []: an index needs an axis for its parts",
+           ebb_gather_nd(x, literal("1", EBB_I32)));
+    REFUSE(EBB_VALUE_ERROR, "ebb_gather_nd: x [2,3] with an index [3]: it has more parts than x has axes",
+           ebb_gather_nd(x, literal("[0, 0, 0]", EBB_I32)));
+    REFUSE(EBB_VALUE_ERROR, "x has too many axes", ebb_gather_nd(deep, ebb_zeros(ebb, EBB_I32, EBB_SHAPE(1, 0))));
+    REFUSE(EBB_VALUE_ERROR, "updates are f32[2,3]; they need to be f32[1]", ebb_scatter_nd_add(x, i, x));
+    REFUSE(EBB_TYPE_ERROR, "operand is bool[1]; it needs i32, i64, f32 or f64",
+           ebb_scatter_max(b, literal("[0]", EBB_I32), b, 0));
+    REFUSE(EBB_VALUE_ERROR, "updates are f32[1]; they need to be bool[1]",
+           ebb_scatter_update(b, literal("[0]", EBB_I32), u, 0));
+    REFUSE(EBB_INDEX_ERROR, "ebb_scatter_update: axis 2 is out of range", ebb_scatter_update(x, i, u, 2));
+}
