@@ -167,6 +167,13 @@ extern "C" {
 #define ebb_scatter_nd_min(x, index, updates) ebb_scatter_nd_min_at((x), (index), (updates), __FILE__, __LINE__)
 #define ebb_scatter_nd_update(x, index, updates) ebb_scatter_nd_update_at((x), (index), (updates), __FILE__, __LINE__)
 
+/* (x, start, EBB_SHAPE(...)): the block of that shape whose first element is x[start[0], start[1], ...]; start is i32 or
+ * i64 [rank of x]. And x with the block at start replaced by updates, of x's rank and dtype, any. A block that would
+ * reach outside begins as near to start as fits, as XLA's does: no error. Its sizes must fit into x, else a ValueError,
+ * and the sizes of x be known. The derivative goes where the elements are taken from. */
+#define ebb_dynamic_slice(x, start, ...) ebb_dynamic_slice_at((x), (start), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_dynamic_update(x, start, updates) ebb_dynamic_update_at((x), (start), (updates), __FILE__, __LINE__)
+
 /* ---- networks ---- */
 
 /* e^x / sum(e^x) along one axis, x [...] -> [...], without overflow. real. A line with inf or with nothing but -inf is

@@ -216,6 +216,10 @@ EBB_API ebb_tensor *ebb_scatter_min_at(ebb_tensor *x, ebb_tensor *index, ebb_ten
                                        const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_update_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
                                           const char *file, int line);
+EBB_API ebb_tensor *ebb_dynamic_slice_at(ebb_tensor *x, ebb_tensor *start, int rank, const int64_t *dims,
+                                         const char *file, int line);
+EBB_API ebb_tensor *ebb_dynamic_update_at(ebb_tensor *x, ebb_tensor *start, ebb_tensor *updates, const char *file,
+                                          int line);
 EBB_API ebb_tensor *ebb_gather_nd_at(ebb_tensor *x, ebb_tensor *index, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_nd_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
                                           int line);

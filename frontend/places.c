@@ -1,8 +1,10 @@
-/* places.c - gather and scatter by indices of several axes: the leading axes of x become one, and so do the parts of an
+/* places.c - gather and scatter by indices of several axes, and blocks whose place is computed.
+ *
+ * Indices: the leading axes of x become one, and so do the parts of an
  * index, so that the operations along one axis do the rest, derivatives too.
  *
  * Invariant: each part of an index is checked by itself before they are put together, where one could hide behind
- * another. Start reading at flat_index. */
+ * another. Start reading at by_index. */
 #include "frontend/values.h"
 
 typedef struct nd_call {
@@ -104,3 +106,23 @@ SCATTER_ND(add, scatter_add)
 SCATTER_ND(max, scatter_max)
 SCATTER_ND(min, scatter_min)
 SCATTER_ND(update, scatter_update)
+
+/* ---- blocks ---- */
+
+ebb_tensor *ebb_dynamic_slice_at(ebb_tensor *x, ebb_tensor *start, int rank, const int64_t *dims, const char *file,
+                                 int line) {
+    ebb_site site = ebb_site_at(file, line);
+    ebb_tensor *arg[2] = {x, start};
+    ebb_context *ebb = ebb_context_of(2, arg);
+    ebb_shape size;
+    if (!ebb_operands_usable(ebb, "ebb_dynamic_slice", 2, arg, site)) return ebb_poison_of(ebb);
+    if (!ebb_shape_given(ebb, "ebb_dynamic_slice", rank, dims, &size, site)) return ebb_poison_of(ebb);
+    ebb_application app = {.op = EBB_OP_dynamic_slice, .nattr = rank, .attr = size.dim, .site = site};
+    return ebb_dispatch(ebb, &app, 2, arg);
+}
+
+ebb_tensor *ebb_dynamic_update_at(ebb_tensor *x, ebb_tensor *start, ebb_tensor *updates, const char *file, int line) {
+    ebb_tensor *arg[3] = {x, start, updates};
+    ebb_application app = {.op = EBB_OP_dynamic_update, .site = ebb_site_at(file, line)};
+    return ebb_dispatch(ebb_context_of(3, arg), &app, 3, arg);
+}

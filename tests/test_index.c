@@ -38,6 +38,11 @@ MAKE(min_0, ebb_scatter_min(x, i, u, 0))
 MAKE(update_0, ebb_scatter_update(x, i, u, 0))
 MAKE(update_last, ebb_scatter_update(x, i, u, -1))
 
+MAKE(block_2, ebb_dynamic_slice(x, i, EBB_SHAPE(2)))
+MAKE(block_1_2, ebb_dynamic_slice(x, i, EBB_SHAPE(1, 2)))
+MAKE(scalar_block, ebb_dynamic_slice(x, i, EBB_SCALAR))
+MAKE(block_update, ebb_dynamic_update(x, i, u))
+
 typedef struct index_case {
     const char *name;
     make *f;
@@ -81,6 +86,21 @@ static const index_case cases[] = {
      "[[1. 2. 8.]\n [4. 5. 0.]]", "[[1. 2. 0.]\n [4. 5. 0.]]", "[[0. 3.]\n [0. 6.]]"},
     {"update by one", update_0, "[1, 2]", "1", "7", "[1. 7.]", "[1. 0.]", "2.0"},
     {"update with NaN", update_0, "[nan, 2, nan]", "[0, 1]", "[1, nan]", "[ 1. nan nan]", "[0. 0. 3.]", "[1. 2.]"},
+    {"block", block_2, "[1, 2, 3, 4]", "[1]", NULL, "[2. 3.]", "[0. 1. 2. 0.]", NULL},
+    {"block beyond", block_2, "[1, 2, 3, 4]", "[3]", NULL, "[3. 4.]", "[0. 0. 1. 2.]", NULL},
+    {"block before", block_2, "[1, 2, 3, 4]", "[-5]", NULL, "[1. 2.]", "[1. 2. 0. 0.]", NULL},
+    {"block far beyond", block_2, "[1, 2, 3, 4]", "[2147483647]", NULL, "[3. 4.]", "[0. 0. 1. 2.]", NULL},
+    {"block of a matrix", block_1_2, "[[1, 2, 3], [4, 5, 6]]", "[1, 2]", NULL, "[[5. 6.]]", "[[0. 0. 0.]\n [0. 1. 2.]]",
+     NULL},
+    {"block of a scalar", scalar_block, "5", "[]", NULL, "5.0", "1.0", NULL},
+    {"block replaced", block_update, "[1, 2, 3]", "[1]", "[7, 8]", "[1. 7. 8.]", "[1. 0. 0.]", "[2. 3.]"},
+    {"block replaced beyond", block_update, "[1, 2, 3]", "[2]", "[7, 8]", "[1. 7. 8.]", "[1. 0. 0.]", "[2. 3.]"},
+    {"block replaced before", block_update, "[1, 2, 3]", "[-2147483648]", "[7, 8]", "[7. 8. 3.]", "[0. 0. 3.]",
+     "[1. 2.]"},
+    {"block replaced in a matrix", block_update, "[[1, 2, 3], [4, 5, 6]]", "[0, 1]", "[[7, 8]]",
+     "[[1. 7. 8.]\n [4. 5. 6.]]", "[[1. 0. 0.]\n [4. 5. 6.]]", "[[2. 3.]]"},
+    {"block replaced by NaN", block_update, "[nan, nan]", "[0]", "[7]", "[ 7. nan]", "[0. 2.]", "[1.]"},
+    {"nothing replaced", block_update, "[1, 2]", "[0]", "[]", "[1. 2.]", "[1. 2.]", "[]"},
     {"update by none", update_0, "[1, 2]", "[]", "[]", "[1. 2.]", "[1. 2.]", "[]"},
 };
 
@@ -188,6 +208,10 @@ Test(index, integers_and_bools) {
         {"NaN wins", ebb_scatter_max(literal("[nan, 1]", EBB_F32), i, literal("[9, nan]", EBB_F32), 0), "[nan nan]"},
         {"NaN wins the minimum", ebb_scatter_min(literal("[nan, 1]", EBB_F32), i, literal("[nan, 9]", EBB_F32), 0),
          "[nan nan]"},
+        {"block at INT64_MAX", ebb_dynamic_slice(wide, literal("[9223372036854775807]", EBB_I64), EBB_SHAPE(1)), "[5]"},
+        {"block of bools", ebb_dynamic_slice(b, literal("[9]", EBB_I32), EBB_SHAPE(1)), "[False]"},
+        {"block of bools replaced", ebb_dynamic_update(b, literal("[1]", EBB_I64), literal("[true]", EBB_NONE)),
+         "[ True  True]"},
         {"of nothing", ebb_gather_nd(literal("[[]]", EBB_F32), literal("[[0], [0]]", EBB_I64)), "[]"},
         {"by nothing",
          ebb_scatter_nd_add(literal("[1, 2]", EBB_F32), ebb_zeros(ebb, EBB_I32, EBB_SHAPE(0, 1)),
@@ -273,5 +297,12 @@ Test(index, refusals) {
            ebb_scatter_max(b, literal("[0]", EBB_I32), b, 0));
     REFUSE(EBB_VALUE_ERROR, "updates are f32[1]; they need to be bool[1]",
            ebb_scatter_update(b, literal("[0]", EBB_I32), u, 0));
+    REFUSE(EBB_VALUE_ERROR, "ebb_dynamic_slice: size 4 of axis 1 does not fit into [2,3]",
+           ebb_dynamic_slice(x, literal("[0, 0]", EBB_I32), EBB_SHAPE(1, 4)));
+    REFUSE(EBB_VALUE_ERROR, "ebb_dynamic_slice: size -1 of axis 1 is negative",
+           ebb_dynamic_slice(x, literal("[0, 0]", EBB_I32), EBB_SHAPE(1, -1)));
+    REFUSE(EBB_VALUE_ERROR, "ebb_dynamic_slice: takes 2 attributes, got 1",
+           ebb_dynamic_slice(x, literal("[0, 0]", EBB_I32), EBB_SHAPE(1)));
+    REFUSE(EBB_TYPE_ERROR, "ebb_dynamic_update: operand 3", ebb_dynamic_update(x, i, NULL));
     REFUSE(EBB_INDEX_ERROR, "ebb_scatter_update: axis 2 is out of range", ebb_scatter_update(x, i, u, 2));
 }

@@ -324,3 +324,37 @@ bool infer_check_index(const ebb_question *q) {
     *q->result = (ebb_type){EBB_I64, q->arg[0].shape};
     return q->app->attr[0] >= 0 || ebb_infer_no(q, EBB_VALUE_ERROR, "the size is negative");
 }
+
+/* A block of these sizes fits into x, and start has a number for each axis. */
+static bool block_fits(const ebb_question *q, const int64_t *size) {
+    const ebb_shape *x = &q->arg[0].shape;
+    const ebb_type *start = &q->arg[1];
+    char text[EBB_TYPE_TEXT];
+    if (!ebb_infer_dtype(q, "start", start, EBB_SET_INT)) return false;
+    if (start->shape.rank != 1 || start->shape.dim[0] != x->rank)
+        return ebb_infer_no(q, EBB_VALUE_ERROR, "start is %s; it needs %d elements", ebb_type_text(start, text),
+                            x->rank);
+    for (int i = 0; i < x->rank; i++)
+        if (size[i] != x->dim[i] && (size[i] < 0 || size[i] > x->dim[i]))
+            return ebb_infer_no(q, EBB_VALUE_ERROR, "size %lld of axis %d does not fit into %s", (long long)size[i], i,
+                                ebb_shape_text(x, text));
+    return true;
+}
+
+bool infer_dynamic_slice(const ebb_question *q) {
+    if (!ebb_infer_attrs(q, q->arg[0].shape.rank) || !block_fits(q, q->app->attr)) return false;
+    *q->result = q->arg[0];
+    for (int i = 0; i < q->app->nattr; i++)
+        q->result->shape.dim[i] = q->app->attr[i];
+    return true;
+}
+
+bool infer_dynamic_update(const ebb_question *q) {
+    const ebb_shape *x = &q->arg[0].shape, *updates = &q->arg[2].shape;
+    char a[EBB_TYPE_TEXT], b[EBB_TYPE_TEXT];
+    if (!ebb_infer_attrs(q, 0) || !ebb_infer_same_dtype(q, &q->arg[0], &q->arg[2])) return false;
+    *q->result = q->arg[0];
+    if (x->rank == updates->rank) return block_fits(q, updates->dim);
+    return ebb_infer_no(q, EBB_VALUE_ERROR, "updates %s and %s differ in rank", ebb_shape_text(updates, a),
+                        ebb_shape_text(x, b));
+}

@@ -27,6 +27,7 @@ const ebb_attr_names ebb_attr_notation[EBB_OP_COUNT] = {
     [EBB_OP_scatter_max] = {1, false, {"axis"}},
     [EBB_OP_scatter_min] = {1, false, {"axis"}},
     [EBB_OP_scatter_update] = {1, false, {"axis"}},
+    [EBB_OP_dynamic_slice] = {1, true, {"size"}},
     [EBB_OP_check_index] = {1, false, {"size"}},
     [EBB_OP_mean] = {1, true, {"axes"}},
     [EBB_OP_variance] = {1, true, {"axes"}},

@@ -10,6 +10,8 @@ void quad_scatter_max(const quad_call *c);
 void quad_scatter_min(const quad_call *c);
 void quad_scatter_update(const quad_call *c);
 void quad_check_index(const quad_call *c);
+void quad_dynamic_slice(const quad_call *c);
+void quad_dynamic_update(const quad_call *c);
 
 static const ebb_shape *shape_of(const quad_call *c, int k) { return &c->arg[k].type.shape; }
 
@@ -66,3 +68,29 @@ void quad_scatter_add(const quad_call *c) { scatter(c, added); }
 void quad_scatter_max(const quad_call *c) { scatter(c, larger); }
 void quad_scatter_min(const quad_call *c) { scatter(c, smaller); }
 void quad_scatter_update(const quad_call *c) { scatter(c, replaced); }
+
+/* ---- blocks ---- */
+
+/* Where element k of a block in x lies in x. */
+static int64_t in_block(const quad_call *c, const ebb_shape *block, int64_t k) {
+    const ebb_shape *x = shape_of(c, 0);
+    int64_t at[EBB_MAX_RANK];
+    quad_position(block, k, at);
+    for (int a = 0; a < x->rank; a++) {
+        quad start = c->arg[1].at[a], most = x->dim[a] - block->dim[a];
+        at[a] += (int64_t)(start < 0 ? 0 : start > most ? most : start);
+    }
+    return quad_offset(x, at);
+}
+
+void quad_dynamic_slice(const quad_call *c) {
+    for (int64_t k = 0; k < c->result->size; k++)
+        c->result->at[k] = c->arg[0].at[in_block(c, &c->result->type.shape, k)];
+}
+
+void quad_dynamic_update(const quad_call *c) {
+    for (int64_t k = 0; k < c->result->size; k++)
+        c->result->at[k] = c->arg[0].at[k];
+    for (int64_t k = 0; k < c->arg[2].size; k++)
+        c->result->at[in_block(c, shape_of(c, 2), k)] = c->arg[2].at[k];
+}

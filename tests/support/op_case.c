@@ -141,6 +141,21 @@ const op_case op_cases[] = {
     CASE("scalar", check_index, 1, .shape = {SCALAR}, ATTR(1)),
     CASE("none", check_index, 1, .shape = {S(0)}, ATTR(0)),
 
+    CASE("rows", dynamic_slice, 2, .shape = {S(9, 3), S(2)}, ATTR(2, 3)),
+    CASE("block", dynamic_slice, 2, .shape = {S(5, 6, 4), S(3)}, ATTR(2, 6, 3)),
+    CASE("vector", dynamic_slice, 2, .shape = {S(40), S(1)}, ATTR(17)),
+    CASE("all", dynamic_slice, 2, .shape = {S(3), S(1)}, ATTR(3)),
+    CASE("nothing", dynamic_slice, 2, .shape = {S(3, 2), S(2)}, ATTR(0, 1)),
+    CASE("of nothing", dynamic_slice, 2, .shape = {S(0, 2), S(2)}, ATTR(0, 1)),
+    CASE("scalar", dynamic_slice, 2, .shape = {SCALAR, S(0)}),
+    CASE("rows", dynamic_update, 3, .shape = {S(9, 3), S(2), S(2, 3)}),
+    CASE("block", dynamic_update, 3, .shape = {S(5, 6, 4), S(3), S(2, 6, 3)}),
+    CASE("vector", dynamic_update, 3, .shape = {S(40), S(1), S(17)}),
+    CASE("all", dynamic_update, 3, .shape = {S(3), S(1), S(3)}),
+    CASE("nothing", dynamic_update, 3, .shape = {S(3, 2), S(2), S(0, 1)}),
+    CASE("of nothing", dynamic_update, 3, .shape = {S(0, 2), S(2), S(0, 1)}),
+    CASE("scalar", dynamic_update, 3, .shape = {SCALAR, S(0), SCALAR}),
+
     EACH(digamma, 1),
     EACH(sinc, 1),
     EACH(xlogy, 2),
@@ -207,6 +222,8 @@ static ebb_dtype operand_dtype(ebb_op op, int k, ebb_dtype dtype, ebb_dtype inde
     case EBB_OP_scatter_max:
     case EBB_OP_scatter_min:
     case EBB_OP_scatter_update:
+    case EBB_OP_dynamic_slice:
+    case EBB_OP_dynamic_update:
     case EBB_OP_sparse_softmax_cross_entropy:
         return k == 1 ? index : dtype;
     default:
@@ -290,6 +307,7 @@ static const struct domain {
 /* Numbers below this, where an operand is an index or a label. */
 static double places(const op_use *use) {
     if (use->c->op == EBB_OP_check_index) return (double)use->c->attr[0];
+    if (use->c->op == EBB_OP_dynamic_slice || use->c->op == EBB_OP_dynamic_update) return 7; /* outside too */
     const ebb_shape *x = &use->operand[0].shape;
     return (double)x->dim[use->c->nattr ? use->c->attr[0] : x->rank - 1];
 }

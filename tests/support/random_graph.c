@@ -324,7 +324,8 @@ static ebb_id gather(maker *m) {
     if (s.dim[axis] == 0) return x;
     ebb_id index = index_below(m, list, s.dim[axis]);
     if (below(m, 3) == 0)
-        index = record(m, (ebb_application){.op = EBB_OP_check_index, .nattr = 1, .attr = &s.dim[axis]}, 1, index, 0, 0);
+        index =
+            record(m, (ebb_application){.op = EBB_OP_check_index, .nattr = 1, .attr = &s.dim[axis]}, 1, index, 0, 0);
     if (below(m, 2))
         return record(m, (ebb_application){.op = EBB_OP_gather, .nattr = 1, .attr = &axis}, 2, x, index, 0);
     static const ebb_op ops[] = {EBB_OP_scatter_add, EBB_OP_scatter_max, EBB_OP_scatter_update, EBB_OP_scatter_min};
@@ -332,6 +333,19 @@ static ebb_id gather(maker *m) {
     ebb_id updates = partner(m, ebb_dtype_at(m->g, x), s);
     ebb_op op = ops[m->o.smooth ? 0 : below(m, m->o.no_macros ? 2 : 4)];
     return record(m, (ebb_application){.op = op, .nattr = 1, .attr = &axis}, 3, x, index, updates);
+}
+
+/* A block at a start that may be outside, taken or replaced. */
+static ebb_id block(maker *m) {
+    ebb_id x = some_of(m, m->o.smooth ? FLOATS : NUMBERS | BOOLS, 1);
+    ebb_shape s = *shape(m, x);
+    ebb_id start = partner(m, EBB_I64, (ebb_shape){.rank = 1, .dim = {s.rank}});
+    for (int i = 0; i < s.rank; i++)
+        s.dim[i] = below(m, 2) ? s.dim[i] : below(m, s.dim[i] + 1);
+    if (below(m, 2))
+        return record(m, (ebb_application){.op = EBB_OP_dynamic_slice, .nattr = s.rank, .attr = s.dim}, 2, x, start, 0);
+    ebb_id updates = partner(m, ebb_dtype_at(m->g, x), s);
+    return record(m, (ebb_application){.op = EBB_OP_dynamic_update}, 3, x, start, updates);
 }
 
 static ebb_id pad(maker *m) {
@@ -456,7 +470,8 @@ typedef ebb_id make(maker *m);
 
 static bool left_out(const maker *m, make *f) {
     if (m->o.no_whole && (f == dot || f == gather || f == pad || f == places || f == concat || f == draw)) return true;
-    if (m->o.no_macros && (f == macro || f == truth)) return true;
+    if (m->o.no_whole && f == block) return true;
+    if (m->o.no_macros && (f == macro || f == truth || f == block)) return true;
     return m->o.smooth && (f == logic || f == compare || f == cast || f == places || f == truth || f == draw);
 }
 
@@ -473,7 +488,7 @@ static void grow(maker *m) {
     static make *const makes[] = {unary,  unary,  binary,    binary, binary,  binary,    compare, logic,
                                   choose, cast,   transpose, slice,  reshape, stretch,   reverse, reduce,
                                   reduce, macro,  macro,     macro,  macro,   normalise, dot,     gather,
-                                  pad,    concat, places,    truth,  draw};
+                                  pad,    concat, places,    truth,  draw,    block};
     make *f = makes[below(m, (int64_t)(sizeof makes / sizeof *makes))];
     if (!left_out(m, f)) f(m);
 }
