@@ -55,6 +55,7 @@ static ebb_id share(ebb_builder *b, const ebb_primal *p, ebb_id chosen, ebb_id s
 }
 
 static ebb_id scatter_tangent(ebb_builder *b, const ebb_primal *p, ebb_id chosen, const ebb_id *t) {
+    if (t[0] == EBB_ABSENT && t[2] == EBB_ABSENT) return EBB_ABSENT;
     ebb_id in_x = ebb_present(b, ebb_select_present(b, chosen, t[0], EBB_ABSENT), p->x[0]);
     return share(b, p, chosen, in_x, ebb_select_present(b, chosen_updates(b, p), t[2], EBB_ABSENT));
 }

@@ -91,6 +91,11 @@ extern "C" {
 #define ebb_variance_over(x, ...) ebb_variance_at((x), __VA_ARGS__, __FILE__, __LINE__)
 #define ebb_deviation_over(x, ...) ebb_deviation_at((x), __VA_ARGS__, __FILE__, __LINE__)
 
+/* (x, q, EBB_AXES(...), keep), with a C number q from 0, the least, to 1, the largest; 0.5 is the median: of n sorted
+ * elements the one at q (n - 1), and between two of them the straight line, as NumPy's default. NaN if there is a NaN,
+ * and over nothing. real. The derivative goes to the one or two elements that the result is made of. */
+#define ebb_quantile_over(x, q, ...) ebb_quantile_at((x), (q), __VA_ARGS__, __FILE__, __LINE__)
+
 /* Whether all, and whether any, are true; over nothing true, and false. bool. No derivative. */
 #define ebb_all_over(x, ...) ebb_reduce_all_at((x), __VA_ARGS__, __FILE__, __LINE__)
 #define ebb_any_over(x, ...) ebb_reduce_any_at((x), __VA_ARGS__, __FILE__, __LINE__)
@@ -124,6 +129,23 @@ extern "C" {
  * to where the elements were; argsort has none. */
 #define ebb_sort(x, axis) ebb_sort_at((x), (axis), __FILE__, __LINE__)
 #define ebb_argsort(x, axis) ebb_argsort_at((x), (axis), __FILE__, __LINE__)
+
+/* The k largest along `axis`, the largest first, x [a...,n,b...] -> [a...,k,b...]; where each one was, i64, is stored in
+ * *indices, unless that is NULL. Equal ones keep their order, and NaN counts as the largest: the first index is
+ * ebb_argmax. any; k is at most n, else a ValueError. The derivative goes back to where the elements were. */
+#define ebb_top_k(x, k, axis, indices) ebb_top_k_at((x), (k), (axis), (indices), __FILE__, __LINE__)
+
+/* Where values belong in x [b...,n], rising along its last axis with NaN last, as ebb_sort leaves it: values [b...,v...]
+ * -> i64 [b...,v...], from 0 to n. It is the number of elements less than the value, so before equal ones; if `right`,
+ * of those not greater, so after them. x [n] takes values of any shape. any. No derivative. */
+#define ebb_searchsorted(x, values, right) ebb_searchsorted_at((x), (values), (right), __FILE__, __LINE__)
+
+/* The different elements of x, of any shape, in rising order with one NaN last -> [size]; how many there are, i64 [], is
+ * stored in *count, unless that is NULL. The size is the caller's, as a traced function needs sizes that do not depend
+ * on values: of more elements the first `size` are given, and where there are fewer the last one is repeated. Size -1
+ * means as many as there are; in a traced function that is a ValueError. any. The derivative goes to the first of equal
+ * elements. */
+#define ebb_unique(x, size, count) ebb_unique_at((x), (size), (count), __FILE__, __LINE__)
 
 /* ---- products and indices ---- */
 

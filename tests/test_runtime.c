@@ -292,7 +292,7 @@ Test(runtime, random_elements_are_a_function_of_key_and_index) {
     static const int64_t keys[][2] = {{0, 0}, {1, 0}, {0, 1}, {-1, -1}, {INT64_MAX, 1LL << 40}};
     for (int k = 0; k < 5; k++)
         for (int d = 2; d < 4; d++)
-            for (ebb_op op = EBB_OP_random_uniform; op <= EBB_OP_random_normal; op++)
+            for (ebb_op op = EBB_OP_random_uniform; op <= EBB_OP_random_truncated_normal; op++)
                 for (int64_t n = 0; n < 11; n++) {
                     const int64_t desc[EBB_RANDOM_COUNT] = {numbers[d], n};
                     double y[12];
@@ -312,7 +312,7 @@ Test(runtime, random_elements_are_a_function_of_key_and_index) {
 Test(runtime, random_moments) {
     enum { N = 200000 };
     for (int d = 2; d < 4; d++)
-        for (ebb_op op = EBB_OP_random_uniform; op <= EBB_OP_random_normal; op++) {
+        for (ebb_op op = EBB_OP_random_uniform; op <= EBB_OP_random_truncated_normal; op++) {
             const bool uniform = op == EBB_OP_random_uniform;
             const int64_t desc[EBB_RANDOM_COUNT] = {numbers[d], N}, key[2] = {42, 7};
             void *y = malloc(N * 8);

@@ -358,3 +358,35 @@ bool infer_dynamic_update(const ebb_question *q) {
     return ebb_infer_no(q, EBB_VALUE_ERROR, "updates %s and %s differ in rank", ebb_shape_text(updates, a),
                         ebb_shape_text(x, b));
 }
+
+bool infer_top_k(const ebb_question *q) {
+    const ebb_shape *x = &q->arg[0].shape;
+    char text[EBB_TYPE_TEXT];
+    if (!ebb_infer_attrs(q, 2) || !ebb_infer_axis(q, q->app->attr[0], x)) return false;
+    const int64_t axis = q->app->attr[0], k = q->app->attr[1];
+    *q->result = q->arg[0];
+    q->result->shape.dim[axis] = k;
+    if (k >= 0 && (x->dim[axis] < 0 || k <= x->dim[axis])) return true;
+    return ebb_infer_no(q, EBB_VALUE_ERROR, "%lld elements of axis %d of %s", (long long)k, (int)axis,
+                        ebb_shape_text(x, text));
+}
+
+bool infer_arg_top_k(const ebb_question *q) {
+    if (!infer_top_k(q)) return false;
+    q->result->dtype = EBB_I64;
+    return true;
+}
+
+/* The sorted axis is x's last; the axes before it are the first ones of the values too. */
+bool infer_searchsorted(const ebb_question *q) {
+    const ebb_shape *x = &q->arg[0].shape, *values = &q->arg[1].shape;
+    char a[EBB_TYPE_TEXT], b[EBB_TYPE_TEXT];
+    if (!ebb_infer_attrs(q, 1) || !ebb_infer_same_dtype(q, &q->arg[0], &q->arg[1])) return false;
+    if ((uint64_t)q->app->attr[0] > 1) return ebb_infer_no(q, EBB_VALUE_ERROR, "attributes are 0 or 1");
+    *q->result = (ebb_type){EBB_I64, *values};
+    bool fits = x->rank > 0 && values->rank >= x->rank - 1;
+    for (int i = 0; fits && i < x->rank - 1; i++)
+        fits = x->dim[i] == values->dim[i];
+    return fits ||
+           ebb_infer_no(q, EBB_VALUE_ERROR, "values %s do not fit %s", ebb_shape_text(values, a), ebb_shape_text(x, b));
+}

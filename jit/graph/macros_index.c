@@ -98,3 +98,22 @@ ebb_id expand_sort(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
     ebb_id y = lines(b, x[0], axis);
     return ebb_g_reshape(b, taken_along(b, y, ebb_g_argsort(b, y, 1)), ebb_shape_of(b->graph, x[0]));
 }
+
+/* Sorting the line from its end keeps equal elements in the order that they have to have when it is read backwards
+ * again, the largest first. */
+static ebb_id top_places(ebb_builder *b, ebb_id x, int64_t k) {
+    const int64_t axis = 1, size = ebb_shape_of(b->graph, x)->dim[1];
+    ebb_id rising = ebb_g_argsort(b, ebb_g_reverse(b, x, 1, &axis), 1);
+    ebb_id at = ebb_g_reverse(b, part(b, rising, 1, size - k, 1, k), 1, &axis);
+    return ebb_g_sub(b, ebb_g_full_like(b, at, (double)(size - 1)), at);
+}
+
+static ebb_id top(ebb_builder *b, ebb_id x, ebb_attr axis_and_k, bool values) {
+    ebb_shape to = *ebb_shape_of(b->graph, x);
+    to.dim[axis_and_k.v[0]] = axis_and_k.v[1];
+    ebb_id y = lines(b, x, axis_and_k), at = top_places(b, y, axis_and_k.v[1]);
+    return ebb_g_reshape(b, values ? taken_along(b, y, at) : at, &to);
+}
+
+ebb_id expand_top_k(ebb_builder *b, const ebb_id *x, ebb_attr attr) { return top(b, x[0], attr, true); }
+ebb_id expand_arg_top_k(ebb_builder *b, const ebb_id *x, ebb_attr attr) { return top(b, x[0], attr, false); }

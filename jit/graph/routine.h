@@ -25,6 +25,8 @@ enum {
 /* argmax: x is [outer, size, inner], the result i64 [outer, inner]; argsort: the result i64 [outer, size, inner];
  * cumsum: that of x's dtype */
 enum { EBB_ARGMAX_DTYPE, EBB_ARGMAX_OUTER, EBB_ARGMAX_SIZE, EBB_ARGMAX_INNER, EBB_ARGMAX_COUNT };
+/* searchsorted: x is [batch, size], the values and the result are [batch, count] */
+enum { EBB_SEARCH_DTYPE, EBB_SEARCH_BATCH, EBB_SEARCH_SIZE, EBB_SEARCH_COUNT_, EBB_SEARCH_RIGHT, EBB_SEARCH_COUNT };
 /* random: count elements of dtype */
 enum { EBB_RANDOM_DTYPE, EBB_RANDOM_SIZE, EBB_RANDOM_COUNT };
 /* concat: rows of `left` elements, then of `right` ones, `outer` times */

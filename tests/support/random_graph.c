@@ -366,12 +366,26 @@ static ebb_id concat(maker *m) {
     return record(m, (ebb_application){.op = EBB_OP_concat, .nattr = 1, .attr = &axis}, 2, x, y, 0);
 }
 
+/* In lines that need not be sorted. */
+static ebb_id search(maker *m, ebb_id x) {
+    ebb_shape s = *shape(m, x);
+    int64_t right = below(m, 2);
+    s.dim[s.rank - 1] = any_size(m);
+    ebb_id values = partner(m, ebb_dtype_at(m->g, x), s);
+    return record(m, (ebb_application){.op = EBB_OP_searchsorted, .nattr = 1, .attr = &right}, 2, x, values, 0);
+}
+
 /* Where elements are, in order. */
 static ebb_id places(maker *m) {
-    static const ebb_op ops[] = {EBB_OP_argsort, EBB_OP_argmax, EBB_OP_argmin};
+    static const ebb_op ops[] = {EBB_OP_argsort, EBB_OP_argmax, EBB_OP_argmin, EBB_OP_top_k, EBB_OP_arg_top_k};
     ebb_id x = some_of(m, NUMBERS, 1);
     int64_t axis = below(m, shape(m, x)->rank);
-    ebb_op op = ops[shape(m, x)->dim[axis] && !m->o.no_macros ? below(m, 3) : 0];
+    if (axis == shape(m, x)->rank - 1 && below(m, 3) == 0) return search(m, x);
+    ebb_op op = ops[shape(m, x)->dim[axis] && !m->o.no_macros ? below(m, 5) : 0];
+    if (op == EBB_OP_top_k || op == EBB_OP_arg_top_k) {
+        int64_t attr[2] = {axis, below(m, shape(m, x)->dim[axis] + 1)};
+        return record(m, (ebb_application){.op = op, .nattr = 2, .attr = attr}, 1, x, 0, 0);
+    }
     return record(m, (ebb_application){.op = op, .nattr = 1, .attr = &axis}, 1, x, 0, 0);
 }
 
@@ -385,7 +399,7 @@ static ebb_id truth(maker *m) {
 
 static ebb_id draw(maker *m) {
     ebb_application app = {.op = EBB_OP_random_uniform, .asked = {below(m, 2) ? EBB_F32 : EBB_F64, any_shape(m)}};
-    if (!m->o.exact && below(m, 2)) app.op = EBB_OP_random_normal;
+    if (!m->o.exact && below(m, 2)) app.op = below(m, 2) ? EBB_OP_random_normal : EBB_OP_random_truncated_normal;
     return record(m, app, 1, partner(m, EBB_I64, (ebb_shape){.rank = 1, .dim = {2}}), 0, 0);
 }
 
