@@ -57,6 +57,20 @@ static void eager_operations(const world *w) {
     ebb_assign(w->v, ebb_add(w->v, 0));
     ebb_release(y[0]);
 }
+static void places(const world *w) {
+    ebb_tensor *at, *count, *index = ebb_reshape(w->labels, EBB_SHAPE(-1, 1));
+    ebb_tensor *y[] = {
+        ebb_gather_nd(w->m, index),
+        ebb_scatter_nd_update(w->m, index, w->m),
+        ebb_scatter_max(w->m, w->labels, w->m, 0),
+        ebb_dynamic_slice(w->m, ebb_slice(w->labels, (int64_t[]){0}, (int64_t[]){2}, NULL), EBB_SHAPE(1, 1)),
+        ebb_top_k(w->m, 1, 1, &at),
+        ebb_unique(w->m, -1, &count),
+        ebb_quantile_over(w->m, 0.3, EBB_AXES(0), true),
+        ebb_random_categorical(w->m, 3),
+        ebb_random_shuffle(w->m)};
+    ebb_release(y[0]);
+}
 static void literals_and_variables(const world *w) {
     ebb_tensor *v = ebb_variable(w->ebb, ebb_literal(w->ebb, "[[1, 2.5], [3, 4]]", EBB_NONE), "another");
     ebb_release(v);
@@ -108,6 +122,12 @@ static void gradient(const world *w) { derived(w, ebb_grad); }
 static void hessian(const world *w) { derived(w, ebb_hessian); }
 static void hessian_vector_product(const world *w) {
     ebb_call(ebb_hvp(function_of(w, model, EBB_COMPILED), EBB_WRT(0)), w->x, w->x);
+}
+static void taylor_series(const world *w) {
+    ebb_call(ebb_jet(function_of(w, model, EBB_COMPILED), EBB_WRT(0), 3), w->x, w->x);
+}
+static void examples(const world *w) {
+    ebb_call(ebb_vmap(function_of(w, model, EBB_COMPILED), &(ebb_vmap_options){.out_axes = (int[]){0}}), w->m);
 }
 static void text_of_a_trace(const world *w) {
     ebb_operand x = {.tensor = w->x};
@@ -181,6 +201,7 @@ static const struct {
     const char *name;
     job *run;
 } jobs[] = {{"eager operations", eager_operations},
+            {"places", places},
             {"literals and variables", literals_and_variables},
             {"printing", printing},
             {"a tape", a_tape},
@@ -192,6 +213,8 @@ static const struct {
             {"gradient of a function", gradient},
             {"Hessian of a function", hessian},
             {"Hessian-vector product", hessian_vector_product},
+            {"Taylor series", taylor_series},
+            {"examples", examples},
             {"text of a trace", text_of_a_trace},
             {"expression", expression},
             {"optimizer step", optimizer_step},
