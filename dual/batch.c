@@ -90,6 +90,8 @@ BATCH(reduce_max, on_axes(w, p, false))
 BATCH(argmax, on_axes(w, p, false))
 BATCH(argsort, on_axes(w, p, false))
 BATCH(cumsum, on_axes(w, p, false))
+BATCH(check_index, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
+BATCH(searchsorted, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
 
 /* ---- products ---- */
 
@@ -154,21 +156,30 @@ ebb_id batch_gather(ebb_batch *w, const ebb_primal *p) {
     return index_axes(w, taken, index_rank, axis, false);
 }
 
-ebb_id batch_scatter_add(ebb_batch *w, const ebb_primal *p) {
+/* The scatter that p is, of other operands. */
+static ebb_id scatter(ebb_batch *w, const ebb_primal *p, ebb_id x, ebb_id index, ebb_id updates, int axis) {
+    bool adds = p->op == EBB_OP_scatter_add;
+    return (adds ? ebb_g_scatter_add : ebb_g_scatter_max)(&w->b, x, index, updates, axis);
+}
+
+static ebb_id scatters(ebb_batch *w, const ebb_primal *p) {
     int axis = (int)ebb_attr_of(w->b.graph, p->y).v[0];
     ebb_id x = all(w, p, 0), updates = all(w, p, 2);
-    if (w->x[1] == EBB_ABSENT) return ebb_g_scatter_add(&w->b, x, p->x[1], updates, axis + 1);
+    if (w->x[1] == EBB_ABSENT) return scatter(w, p, x, p->x[1], updates, axis + 1);
     int index_rank = shape_of(w, p->x[1])->rank;
     int64_t size = shape_of(w, p->x[0])->dim[axis];
     updates = index_axes(w, updates, index_rank, axis, true);
-    ebb_id sums = ebb_g_scatter_add(&w->b, long_axis(w, x, axis), along_all(w, w->x[1], size), updates, 0);
-    if (sums == EBB_POISON) return sums;
+    ebb_id result = scatter(w, p, long_axis(w, x, axis), along_all(w, w->x[1], size), updates, 0);
+    if (result == EBB_POISON) return result;
     ebb_shape to;
-    ebb_shape apart = *shape_of(w, sums);
+    ebb_shape apart = *shape_of(w, result);
     apart.dim[0] = size;
     if (!longer(w, &apart, w->n, &to)) return EBB_POISON;
-    return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, sums, &to), 1, axis + 1);
+    return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, result, &to), 1, axis + 1);
 }
+
+BATCH(scatter_add, scatters(w, p))
+BATCH(scatter_max, scatters(w, p))
 
 /* ---- random numbers: each example draws with its own key, just as it would alone ---- */
 
@@ -198,6 +209,7 @@ static ebb_id draws(ebb_batch *w, const ebb_primal *p) {
 
 BATCH(random_uniform, draws(w, p))
 BATCH(random_normal, draws(w, p))
+BATCH(random_truncated_normal, draws(w, p))
 
 /* ---- the loop ---- */
 

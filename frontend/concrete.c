@@ -75,9 +75,14 @@ static ebb_graph *what_runs(const ebb_concrete *c, ebb_diag *diag) {
     return sealed;
 }
 
+/* What looks at an index may find it outside. */
+static bool can_fail(ebb_op op) {
+    return op == EBB_OP_gather || op == EBB_OP_scatter_add || op == EBB_OP_scatter_max || op == EBB_OP_check_index;
+}
+
 static bool can_fail_halfway(const ebb_graph *g) {
     for (ebb_id id = 1; id < g->count; id++)
-        if (ebb_op_of(g, id) == EBB_OP_gather || ebb_op_of(g, id) == EBB_OP_scatter_add) return true;
+        if (can_fail(ebb_op_of(g, id))) return true;
     return false;
 }
 

@@ -191,6 +191,8 @@ const char *ebb_op_public(ebb_op op) {
         return "all_over";
     case EBB_OP_reduce_any:
         return "any_over";
+    case EBB_OP_arg_top_k:
+        return "top_k";
     case EBB_OP_iota:
         return "range";
     default:

@@ -222,6 +222,21 @@ EBB_API void ebb_set_seed(ebb_context *ebb, uint64_t seed);
  * TypeError; both finite and deviation >= 0, else ValueError. */
 #define ebb_random_normal(ebb, ...) ebb_random_normal_at((ebb), __VA_ARGS__, __FILE__, __LINE__)
 
+/* Likewise, but each number that is not within two deviations of the mean is drawn again, as TensorFlow does: what is
+ * left has 0.88 of the deviation. */
+#define ebb_random_truncated_normal(ebb, ...) ebb_random_truncated_normal_at((ebb), __VA_ARGS__, __FILE__, __LINE__)
+
+/* logits [b...,c] real -> i64 [b...,n]: n times one of c classes, class k with a probability proportional to
+ * e^logit[k]; -inf is never drawn. It is where a uniform f64 falls among the running sums of these weights, so eager
+ * and native code may differ where it falls within 1e-14 of the border of two classes. Of logits with NaN or inf, or of
+ * nothing but -inf, class c - 1. No classes: ValueError. No derivative. */
+#define ebb_random_categorical(logits, n) ebb_random_categorical_at((logits), (n), __FILE__, __LINE__)
+
+/* The numbers 0 ... n - 1 in random order, i64 [n], and x [n,...] any with its slices in random order: the order that
+ * sorts n uniform f64, so that all orders are equally likely but for about n^2 2^-54. The derivative moves back. */
+#define ebb_random_permutation(ebb, n) ebb_random_permutation_at((ebb), (n), __FILE__, __LINE__)
+#define ebb_random_shuffle(x) ebb_random_shuffle_at((x), __FILE__, __LINE__)
+
 /* ---------------------------------------------------------------- 4. Reading tensors ----
  *
  *     ebb_print(stdout, ebb_cast(a, EBB_I32));    // ebb.Tensor(

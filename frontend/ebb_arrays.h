@@ -91,6 +91,11 @@ extern "C" {
 #define ebb_variance_over(x, ...) ebb_variance_at((x), __VA_ARGS__, __FILE__, __LINE__)
 #define ebb_deviation_over(x, ...) ebb_deviation_at((x), __VA_ARGS__, __FILE__, __LINE__)
 
+/* (x, q, EBB_AXES(...), keep), with a C number q from 0, the least, to 1, the largest; 0.5 is the median: of n sorted
+ * elements the one at q (n - 1), and between two of them the straight line, as NumPy's default. NaN if there is a NaN,
+ * and over nothing. real. The derivative goes to the one or two elements that the result is made of. */
+#define ebb_quantile_over(x, q, ...) ebb_quantile_at((x), (q), __VA_ARGS__, __FILE__, __LINE__)
+
 /* Whether all, and whether any, are true; over nothing true, and false. bool. No derivative. */
 #define ebb_all_over(x, ...) ebb_reduce_all_at((x), __VA_ARGS__, __FILE__, __LINE__)
 #define ebb_any_over(x, ...) ebb_reduce_any_at((x), __VA_ARGS__, __FILE__, __LINE__)
@@ -125,6 +130,23 @@ extern "C" {
 #define ebb_sort(x, axis) ebb_sort_at((x), (axis), __FILE__, __LINE__)
 #define ebb_argsort(x, axis) ebb_argsort_at((x), (axis), __FILE__, __LINE__)
 
+/* The k largest along `axis`, the largest first, x [a...,n,b...] -> [a...,k,b...]; where each one was, i64, is stored in
+ * *indices, unless that is NULL. Equal ones keep their order, and NaN counts as the largest: the first index is
+ * ebb_argmax. any; k is at most n, else a ValueError. The derivative goes back to where the elements were. */
+#define ebb_top_k(x, k, axis, indices) ebb_top_k_at((x), (k), (axis), (indices), __FILE__, __LINE__)
+
+/* Where values belong in x [b...,n], rising along its last axis with NaN last, as ebb_sort leaves it: values [b...,v...]
+ * -> i64 [b...,v...], from 0 to n. It is the number of elements less than the value, so before equal ones; if `right`,
+ * of those not greater, so after them. x [n] takes values of any shape. any. No derivative. */
+#define ebb_searchsorted(x, values, right) ebb_searchsorted_at((x), (values), (right), __FILE__, __LINE__)
+
+/* The different elements of x, of any shape, in rising order with one NaN last -> [size]; how many there are, i64 [], is
+ * stored in *count, unless that is NULL. The size is the caller's, as a traced function needs sizes that do not depend
+ * on values: of more elements the first `size` are given, and where there are fewer the last one is repeated. Size -1
+ * means as many as there are; in a traced function that is a ValueError. any. The derivative goes to the first of equal
+ * elements. */
+#define ebb_unique(x, size, count) ebb_unique_at((x), (size), (count), __FILE__, __LINE__)
+
 /* ---- products and indices ---- */
 
 /* x [b...,m,k] times y [b...,k,n] -> [b...,m,n]. number; batch axes b broadcast. A vector x [k] is a row and a vector
@@ -145,6 +167,34 @@ extern "C" {
 /* x [a...,n,b...] number with updates [a...,i...,b...], of its dtype, added where index [i...] says along `axis`;
  * equal indices add up in their order. Index and errors as ebb_gather. Differentiable in x and updates. */
 #define ebb_scatter_add(x, index, updates, axis) ebb_scatter_add_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+
+/* Likewise the largest or the smallest of x and of the updates that are sent there, as ebb_max and ebb_min; all that
+ * are equal to it share the derivative equally. */
+#define ebb_scatter_max(x, index, updates, axis) ebb_scatter_max_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+#define ebb_scatter_min(x, index, updates, axis) ebb_scatter_min_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+
+/* Likewise with the updates written over x, any: of equal indices the last one stays. The derivative goes to what is
+ * there in the end: to the last update, and to x where none was written. */
+#define ebb_scatter_update(x, index, updates, axis)                                                                    \
+    ebb_scatter_update_at((x), (index), (updates), (axis), __FILE__, __LINE__)
+
+/* The same with indices of k axes: index [i...,k] i32 or i64 picks slices x[index[i..., 0], ..., index[i..., k-1]] of x
+ * [d0,...,dk-1,r...] -> [i...,r...], and updates are [i...,r...]. k is at most the rank of x; 0 means all of x. Each
+ * part of an index must be inside its axis, else an IndexError (of ebb_check_index, which looks at one part after the
+ * other and says which of the slices it was). The sizes of x and of the index must be known. To scatter into zeros, as
+ * TensorFlow's scatter_nd, let x be zeros. */
+#define ebb_gather_nd(x, index) ebb_gather_nd_at((x), (index), __FILE__, __LINE__)
+#define ebb_scatter_nd_add(x, index, updates) ebb_scatter_nd_add_at((x), (index), (updates), __FILE__, __LINE__)
+#define ebb_scatter_nd_max(x, index, updates) ebb_scatter_nd_max_at((x), (index), (updates), __FILE__, __LINE__)
+#define ebb_scatter_nd_min(x, index, updates) ebb_scatter_nd_min_at((x), (index), (updates), __FILE__, __LINE__)
+#define ebb_scatter_nd_update(x, index, updates) ebb_scatter_nd_update_at((x), (index), (updates), __FILE__, __LINE__)
+
+/* (x, start, EBB_SHAPE(...)): the block of that shape whose first element is x[start[0], start[1], ...]; start is i32 or
+ * i64 [rank of x]. And x with the block at start replaced by updates, of x's rank and dtype, any. A block that would
+ * reach outside begins as near to start as fits, as XLA's does: no error. Its sizes must fit into x, else a ValueError,
+ * and the sizes of x be known. The derivative goes where the elements are taken from. */
+#define ebb_dynamic_slice(x, start, ...) ebb_dynamic_slice_at((x), (start), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_dynamic_update(x, start, updates) ebb_dynamic_update_at((x), (start), (updates), __FILE__, __LINE__)
 
 /* ---- networks ---- */
 

@@ -124,6 +124,12 @@ EBB_API ebb_tensor *ebb_random_uniform_at(ebb_context *ebb, ebb_dtype dtype, int
 EBB_API ebb_tensor *ebb_random_normal_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,
                                          double deviation, const char *file, int line);
 
+EBB_API ebb_tensor *ebb_random_truncated_normal_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims,
+                                                   double mean, double deviation, const char *file, int line);
+EBB_API ebb_tensor *ebb_random_categorical_at(ebb_tensor *logits, int64_t n, const char *file, int line);
+EBB_API ebb_tensor *ebb_random_permutation_at(ebb_context *ebb, int64_t n, const char *file, int line);
+EBB_API ebb_tensor *ebb_random_shuffle_at(ebb_tensor *x, const char *file, int line);
+
 /* ---------------------------------------------------------------- 5. Variables ---- */
 
 /* `trainable` is what tells ebb_variable from ebb_variable_fixed. */
@@ -205,11 +211,37 @@ EBB_API ebb_tensor *ebb_cumsum_at(ebb_tensor *x, int axis, const char *file, int
 EBB_API ebb_tensor *ebb_cumprod_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_sort_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_argsort_at(ebb_tensor *x, int axis, const char *file, int line);
+/* indices NULL: they are not wanted. */
+EBB_API ebb_tensor *ebb_top_k_at(ebb_tensor *x, int64_t k, int axis, ebb_tensor **indices, const char *file, int line);
+EBB_API ebb_tensor *ebb_searchsorted_at(ebb_tensor *x, ebb_tensor *values, bool right, const char *file, int line);
+/* count NULL: it is not wanted. */
+EBB_API ebb_tensor *ebb_unique_at(ebb_tensor *x, int64_t size, ebb_tensor **count, const char *file, int line);
+EBB_API ebb_tensor *ebb_quantile_at(ebb_tensor *x, double q, int naxes, const int *axes, bool keep, const char *file,
+                                    int line);
 /* ebb_matmul_with: tx and ty are transpose_x and transpose_y. */
 EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty, const char *file, int line);
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
                                        const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_max_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
+                                       const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_min_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
+                                       const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_update_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
+                                          const char *file, int line);
+EBB_API ebb_tensor *ebb_dynamic_slice_at(ebb_tensor *x, ebb_tensor *start, int rank, const int64_t *dims,
+                                         const char *file, int line);
+EBB_API ebb_tensor *ebb_dynamic_update_at(ebb_tensor *x, ebb_tensor *start, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_gather_nd_at(ebb_tensor *x, ebb_tensor *index, const char *file, int line);
+EBB_API ebb_tensor *ebb_scatter_nd_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_scatter_nd_max_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_scatter_nd_min_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                          int line);
+EBB_API ebb_tensor *ebb_scatter_nd_update_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
+                                             int line);
 EBB_API ebb_tensor *ebb_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_log_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_tensor *labels, const char *file,

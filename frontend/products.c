@@ -1,4 +1,4 @@
-/* products.c - matrix products, gather and scatter-add.
+/* products.c - matrix products, gather and scatter along an axis.
  *
  * The graph's dot takes equal batch axes and at least two axes; a vector gets its second axis here and loses it again.
  * Start reading at ebb_matmul_at. */
@@ -95,7 +95,7 @@ ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty, const 
     return make_matrices(&c) && sizes_agree(&c) ? product(&c) : ebb_poison_of(c.ebb);
 }
 
-/* ---- gather, scatter_add ---- */
+/* ---- gather, scatter along an axis ---- */
 
 static ebb_tensor *indexed(const char *function, ebb_op op, int n, ebb_tensor *const *arg, int axis, ebb_site site) {
     ebb_context *ebb = ebb_context_of(n, arg);
@@ -110,8 +110,13 @@ ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char
     return indexed("ebb_gather", EBB_OP_gather, 2, arg, axis, ebb_site_at(file, line));
 }
 
-ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis, const char *file,
-                               int line) {
-    ebb_tensor *arg[3] = {x, index, updates};
-    return indexed("ebb_scatter_add", EBB_OP_scatter_add, 3, arg, axis, ebb_site_at(file, line));
-}
+#define SCATTER(op)                                                                                                    \
+    ebb_tensor *ebb_##op##_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis, const char *file,       \
+                              int line) {                                                                              \
+        ebb_tensor *arg[3] = {x, index, updates};                                                                      \
+        return indexed("ebb_" #op, EBB_OP_##op, 3, arg, axis, ebb_site_at(file, line));                                \
+    }
+SCATTER(scatter_add)
+SCATTER(scatter_max)
+SCATTER(scatter_min)
+SCATTER(scatter_update)

@@ -93,20 +93,111 @@ ebb_tensor *ebb_random_uniform_at(ebb_context *ebb, ebb_dtype dtype, int rank, c
     return y;
 }
 
-ebb_tensor *ebb_random_normal_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,
-                                 double deviation, const char *file, int line) {
-    EBB_PLAIN_FLOATS;
-    ebb_site site = ebb_site_at(file, line);
-    ebb_type type;
-    if (!is_asked_well(ebb, "ebb_random_normal", dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);
+static ebb_tensor *normal(ebb_context *ebb, const char *function, ebb_op op, const ebb_type *type, double mean,
+                          double deviation, ebb_site site) {
+    ebb_dtype dtype = type->dtype;
     if (!isfinite(rounded(dtype, mean)) || !isfinite(rounded(dtype, deviation)) || deviation < 0)
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
-                           "ebb_random_normal: mean and deviation must be finite, and deviation not negative");
+                           "%s: mean and deviation must be finite, and deviation not negative", function);
     ebb_tensor *y = ebb_poison_of(ebb);
     EBB_SCOPE (ebb) {
-        y = draw(ebb, EBB_OP_random_normal, &type, site);
+        y = draw(ebb, op, type, site);
         if (mean != 0 || deviation != 1) y = affine(deviation, y, mean);
         ebb_keep(y);
     }
+    return y;
+}
+
+#define NORMAL(op)                                                                                                     \
+    ebb_tensor *ebb_##op##_at(ebb_context *ebb, ebb_dtype dtype, int rank, const int64_t *dims, double mean,           \
+                              double deviation, const char *file, int line) {                                          \
+        EBB_PLAIN_FLOATS;                                                                                              \
+        ebb_site site = ebb_site_at(file, line);                                                                       \
+        ebb_type type;                                                                                                 \
+        if (!is_asked_well(ebb, "ebb_" #op, dtype, rank, dims, &type, site)) return ebb_poison_of(ebb);                \
+        return normal(ebb, "ebb_" #op, EBB_OP_##op, &type, mean, deviation, site);                                     \
+    }
+NORMAL(random_normal)
+NORMAL(random_truncated_normal)
+
+/* ---- choices ---- */
+
+static ebb_operand of(ebb_tensor *x) { return ebb_operand_tensor(x); }
+
+/* The last element of each line of the last axis, which stays with size 1. */
+static ebb_tensor *last_of(ebb_tensor *x, ebb_site site) {
+    int64_t start[EBB_MAX_RANK] = {0}, stop[EBB_MAX_RANK];
+    if (x->kind == EBB_KIND_POISON) return x;
+    for (int i = 0; i < x->type.shape.rank; i++)
+        stop[i] = INT64_MAX;
+    start[x->type.shape.rank - 1] = -1;
+    return ebb_slice_at(x, start, stop, NULL, site.file, site.line);
+}
+
+/* Classes share the line from 0 to the sum of their weights e^(logit - the largest); a uniform number falls to one of
+ * them. A class of weight 0 has no part of the line. */
+static ebb_tensor *chosen(ebb_context *ebb, ebb_tensor *logits, const ebb_type *points, ebb_site site) {
+    const int last = -1;
+    const int64_t classes = logits->type.shape.dim[logits->type.shape.rank - 1];
+    ebb_tensor *x = ebb_cast_at(logits, EBB_F64, site.file, site.line);
+    ebb_tensor *largest = ebb_reduce_max_at(x, 1, &last, true, site.file, site.line);
+    ebb_tensor *weight = ebb_exp_at(ebb_sub_at(of(x), of(largest), site.file, site.line), site.file, site.line);
+    ebb_tensor *ends = ebb_cumsum_at(weight, -1, site.file, site.line);
+    ebb_tensor *at =
+        ebb_mul_at(of(draw(ebb, EBB_OP_random_uniform, points, site)), of(last_of(ends, site)), site.file, site.line);
+    ebb_tensor *y = ebb_searchsorted_at(ends, at, true, site.file, site.line);
+    return ebb_min_at(of(y), ebb_operand_long(classes - 1), site.file, site.line);
+}
+
+ebb_tensor *ebb_random_categorical_at(ebb_tensor *logits, int64_t n, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    ebb_context *ebb = ebb_context_of(1, &logits);
+    char text[EBB_TYPE_TEXT];
+    if (!ebb_operands_usable(ebb, "ebb_random_categorical", 1, &logits, site)) return ebb_poison_of(ebb);
+    ebb_type points = {EBB_F64, logits->type.shape};
+    const int rank = points.shape.rank;
+    if (!ebb_is_float(logits->type.dtype))
+        return ebb_fail_at(ebb, EBB_TYPE_ERROR, site, "ebb_random_categorical: the logits are %s; they need f32 or f64",
+                           ebb_type_text(&logits->type, text));
+    if (n < 0 || !rank || !ebb_shape_concrete(&points.shape) || points.shape.dim[rank - 1] == 0)
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_random_categorical: %lld samples of logits %s",
+                           (long long)n, ebb_shape_text(&points.shape, text));
+    points.shape.dim[rank - 1] = n;
+    ebb_tensor *y = ebb_poison_of(ebb);
+    EBB_SCOPE (ebb)
+        y = ebb_keep(chosen(ebb, logits, &points, site));
+    return y;
+}
+
+/* ---- orders: where n random numbers are in rising order; two of 53 bits are hardly ever equal ---- */
+
+static ebb_tensor *permutation(ebb_context *ebb, int64_t n, ebb_site site) {
+    ebb_tensor *y = ebb_poison_of(ebb);
+    EBB_SCOPE (ebb) {
+        ebb_tensor *numbers = draw(ebb, EBB_OP_random_uniform, &(ebb_type){EBB_F64, {1, {n}}}, site);
+        y = ebb_keep(ebb_argsort_at(numbers, 0, site.file, site.line));
+    }
+    return y;
+}
+
+ebb_tensor *ebb_random_permutation_at(ebb_context *ebb, int64_t n, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    if (!ebb) return ebb_fail_at(NULL, EBB_TYPE_ERROR, site, "ebb_random_permutation: the context is NULL");
+    ebb_enter(ebb);
+    if (n < 0) return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_random_permutation: of %lld elements", (long long)n);
+    return permutation(ebb, n, site);
+}
+
+ebb_tensor *ebb_random_shuffle_at(ebb_tensor *x, const char *file, int line) {
+    ebb_site site = ebb_site_at(file, line);
+    ebb_context *ebb = ebb_context_of(1, &x);
+    char text[EBB_TYPE_TEXT];
+    if (!ebb_operands_usable(ebb, "ebb_random_shuffle", 1, &x, site)) return ebb_poison_of(ebb);
+    if (!x->type.shape.rank || x->type.shape.dim[0] < 0)
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_random_shuffle: %s has no first axis of known size",
+                           ebb_type_text(&x->type, text));
+    ebb_tensor *y = ebb_poison_of(ebb);
+    EBB_SCOPE (ebb)
+        y = ebb_keep(ebb_gather_at(x, permutation(ebb, x->type.shape.dim[0], site), 0, file, line));
     return y;
 }

@@ -2,9 +2,8 @@
  * cross-entropy. */
 #include "frontend/values.h"
 
-/* Plain axes in rising order, as the graph wants them; -1 if they are wrong. naxes -1: all. */
-static int axes_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int naxes, const int *axes,
-                   int64_t *sorted, ebb_site site) {
+int ebb_axes_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int naxes, const int *axes,
+                int64_t *sorted, ebb_site site) {
     bool chosen[EBB_MAX_RANK] = {false};
     int n = 0;
     if (naxes < -1 || (naxes > 0 && !axes))
@@ -35,7 +34,7 @@ static ebb_tensor *over_axes(const char *function, ebb_op op, ebb_tensor *x, int
     ebb_context *ebb = ebb_context_of(1, &x);
     int64_t axis[EBB_MAX_RANK];
     if (!ebb_operands_usable(ebb, function, 1, &x, site)) return ebb_poison_of(ebb);
-    int n = axes_of(ebb, function, x, naxes, axes, axis, site);
+    int n = ebb_axes_of(ebb, function, x, naxes, axes, axis, site);
     if (n < 0) return ebb_poison_of(ebb);
     ebb_application app = {.op = op, .nattr = n, .attr = axis, .site = site};
     if (!keep) return ebb_dispatch(ebb, &app, 1, &x);

@@ -44,6 +44,9 @@ bool ebb_slice_given(ebb_context *ebb, const char *function, const ebb_shape *s,
                      const int64_t *stop, const int64_t *step, ebb_block *block, ebb_site site);
 /* An axis of x, counted from the end if negative; -1 and an IndexError if there is none. */
 int ebb_axis_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int axis, ebb_site site);
+/* Plain axes in rising order, as the graph wants them; -1 if they are wrong. naxes -1: all (reductions.c). */
+int ebb_axes_of(ebb_context *ebb, const char *function, const ebb_tensor *x, int naxes, const int *axes,
+                int64_t *sorted, ebb_site site);
 
 /* ---- execution (dispatch.c, expansions.c) ---- */
 

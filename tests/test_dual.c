@@ -133,6 +133,8 @@ static const op_case cases[] = {
     CASE("gather columns", gather, .shape = {"2,3", "i:2,2"}, .attr = "1", .index = "2,2,0,2"),
     CASE("gather one", gather, .shape = {"4", "i:"}, .attr = "0", .index = "3"),
     CASE("scatter_add rows", scatter_add, .shape = {"3,2", "i:4", "4,2"}, .attr = "0", .index = "2,0,2,2"),
+    CASE("scatter_max rows", scatter_max, .shape = {"3,2", "i:4", "4,2"}, .attr = "0", .index = "2,0,2,2"),
+    CASE("scatter_max columns", scatter_max, .shape = {"2,3", "i:2", "2,2"}, .attr = "1", .index = "1,1"),
     CASE("scatter_add columns", scatter_add, .shape = {"2,3", "i:2", "2,2"}, .attr = "1", .index = "1,1"),
 };
 enum { CASES = sizeof cases / sizeof *cases };

@@ -57,6 +57,20 @@ static void eager_operations(const world *w) {
     ebb_assign(w->v, ebb_add(w->v, 0));
     ebb_release(y[0]);
 }
+static void places(const world *w) {
+    ebb_tensor *at, *count, *index = ebb_reshape(w->labels, EBB_SHAPE(-1, 1));
+    ebb_tensor *y[] = {
+        ebb_gather_nd(w->m, index),
+        ebb_scatter_nd_update(w->m, index, w->m),
+        ebb_scatter_max(w->m, w->labels, w->m, 0),
+        ebb_dynamic_slice(w->m, ebb_slice(w->labels, (int64_t[]){0}, (int64_t[]){2}, NULL), EBB_SHAPE(1, 1)),
+        ebb_top_k(w->m, 1, 1, &at),
+        ebb_unique(w->m, -1, &count),
+        ebb_quantile_over(w->m, 0.3, EBB_AXES(0), true),
+        ebb_random_categorical(w->m, 3),
+        ebb_random_shuffle(w->m)};
+    ebb_release(y[0]);
+}
 static void literals_and_variables(const world *w) {
     ebb_tensor *v = ebb_variable(w->ebb, ebb_literal(w->ebb, "[[1, 2.5], [3, 4]]", EBB_NONE), "another");
     ebb_release(v);
@@ -201,6 +215,7 @@ static const struct {
     const char *name;
     job *run;
 } jobs[] = {{"eager operations", eager_operations},
+            {"places", places},
             {"literals and variables", literals_and_variables},
             {"printing", printing},
             {"a tape", a_tape},

@@ -11,7 +11,9 @@
 enum { BATCH = 32 };
 
 static bool reads_index(ebb_op op) {
-    return op == EBB_OP_gather || op == EBB_OP_scatter_add || op == EBB_OP_sparse_softmax_cross_entropy;
+    return op == EBB_OP_gather || (op >= EBB_OP_scatter_add && op <= EBB_OP_check_index) || op == EBB_OP_scatter_min ||
+           op == EBB_OP_scatter_update || op == EBB_OP_dynamic_slice || op == EBB_OP_dynamic_update ||
+           op == EBB_OP_sparse_softmax_cross_entropy;
 }
 
 /* All cases of one operation. */

@@ -173,9 +173,12 @@ static int64_t check_index(ebb_op op, ebb_dtype dtype, int64_t wrong) {
         index.at[k] = k == 3 ? wrong : k % 4;
     engines_start(&e, ebb_op_table[op].name);
     ebb_id arg[] = {engines_input(&e, (ebb_type){EBB_F64, {1, {4}}}), engines_input(&e, index.type), EBB_ABSENT};
-    if (op == EBB_OP_scatter_add) arg[2] = engines_input(&e, (ebb_type){EBB_F64, {1, {5}}});
-    ebb_application app = {.op = op, .nattr = 1, .attr = &axis};
-    engines_output(&e, ebb_record(e.graph, &app, ebb_op_table[op].arity, arg));
+    const int64_t size = 4;
+    bool alone = op == EBB_OP_check_index;
+    if (ebb_op_table[op].arity == 3) arg[2] = engines_input(&e, (ebb_type){EBB_F64, {1, {5}}});
+    ebb_application app = {.op = op, .nattr = 1, .attr = alone ? &size : &axis};
+    engines_output(&e, ebb_record(e.graph, &app, ebb_op_table[op].arity, alone ? &arg[1] : arg));
+    free(engines_expand(&e));
     engines_compile(&e);
     engines_set(&e, 1, &index);
     for (int engine = 0; engine < ENGINES; engine++)
@@ -188,12 +191,14 @@ static int64_t check_index(ebb_op op, ebb_dtype dtype, int64_t wrong) {
 
 Test(ops_table_branches, wrong_indices) {
     static const int64_t wrong[] = {4, -1, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+    static const ebb_op ops[] = {EBB_OP_gather,      EBB_OP_scatter_add,    EBB_OP_scatter_max,
+                                 EBB_OP_scatter_min, EBB_OP_scatter_update, EBB_OP_check_index};
     int64_t cases = 0;
     for (int i = 0; i < 6; i++)
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 12; k++) {
             ebb_dtype dtype = k & 1 ? EBB_I64 : EBB_I32;
             if (dtype == EBB_I32 && i >= 4) continue;
-            cases += check_index(k & 2 ? EBB_OP_gather : EBB_OP_scatter_add, dtype, wrong[i]);
+            cases += check_index(ops[k / 2], dtype, wrong[i]);
         }
     printf("cases: %d wrong indices\n", (int)cases);
     fflush(stdout);

@@ -171,6 +171,7 @@ static void try_all(const bad_operand *bad) {
     expect_refusal("ebb_gather", 2, bad, ebb_gather_at(x, v, 0, AT));
     expect_refusal("ebb_scatter_add", 2, bad, ebb_scatter_add_at(x, v, x, 0, AT));
     expect_refusal("ebb_scatter_add", 3, bad, ebb_scatter_add_at(x, i, v, 0, AT));
+    expect_refusal("ebb_scatter_nd_update", 3, bad, ebb_scatter_nd_update_at(x, i, v, AT));
 }
 
 static void leak(ebb_context *inside, ebb_tensor *const *in, ebb_tensor **out, void *data) {

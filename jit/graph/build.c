@@ -143,3 +143,7 @@ ebb_id ebb_g_gather(ebb_builder *b, ebb_id x, ebb_id index, int axis) {
 ebb_id ebb_g_scatter_add(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis) {
     return on_axes(b, EBB_OP_scatter_add, 3, (const ebb_id[]){x, index, updates}, 1, (const int64_t[]){axis});
 }
+
+ebb_id ebb_g_scatter_max(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis) {
+    return on_axes(b, EBB_OP_scatter_max, 3, (const ebb_id[]){x, index, updates}, 1, (const int64_t[]){axis});
+}

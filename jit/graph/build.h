@@ -66,5 +66,6 @@ ebb_id ebb_g_argsort(ebb_builder *b, ebb_id x, int axis);
 ebb_id ebb_g_dot(ebb_builder *b, ebb_id x, ebb_id y, bool tx, bool ty);
 ebb_id ebb_g_gather(ebb_builder *b, ebb_id x, ebb_id index, int axis);
 ebb_id ebb_g_scatter_add(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis);
+ebb_id ebb_g_scatter_max(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis);
 
 #endif

@@ -4,8 +4,8 @@
  * safe in its derivatives too. Two habits do that. A shift or a scale that the result does not depend on goes through
  * stop_gradient, so that no derivative is spent on it. And where a formula does not hold, `select` gives it a harmless
  * operand before it and takes another result after it: a derivative through the branch not taken is zero, not NaN.
- * Start reading at expand_mean. */
-#include "jit/graph/expand.h"
+ * Those that look at places are in macros_index.c. Start reading at expand_mean. */
+#include "jit/graph/macros.h"
 
 #include <float.h>
 #include <math.h>
@@ -24,11 +24,6 @@ static int64_t reduced_count(const ebb_builder *b, ebb_id x, ebb_attr axes) {
 static ebb_id sum_over(ebb_builder *b, ebb_id x, ebb_attr axes) { return ebb_g_sum(b, x, axes.n, axes.v); }
 
 static ebb_id max_over(ebb_builder *b, ebb_id x, ebb_attr axes) { return ebb_g_reduce_max(b, x, axes.n, axes.v); }
-
-/* A result of a reduction of x, laid over x again. */
-static ebb_id over(ebb_builder *b, ebb_id y, ebb_id x, ebb_attr axes) {
-    return ebb_g_expand_axes(b, y, ebb_shape_of(b->graph, x), axes.n, axes.v);
-}
 
 /* What a reduction of x has for a result when there is nothing to reduce. */
 static ebb_id of_nothing(ebb_builder *b, ebb_id x, ebb_attr axes, double value) {
@@ -109,12 +104,6 @@ static ebb_id expand_deviation(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
 
 /* ---- the other extreme ---- */
 
-/* Order turned round. Integers by -1 - x, which does not overflow as -x does. */
-static ebb_id turned(ebb_builder *b, ebb_id x) {
-    if (ebb_is_float(ebb_dtype_at(b->graph, x))) return ebb_g_neg(b, x);
-    return ebb_g_sub(b, ebb_g_full_like(b, x, -1), x);
-}
-
 static ebb_id expand_reduce_min(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
     return turned(b, max_over(b, turned(b, x[0]), axes));
 }
@@ -136,16 +125,6 @@ static ebb_id expand_reduce_all(ebb_builder *b, const ebb_id *x, ebb_attr axes) 
 
 /* ---- products and running products ---- */
 
-/* n elements of one axis. */
-static ebb_id part(ebb_builder *b, ebb_id x, int64_t axis, int64_t from, int64_t step, int64_t n) {
-    int64_t start[EBB_MAX_RANK] = {0}, steps[EBB_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
-    ebb_shape to = *ebb_shape_of(b->graph, x);
-    start[axis] = from;
-    steps[axis] = step;
-    to.dim[axis] = n;
-    return ebb_g_slice(b, x, start, steps, &to);
-}
-
 /* The product of n >= 1 elements of one axis, which stays with size 1: one half times the other, until one is left. */
 static ebb_id halved(ebb_builder *b, ebb_id x, int64_t axis, int64_t n) {
     ebb_id odd = EBB_ABSENT;
@@ -165,15 +144,6 @@ static ebb_id expand_prod(ebb_builder *b, const ebb_id *x, ebb_attr axes) {
     for (int32_t k = 0; k < axes.n; k++)
         y = halved(b, y, axes.v[k], ebb_shape_of(b->graph, y)->dim[axes.v[k]]);
     return ebb_g_reshape(b, y, &to);
-}
-
-/* x as [outer, size, inner] round one axis. */
-static ebb_id lines(ebb_builder *b, ebb_id x, ebb_attr axis) {
-    const ebb_shape *s = ebb_shape_of(b->graph, x);
-    ebb_shape to = {3, {1, 1, 1}};
-    for (int i = 0; i < s->rank; i++)
-        to.dim[i < axis.v[0] ? 0 : i == axis.v[0] ? 1 : 2] *= s->dim[i];
-    return ebb_g_reshape(b, x, &to);
 }
 
 /* even[0], odd[0], even[1], ... of [outer, size, inner]; there may be one more of the even ones. */
@@ -206,21 +176,6 @@ static ebb_id expand_cumprod(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
         y = interleaved(b, even, y);
     }
     return ebb_g_reshape(b, y, &to);
-}
-
-/* ---- order ---- */
-
-/* The elements from where argsort says, found in the whole tensor at (outer * size + place) * inner + i. */
-static ebb_id expand_sort(ebb_builder *b, const ebb_id *x, ebb_attr axis) {
-    ebb_id y = lines(b, x[0], axis);
-    const ebb_shape s = *ebb_shape_of(b->graph, y), to = *ebb_shape_of(b->graph, x[0]);
-    int64_t size = s.dim[0] * s.dim[1] * s.dim[2];
-    ebb_id outer = ebb_g_iota(b, EBB_I64, &s, 0), inner = ebb_g_iota(b, EBB_I64, &s, 2);
-    ebb_id row = ebb_g_mul(b, outer, ebb_g_full_like(b, outer, (double)s.dim[1]));
-    ebb_id place = ebb_g_add(b, row, ebb_g_argsort(b, y, 1));
-    ebb_id at = ebb_g_add(b, ebb_g_mul(b, place, ebb_g_full_like(b, place, (double)s.dim[2])), inner);
-    ebb_id all = ebb_g_reshape(b, y, &(ebb_shape){1, {size}});
-    return ebb_g_reshape(b, ebb_g_gather(b, all, at, 0), &to);
 }
 
 /* ---- networks ---- */
@@ -304,9 +259,15 @@ static ebb_id expand_clip(ebb_builder *b, const ebb_id *x, ebb_attr none) {
     return ebb_g_min(b, ebb_g_max(b, x[0], x[1]), x[2]);
 }
 
+static bool all_concrete(const ebb_builder *b, ebb_op op, const ebb_id *x) {
+    for (int k = 0; k < ebb_op_table[op].arity; k++)
+        if (!ebb_shape_concrete(ebb_shape_of(b->graph, x[k]))) return false;
+    return true;
+}
+
 /* Whether what is written would be right whatever the unknown sizes become. */
-static bool knows_enough(const ebb_builder *b, ebb_op op, ebb_id x, ebb_attr attr) {
-    const ebb_shape *shape = ebb_shape_of(b->graph, x);
+static bool knows_enough(const ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr attr) {
+    const ebb_shape *shape = ebb_shape_of(b->graph, x[0]);
     switch (op) {
     case EBB_OP_mean:
     case EBB_OP_digamma:
@@ -320,16 +281,16 @@ static bool knows_enough(const ebb_builder *b, ebb_op op, ebb_id x, ebb_attr att
     case EBB_OP_norm:
     case EBB_OP_softmax:
     case EBB_OP_log_softmax:
-        return reduced_count(b, x, attr) >= 0;
+        return reduced_count(b, x[0], attr) >= 0;
     case EBB_OP_sparse_softmax_cross_entropy:
         return shape->dim[shape->rank - 1] >= 0;
     default:
-        return ebb_shape_concrete(shape);
+        return all_concrete(b, op, x);
     }
 }
 
 ebb_id ebb_expand_macro(ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr attr) {
-    if (!knows_enough(b, op, x[0], attr)) {
+    if (!knows_enough(b, op, x, attr)) {
         ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site, "%s: its sizes must be known to expand it",
                  ebb_op_table[op].name);
         return EBB_POISON;

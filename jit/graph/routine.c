@@ -34,6 +34,15 @@ static int describe_gather(const ebb_application *app, const ebb_type *arg, int6
     return EBB_GATHER_COUNT;
 }
 
+static int describe_check_index(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    desc[EBB_GATHER_DTYPE] = EBB_I64;
+    desc[EBB_GATHER_INDEX_DTYPE] = arg[0].dtype;
+    desc[EBB_GATHER_OUTER] = desc[EBB_GATHER_INNER] = 1;
+    desc[EBB_GATHER_SIZE] = app->attr[0];
+    desc[EBB_GATHER_COUNT_] = product(&arg[0].shape, 0, arg[0].shape.rank);
+    return EBB_GATHER_COUNT;
+}
+
 static int describe_argmax(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
     const ebb_shape *x = &arg[0].shape;
     int axis = (int)app->attr[0];
@@ -42,6 +51,16 @@ static int describe_argmax(const ebb_application *app, const ebb_type *arg, int6
     desc[EBB_ARGMAX_SIZE] = x->dim[axis];
     desc[EBB_ARGMAX_INNER] = product(x, axis + 1, x->rank);
     return EBB_ARGMAX_COUNT;
+}
+
+static int describe_search(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape, *values = &arg[1].shape;
+    desc[EBB_SEARCH_DTYPE] = arg[0].dtype;
+    desc[EBB_SEARCH_BATCH] = product(x, 0, x->rank - 1);
+    desc[EBB_SEARCH_SIZE] = x->dim[x->rank - 1];
+    desc[EBB_SEARCH_COUNT_] = product(values, x->rank - 1, values->rank);
+    desc[EBB_SEARCH_RIGHT] = app->attr[0];
+    return EBB_SEARCH_COUNT;
 }
 
 static int describe_concat(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
@@ -76,10 +95,14 @@ int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, cons
                  int64_t desc[EBB_DESCRIBE_MAX]) {
     (void)narg;
     if (app->op == EBB_OP_dot) return describe_dot(app, arg, result, desc);
-    if (app->op == EBB_OP_gather || app->op == EBB_OP_scatter_add) return describe_gather(app, arg, desc);
+    if (app->op == EBB_OP_gather || app->op == EBB_OP_scatter_add || app->op == EBB_OP_scatter_max)
+        return describe_gather(app, arg, desc);
+    if (app->op == EBB_OP_check_index) return describe_check_index(app, arg, desc);
+    if (app->op == EBB_OP_searchsorted) return describe_search(app, arg, desc);
     if (app->op == EBB_OP_concat) return describe_concat(app, arg, desc);
     if (app->op == EBB_OP_argmax || app->op == EBB_OP_argsort || app->op == EBB_OP_cumsum)
         return describe_argmax(app, arg, desc);
-    if (app->op == EBB_OP_random_uniform || app->op == EBB_OP_random_normal) return describe_random(result, desc);
+    if (app->op >= EBB_OP_random_uniform && app->op <= EBB_OP_random_truncated_normal)
+        return describe_random(result, desc);
     return app->op == EBB_OP_pad ? describe_pad(app, arg, result, desc) : 0;
 }

@@ -11,7 +11,8 @@
 
 /* dot: product of [batch, m, k] and [batch, k, n]; tx: x is stored [batch, k, m]; ty: y is stored [batch, n, k] */
 enum { EBB_DOT_DTYPE, EBB_DOT_BATCH, EBB_DOT_M, EBB_DOT_N, EBB_DOT_K, EBB_DOT_TX, EBB_DOT_TY, EBB_DOT_COUNT };
-/* gather, scatter_add: x is [outer, size, inner], the index has `count` elements, updates are [outer, count, inner] */
+/* gather, scatter_add, scatter_max: x is [outer, size, inner], the index has `count` elements, updates are [outer,
+ * count, inner]. check_index: an index of `count` elements for that size; dtype, outer and inner say nothing */
 enum {
     EBB_GATHER_DTYPE,
     EBB_GATHER_INDEX_DTYPE,
@@ -24,6 +25,8 @@ enum {
 /* argmax: x is [outer, size, inner], the result i64 [outer, inner]; argsort: the result i64 [outer, size, inner];
  * cumsum: that of x's dtype */
 enum { EBB_ARGMAX_DTYPE, EBB_ARGMAX_OUTER, EBB_ARGMAX_SIZE, EBB_ARGMAX_INNER, EBB_ARGMAX_COUNT };
+/* searchsorted: x is [batch, size], the values and the result are [batch, count] */
+enum { EBB_SEARCH_DTYPE, EBB_SEARCH_BATCH, EBB_SEARCH_SIZE, EBB_SEARCH_COUNT_, EBB_SEARCH_RIGHT, EBB_SEARCH_COUNT };
 /* random: count elements of dtype */
 enum { EBB_RANDOM_DTYPE, EBB_RANDOM_SIZE, EBB_RANDOM_COUNT };
 /* concat: rows of `left` elements, then of `right` ones, `outer` times */

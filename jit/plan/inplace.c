@@ -56,7 +56,7 @@ static bool kernel_in_place(const ebb_plan *plan, const ebb_kernel *k, int32_t b
 
 static bool routine_in_place(const ebb_plan *plan, const ebb_step *s, int32_t parameter) {
     for (int32_t i = 0; i < s->nin; i++) {
-        bool over = s->op == EBB_OP_scatter_add && i == 0; /* the one routine that may work over its operand */
+        bool over = (s->op == EBB_OP_scatter_add || s->op == EBB_OP_scatter_max) && i == 0; /* as runtime.h says */
         if (!over && is_parameter(plan, s->in[i], parameter)) return false;
     }
     return true;

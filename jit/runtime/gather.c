@@ -1,9 +1,10 @@
-/* gather.c - rows taken and rows added where an index says.
+/* gather.c - rows taken, and rows combined with others, where an index says.
  *
  * Invariant: every index is checked before anything is written. An index outside [0, size) is an error, negative ones
  * too: nothing counts from the end. Duplicates are added in the order of the index, so results repeat to the bit. */
 #include "jit/runtime/runtime.h"
 
+#include <math.h>
 #include <string.h>
 
 static inline int64_t index_at(const int64_t *desc, const void *index, int64_t i) {
@@ -34,32 +35,59 @@ int ebb_rt_gather(const int64_t *desc, const void *const *in, void *out) {
     return EBB_OK;
 }
 
-/* Integers are added as unsigned numbers, so that they wrap. */
-#define ADD_ROW(NAME, TYPE)                                                                                            \
-    static void add_##NAME(void *to, const void *from, int64_t n) {                                                    \
+int ebb_rt_check_index(const int64_t *desc, const void *const *in, void *out) {
+    int64_t *y = out;
+    int code = check(EBB_OP_check_index, desc, in[0]);
+    for (int64_t i = 0; !code && i < desc[EBB_GATHER_COUNT_]; i++)
+        y[i] = index_at(desc, in[0], i);
+    return code;
+}
+
+/* ---- scatter: rows combined with those that are there ---- */
+
+typedef void combine(void *to, const void *from, int64_t n);
+
+#define COMBINE(NAME, TYPE, FORMULA)                                                                                   \
+    static void NAME(void *to, const void *from, int64_t n) {                                                          \
         TYPE *y = to;                                                                                                  \
         const TYPE *x = from;                                                                                          \
         for (int64_t i = 0; i < n; i++)                                                                                \
-            y[i] += x[i];                                                                                              \
+            y[i] = (FORMULA);                                                                                          \
     }
-ADD_ROW(i32, uint32_t)
-ADD_ROW(i64, uint64_t)
-ADD_ROW(f32, float)
-ADD_ROW(f64, double)
+/* Integers are added as unsigned numbers, so that they wrap. */
+COMBINE(add_i32, uint32_t, y[i] + x[i])
+COMBINE(add_i64, uint64_t, y[i] + x[i])
+COMBINE(add_f32, float, y[i] + x[i])
+COMBINE(add_f64, double, y[i] + x[i])
 
-int ebb_rt_scatter_add(const int64_t *desc, const void *const *in, void *out) {
-    static void (*const add_row[])(void *, const void *, int64_t) = {
-        [EBB_I32] = add_i32, [EBB_I64] = add_i64, [EBB_F32] = add_f32, [EBB_F64] = add_f64};
+/* NaN wins, and +0 wins over -0. */
+#define LARGER (x[i] > y[i] || x[i] != x[i] || (x[i] == y[i] && !signbit(x[i])) ? x[i] : y[i])
+COMBINE(raise_i32, int32_t, x[i] > y[i] ? x[i] : y[i])
+COMBINE(raise_i64, int64_t, x[i] > y[i] ? x[i] : y[i])
+COMBINE(raise_f32, float, LARGER)
+COMBINE(raise_f64, double, LARGER)
+
+static int scatter(ebb_op op, combine *row_into, const int64_t *desc, const void *const *in, void *out) {
     const int64_t size = desc[EBB_GATHER_SIZE], inner = desc[EBB_GATHER_INNER];
-    const ebb_dtype dtype = (ebb_dtype)desc[EBB_GATHER_DTYPE];
-    const size_t row = (size_t)inner * ebb_dtype_size(dtype), slab = (size_t)size * row;
+    const size_t row = (size_t)inner * ebb_dtype_size((ebb_dtype)desc[EBB_GATHER_DTYPE]), slab = (size_t)size * row;
     const unsigned char *updates = in[2];
     unsigned char *y = out;
-    int code = check(EBB_OP_scatter_add, desc, in[1]);
+    int code = check(op, desc, in[1]);
     if (code || slab == 0) return code;
     if (out != in[0]) memcpy(out, in[0], (size_t)desc[EBB_GATHER_OUTER] * slab);
     for (int64_t o = 0; o < desc[EBB_GATHER_OUTER]; o++, y += slab)
         for (int64_t i = 0; i < desc[EBB_GATHER_COUNT_]; i++, updates += row)
-            add_row[dtype](y + (size_t)index_at(desc, in[1], i) * row, updates, inner);
+            row_into(y + (size_t)index_at(desc, in[1], i) * row, updates, inner);
     return EBB_OK;
+}
+
+int ebb_rt_scatter_add(const int64_t *desc, const void *const *in, void *out) {
+    static combine *const add[] = {[EBB_I32] = add_i32, [EBB_I64] = add_i64, [EBB_F32] = add_f32, [EBB_F64] = add_f64};
+    return scatter(EBB_OP_scatter_add, add[desc[EBB_GATHER_DTYPE]], desc, in, out);
+}
+
+int ebb_rt_scatter_max(const int64_t *desc, const void *const *in, void *out) {
+    static combine *const raise[] = {
+        [EBB_I32] = raise_i32, [EBB_I64] = raise_i64, [EBB_F32] = raise_f32, [EBB_F64] = raise_f64};
+    return scatter(EBB_OP_scatter_max, raise[desc[EBB_GATHER_DTYPE]], desc, in, out);
 }

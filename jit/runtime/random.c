@@ -63,19 +63,52 @@ static void normal_f64(const uint32_t *w, void *result) {
     z[1] = radius * sin(angle);
 }
 
-/* ---- whole tensors ---- */
+/* ---- blocks, and whole tensors ---- */
 
 typedef void convert(const uint32_t *words, void *result);
 
-static int fill(const int64_t *desc, const int64_t *key, unsigned char *out, convert *to_numbers) {
+static void draw_block(const int64_t *key, uint64_t block, convert *to_numbers, void *number) {
     const uint64_t seed = (uint64_t)key[0], draw = (uint64_t)key[1];
     const uint32_t k[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    uint64_t left = (uint64_t)desc[EBB_RANDOM_SIZE] * (desc[EBB_RANDOM_DTYPE] == EBB_F32 ? 4 : 8);
+    uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)draw, (uint32_t)(draw >> 32)};
+    ebb_rt_philox(c, k, c);
+    to_numbers(c, number);
+}
+
+/* Numbers that are too far out are drawn again: attempt a takes the same place of the block with a in its eight highest
+ * bits, which no tensor is long enough to reach. One in 22 is too far out, so the attempts do not come to an end. */
+#define TRUNCATED(NAME, TYPE, NUMBERS)                                                                                 \
+    static void truncated_##NAME(const int64_t *key, uint64_t block, void *number) {                                   \
+        TYPE *z = number, more[NUMBERS];                                                                               \
+        draw_block(key, block, normal_##NAME, z);                                                                      \
+        for (uint64_t attempt = 1; attempt < 256; attempt++) {                                                         \
+            int outside = 0;                                                                                           \
+            for (int i = 0; i < NUMBERS; i++)                                                                          \
+                outside += !(z[i] > -2 && z[i] < 2);                                                                   \
+            if (!outside) break;                                                                                       \
+            draw_block(key, block | attempt << 56, normal_##NAME, more);                                               \
+            for (int i = 0; i < NUMBERS; i++)                                                                          \
+                if (!(z[i] > -2 && z[i] < 2)) z[i] = more[i];                                                          \
+        }                                                                                                              \
+    }
+TRUNCATED(f32, float, 4)
+TRUNCATED(f64, double, 2)
+
+#define PLAIN(NAME)                                                                                                    \
+    static void plain_##NAME(const int64_t *key, uint64_t block, void *number) { draw_block(key, block, NAME, number); }
+PLAIN(uniform_f32)
+PLAIN(uniform_f64)
+PLAIN(normal_f32)
+PLAIN(normal_f64)
+
+typedef void make_block(const int64_t *key, uint64_t block, void *number);
+
+static int fill(const int64_t *desc, const int64_t *key, unsigned char *out, make_block *f32, make_block *f64) {
+    const bool narrow = desc[EBB_RANDOM_DTYPE] == EBB_F32;
+    uint64_t left = (uint64_t)desc[EBB_RANDOM_SIZE] * (narrow ? 4 : 8);
     for (uint64_t block = 0; left; block++) {
-        uint32_t c[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)draw, (uint32_t)(draw >> 32)};
         double number[2]; /* room for 16 bytes of either dtype */
-        ebb_rt_philox(c, k, c);
-        to_numbers(c, number);
+        (narrow ? f32 : f64)(key, block, number);
         uint64_t bytes = left < sizeof number ? left : sizeof number;
         memcpy(out, number, bytes);
         out += bytes;
@@ -85,9 +118,13 @@ static int fill(const int64_t *desc, const int64_t *key, unsigned char *out, con
 }
 
 int ebb_rt_random_uniform(const int64_t *desc, const void *const *in, void *out) {
-    return fill(desc, in[0], out, desc[EBB_RANDOM_DTYPE] == EBB_F32 ? uniform_f32 : uniform_f64);
+    return fill(desc, in[0], out, plain_uniform_f32, plain_uniform_f64);
 }
 
 int ebb_rt_random_normal(const int64_t *desc, const void *const *in, void *out) {
-    return fill(desc, in[0], out, desc[EBB_RANDOM_DTYPE] == EBB_F32 ? normal_f32 : normal_f64);
+    return fill(desc, in[0], out, plain_normal_f32, plain_normal_f64);
+}
+
+int ebb_rt_random_truncated_normal(const int64_t *desc, const void *const *in, void *out) {
+    return fill(desc, in[0], out, truncated_f32, truncated_f64);
 }

@@ -9,7 +9,8 @@
 #include "jit/graph/routine.h"
 
 /* A routine: desc as ebb_describe wrote it, contiguous operands, contiguous result. Returns EBB_OK, or a code after
- * filling ebb_rt_fault. `in` and `out` never overlap, except scatter_add whose out may be in[0]. */
+ * filling ebb_rt_fault. `in` and `out` never overlap, except that out may be in[0] of scatter_add and
+ * scatter_max. */
 typedef int ebb_rt_routine(const int64_t *desc, const void *const *in, void *out);
 
 #define EBB_RT_SOURCE(name)

@@ -1,4 +1,4 @@
-/* quad_axes.c - references of the operations that look at axes: views, reductions, products, gathers. */
+/* quad_axes.c - references of the operations that look at axes: views, reductions, products. */
 #include "tests/ref/quad_ops.h"
 
 #include <quadmath.h>
@@ -14,8 +14,6 @@ void quad_sum(const quad_call *c);
 void quad_reduce_max(const quad_call *c);
 void quad_argmax(const quad_call *c);
 void quad_dot(const quad_call *c);
-void quad_gather(const quad_call *c);
-void quad_scatter_add(const quad_call *c);
 
 static const ebb_shape *shape_of(const quad_call *c, int k) { return &c->arg[k].type.shape; }
 
@@ -153,32 +151,5 @@ void quad_dot(const quad_call *c) {
         for (int64_t i = 0; i < inner; i++)
             add(c->result, k, entry(&c->arg[0], to, tx, to[rank - 2], i) * entry(&c->arg[1], to, ty, i, to[rank - 1]));
     }
-    wrap_all(c->result);
-}
-
-/* Where in x the index sends element `k` of the gathered shape. */
-static int64_t source(const quad_call *c, const ebb_shape *gathered, int64_t k) {
-    int64_t at[EBB_MAX_RANK], from[EBB_MAX_RANK];
-    const ebb_shape *x = shape_of(c, 0), *index = shape_of(c, 1);
-    int axis = (int)c->app->attr[0];
-    quad_position(gathered, k, at);
-    for (int a = 0; a < x->rank; a++)
-        if (a != axis) from[a] = at[a < axis ? a : a + index->rank - 1];
-    from[axis] = (int64_t)c->arg[1].at[quad_offset(index, at + axis)];
-    return quad_offset(x, from);
-}
-
-void quad_gather(const quad_call *c) {
-    for (int64_t k = 0; k < c->result->size; k++)
-        c->result->at[k] = c->arg[0].at[source(c, &c->result->type.shape, k)];
-}
-
-void quad_scatter_add(const quad_call *c) {
-    for (int64_t k = 0; k < c->result->size; k++) {
-        c->result->at[k] = -0.0Q;
-        add(c->result, k, c->arg[0].at[k]);
-    }
-    for (int64_t k = 0; k < c->arg[2].size; k++)
-        add(c->result, source(c, shape_of(c, 2), k), c->arg[2].at[k]);
     wrap_all(c->result);
 }

@@ -12,6 +12,7 @@ void quad_log_softmax(const quad_call *c);
 void quad_sparse_softmax_cross_entropy(const quad_call *c);
 void quad_random_uniform(const quad_call *c);
 void quad_random_normal(const quad_call *c);
+void quad_random_truncated_normal(const quad_call *c);
 
 static quad itself(quad x) { return x; }
 static quad squared(quad x) { return x * x; }
@@ -102,11 +103,11 @@ static void philox(uint64_t block, uint64_t draw, uint64_t seed, uint32_t c[4]) 
 }
 
 /* The k-th draw of the dtype: a whole number of its 24 or 53 bits. A block of 128 bits holds 4 or 2 of them. */
-static quad draw(const quad_call *c, int64_t k) {
+static quad draw(const quad_call *c, int64_t k, uint64_t attempt) {
     uint64_t seed = (uint64_t)(int64_t)c->arg[0].at[0], counter = (uint64_t)(int64_t)c->arg[0].at[1];
     uint32_t word[4];
     bool wide = c->result->type.dtype == EBB_F64;
-    philox((uint64_t)k / (wide ? 2 : 4), counter, seed, word);
+    philox((uint64_t)k / (wide ? 2 : 4) + (attempt << 56), counter, seed, word);
     if (!wide) return word[k % 4] >> 8;
     return (word[k % 2 * 2] | (uint64_t)word[k % 2 * 2 + 1] << 32) >> 11;
 }
@@ -115,15 +116,29 @@ static quad unit(const quad_call *c) { return c->result->type.dtype == EBB_F64 ?
 
 void quad_random_uniform(const quad_call *c) {
     for (int64_t k = 0; k < c->result->size; k++)
-        c->result->at[k] = draw(c, k) * unit(c);
+        c->result->at[k] = draw(c, k, 0) * unit(c);
 }
 
 /* Box-Muller; an angle up to 2 pi, rounded, moves a result by as much as itself times the radius. */
+static void normal(const quad_call *c, int64_t k, uint64_t attempt) {
+    int64_t pair = k - k % 2;
+    quad radius = sqrtq(-2 * logq((draw(c, pair, attempt) + 1) * unit(c)));
+    quad angle = 2 * M_PIq * draw(c, pair + 1, attempt) * unit(c);
+    c->result->at[k] = radius * (k % 2 ? sinq(angle) : cosq(angle));
+    c->result->scale[k] = 2 * M_PIq * radius;
+}
+
 void quad_random_normal(const quad_call *c) {
+    for (int64_t k = 0; k < c->result->size; k++)
+        normal(c, k, 0);
+}
+
+/* Each number is drawn again by itself. */
+void quad_random_truncated_normal(const quad_call *c) {
     for (int64_t k = 0; k < c->result->size; k++) {
-        int64_t pair = k - k % 2;
-        quad radius = sqrtq(-2 * logq((draw(c, pair) + 1) * unit(c))), angle = 2 * M_PIq * draw(c, pair + 1) * unit(c);
-        c->result->at[k] = radius * (k % 2 ? sinq(angle) : cosq(angle));
-        c->result->scale[k] = 2 * M_PIq * radius;
+        uint64_t attempt = 0;
+        do
+            normal(c, k, attempt++);
+        while (fabsq(c->result->at[k]) >= 2);
     }
 }

@@ -16,6 +16,9 @@ void quad_cumsum(const quad_call *c);
 void quad_cumprod(const quad_call *c);
 void quad_argsort(const quad_call *c);
 void quad_sort(const quad_call *c);
+void quad_top_k(const quad_call *c);
+void quad_arg_top_k(const quad_call *c);
+void quad_searchsorted(const quad_call *c);
 
 static void fill(quad_tensor *y, quad value) {
     for (int64_t g = 0; g < y->size; g++)
@@ -139,4 +142,39 @@ void quad_argsort(const quad_call *c) {
 void quad_sort(const quad_call *c) {
     for (int64_t k = 0; k < c->result->size; k++)
         c->result->at[sorted_place(c, k)] = c->arg[0].at[k];
+}
+
+/* Element k is at the place with as many before it as are larger, or equal and earlier, on its line of the axis; places
+ * from attr[1] on are left out. */
+static void top(const quad_call *c, bool values) {
+    const quad *x = c->arg[0].at;
+    int64_t size = c->arg[0].type.shape.dim[c->app->attr[0]], step = step_of(c), most = c->app->attr[1];
+    for (int64_t k = 0; k < c->arg[0].size; k++) {
+        int64_t own = place_of(c, k), start = k - own * step, place = 0, line = start / (size * step);
+        for (int64_t j = start; j < start + size * step; j += step) {
+            bool larger = isnanq(x[j]) ? !isnanq(x[k]) : x[j] > x[k];
+            bool smaller = isnanq(x[k]) ? !isnanq(x[j]) : x[k] > x[j];
+            place += larger || (!smaller && j < k);
+        }
+        if (place < most) c->result->at[(line * most + place) * step + start % step] = values ? x[k] : (quad)own;
+    }
+}
+
+void quad_top_k(const quad_call *c) { top(c, true); }
+void quad_arg_top_k(const quad_call *c) { top(c, false); }
+
+/* Counted one by one. */
+void quad_searchsorted(const quad_call *c) {
+    const ebb_shape *x = &c->arg[0].type.shape;
+    int64_t size = x->dim[x->rank - 1], lines = 1;
+    for (int a = 0; a < x->rank - 1; a++)
+        lines *= x->dim[a];
+    for (int64_t k = 0; k < c->result->size; k++) {
+        const quad *line = c->arg[0].at + k / (c->result->size / lines) * size, v = c->arg[1].at[k];
+        for (int64_t j = 0; j < size; j++) {
+            bool less = isnanq(v) ? !isnanq(line[j]) : line[j] < v,
+                 greater = isnanq(line[j]) ? !isnanq(v) : line[j] > v;
+            c->result->at[k] += c->app->attr[0] ? !greater : less;
+        }
+    }
 }

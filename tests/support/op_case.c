@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/support/run_graph.h"
 
@@ -39,6 +40,22 @@
         CASE("one class", name, 1, .shape = {S(3, 1)}, ATTR(1)),                                                       \
         CASE("of nothing", name, 1, .shape = {S(3, 0)}, ATTR(1))
 
+#define SCATTER(name)                                                                                                  \
+    CASE("rows", name, 3, .shape = LIST(S(3, 2), S(7), S(7, 2)), ATTR(0)),                                             \
+        CASE("columns", name, 3, .shape = LIST(S(2, 3), S(2), S(2, 2)), ATTR(1)),                                      \
+        CASE("one", name, 3, .shape = LIST(S(4), SCALAR, SCALAR), ATTR(0)),                                            \
+        CASE("none", name, 3, .shape = LIST(S(4, 3), S(0), S(0, 3)), ATTR(0)),                                         \
+        CASE("middle", name, 3, .shape = LIST(S(2, 4, 3), S(5), S(2, 5, 3)), ATTR(1)),                                 \
+        CASE("matrix", name, 3, .shape = LIST(S(9), S(2, 3), S(2, 3)), ATTR(0)),                                       \
+        CASE("of no row", name, 3, .shape = LIST(S(3, 0), S(4), S(4, 0)), ATTR(0))
+
+#define TOP(name)                                                                                                      \
+    CASE("rows", name, 1, .shape = {S(4, 9)}, ATTR(1, 3)), CASE("columns", name, 1, .shape = {S(7, 4)}, ATTR(0, 1)),   \
+        CASE("middle", name, 1, .shape = {S(2, 5, 3)}, ATTR(1, 2)),                                                    \
+        CASE("all", name, 1, .shape = {S(17)}, ATTR(0, 17)), CASE("none", name, 1, .shape = {S(3, 2)}, ATTR(1, 0)),    \
+        CASE("of nothing", name, 1, .shape = {S(0)}, ATTR(0, 0)),                                                      \
+        CASE("ties", name, 1, .shape = {S(2, 90)}, ATTR(1, 50))
+
 const op_case op_cases[] = {
     CASE("17", iota, 0, .asked = S(17), ATTR(0)),
     CASE("0", iota, 0, .asked = S(0), ATTR(0)),
@@ -47,6 +64,8 @@ const op_case op_cases[] = {
     CASE("middle", iota, 0, .asked = S(2, 3, 4), ATTR(1)),
     RANDOM(random_uniform),
     RANDOM(random_normal),
+    RANDOM(random_truncated_normal),
+    CASE("1001", random_truncated_normal, 1, .shape = {S(2)}, .asked = S(1001)),
 
     CASE("new axes", broadcast, 1, .shape = {S(3)}, .asked = S(2, 3, 2), ATTR(1)),
     CASE("stretched", broadcast, 1, .shape = {S(2, 1, 3)}, .asked = S(2, 4, 3), ATTR(0, 1, 2)),
@@ -123,11 +142,39 @@ const op_case op_cases[] = {
     CASE("one", gather, 2, .shape = {S(4), SCALAR}, ATTR(0)),
     CASE("none", gather, 2, .shape = {S(4, 3), S(0)}, ATTR(0)),
     CASE("middle", gather, 2, .shape = {S(2, 4, 3), S(5)}, ATTR(1)),
-    CASE("rows", scatter_add, 3, .shape = {S(3, 2), S(7), S(7, 2)}, ATTR(0)),
-    CASE("columns", scatter_add, 3, .shape = {S(2, 3), S(2), S(2, 2)}, ATTR(1)),
-    CASE("one", scatter_add, 3, .shape = {S(4), SCALAR, SCALAR}, ATTR(0)),
-    CASE("none", scatter_add, 3, .shape = {S(4, 3), S(0), S(0, 3)}, ATTR(0)),
-    CASE("middle", scatter_add, 3, .shape = {S(2, 4, 3), S(5), S(2, 5, 3)}, ATTR(1)),
+    SCATTER(scatter_add),
+    SCATTER(scatter_max),
+    SCATTER(scatter_min),
+    SCATTER(scatter_update),
+    CASE("3", check_index, 1, .shape = {S(3)}, ATTR(5)),
+    CASE("matrix", check_index, 1, .shape = {S(7, 9)}, ATTR(4)),
+    CASE("scalar", check_index, 1, .shape = {SCALAR}, ATTR(1)),
+    CASE("none", check_index, 1, .shape = {S(0)}, ATTR(0)),
+
+    TOP(top_k),
+    TOP(arg_top_k),
+    CASE("vector", searchsorted, 2, .shape = {S(9), S(30)}, ATTR(0)),
+    CASE("vector, right", searchsorted, 2, .shape = {S(9), S(30)}, ATTR(1)),
+    CASE("batch", searchsorted, 2, .shape = {S(3, 5), S(3, 2, 4)}, ATTR(0)),
+    CASE("batch, right", searchsorted, 2, .shape = {S(2, 2, 7), S(2, 2, 4)}, ATTR(1)),
+    CASE("one each", searchsorted, 2, .shape = {S(4, 3), S(4)}, ATTR(1)),
+    CASE("scalar", searchsorted, 2, .shape = {S(4), SCALAR}, ATTR(0)),
+    CASE("in nothing", searchsorted, 2, .shape = {S(0), S(3)}, ATTR(0)),
+    CASE("nothing", searchsorted, 2, .shape = {S(3), S(0)}, ATTR(1)),
+    CASE("rows", dynamic_slice, 2, .shape = {S(9, 3), S(2)}, ATTR(2, 3)),
+    CASE("block", dynamic_slice, 2, .shape = {S(5, 6, 4), S(3)}, ATTR(2, 6, 3)),
+    CASE("vector", dynamic_slice, 2, .shape = {S(40), S(1)}, ATTR(17)),
+    CASE("all", dynamic_slice, 2, .shape = {S(3), S(1)}, ATTR(3)),
+    CASE("nothing", dynamic_slice, 2, .shape = {S(3, 2), S(2)}, ATTR(0, 1)),
+    CASE("of nothing", dynamic_slice, 2, .shape = {S(0, 2), S(2)}, ATTR(0, 1)),
+    CASE("scalar", dynamic_slice, 2, .shape = {SCALAR, S(0)}),
+    CASE("rows", dynamic_update, 3, .shape = {S(9, 3), S(2), S(2, 3)}),
+    CASE("block", dynamic_update, 3, .shape = {S(5, 6, 4), S(3), S(2, 6, 3)}),
+    CASE("vector", dynamic_update, 3, .shape = {S(40), S(1), S(17)}),
+    CASE("all", dynamic_update, 3, .shape = {S(3), S(1), S(3)}),
+    CASE("nothing", dynamic_update, 3, .shape = {S(3, 2), S(2), S(0, 1)}),
+    CASE("of nothing", dynamic_update, 3, .shape = {S(0, 2), S(2), S(0, 1)}),
+    CASE("scalar", dynamic_update, 3, .shape = {SCALAR, S(0), SCALAR}),
 
     EACH(digamma, 1),
     EACH(sinc, 1),
@@ -185,11 +232,19 @@ static ebb_dtype operand_dtype(ebb_op op, int k, ebb_dtype dtype, ebb_dtype inde
     switch (op) {
     case EBB_OP_random_uniform:
     case EBB_OP_random_normal:
+    case EBB_OP_random_truncated_normal:
         return EBB_I64;
     case EBB_OP_select:
         return k == 0 ? EBB_BOOL : dtype;
+    case EBB_OP_check_index:
+        return index;
     case EBB_OP_gather:
     case EBB_OP_scatter_add:
+    case EBB_OP_scatter_max:
+    case EBB_OP_scatter_min:
+    case EBB_OP_scatter_update:
+    case EBB_OP_dynamic_slice:
+    case EBB_OP_dynamic_update:
     case EBB_OP_sparse_softmax_cross_entropy:
         return k == 1 ? index : dtype;
     default:
@@ -280,14 +335,18 @@ void op_domain(ebb_op op, int k, double *low, double *high) {
 
 /* Numbers below this, where an operand is an index or a label. */
 static double places(const op_use *use) {
+    if (use->c->op == EBB_OP_check_index) return (double)use->c->attr[0];
+    if (use->c->op == EBB_OP_dynamic_slice || use->c->op == EBB_OP_dynamic_update) return 7; /* outside too */
     const ebb_shape *x = &use->operand[0].shape;
     return (double)x->dim[use->c->nattr ? use->c->attr[0] : x->rank - 1];
 }
 
+static bool is_random(ebb_op op) { return op >= EBB_OP_random_uniform && op <= EBB_OP_random_truncated_normal; }
+
 static void range_of(const op_use *use, int k, double *low, double *high) {
     if (ebb_is_float(use->operand[k].dtype)) {
         op_domain(use->c->op, k, low, high);
-    } else if (k == 1 && operand_dtype(use->c->op, 1, EBB_NONE, EBB_I64) == EBB_I64) {
+    } else if (operand_dtype(use->c->op, k, EBB_NONE, EBB_I64) == EBB_I64 && !is_random(use->c->op)) {
         *low = 0, *high = places(use);
     } else {
         *low = use->operand[k].dtype == EBB_BOOL ? 0 : -100, *high = use->operand[k].dtype == EBB_BOOL ? 2 : 100;
@@ -299,6 +358,18 @@ static bool is_comparison(ebb_op op) { return op >= EBB_OP_eq && op <= EBB_OP_ge
 
 bool op_is_order(ebb_op op, int k) { return k == 0 && (op == EBB_OP_polygamma || op == EBB_OP_sinc_slope); }
 
+static int rising(const void *a, const void *b) {
+    const quad x = *(const quad *)a, y = *(const quad *)b;
+    return (x > y) - (x < y);
+}
+
+/* The lines that are searched are sorted; whole numbers, so that values meet equal ones. */
+static void sort_lines(quad_tensor *x) {
+    const int64_t n = x->type.shape.dim[x->type.shape.rank - 1];
+    for (int64_t i = 0; n && i < x->size; i += n)
+        qsort(x->at + i, (size_t)n, sizeof *x->at, rising);
+}
+
 void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     double low, high, value;
     bool few = is_comparison(use->c->op) && x->type.dtype != EBB_BOOL;
@@ -308,8 +379,10 @@ void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
         if (few) value = floor(value / high * 3);
         if (op_is_order(use->c->op, k)) value = floor(value);
         x->at[e] = ebb_is_float(x->type.dtype) ? (quad)value : (quad)(int64_t)value;
+        if (use->c->op == EBB_OP_searchsorted) x->at[e] = (int64_t)value;
         if (x->type.dtype == EBB_F32) x->at[e] = (float)x->at[e];
     }
+    if (use->c->op == EBB_OP_searchsorted && k == 0) sort_lines(x);
 }
 
 void op_fill_direction(uint64_t seed, quad_tensor *x) {

@@ -49,4 +49,9 @@ ebb_id maker_between(maker *m, ebb_id x, double low, double high); /* made of x,
 bool maker_may(const maker *m, ebb_op op); /* do the options want this operation? */
 void maker_add(maker *m, ebb_op op);       /* appends one application of it, unless nothing suits */
 
+/* ---- random_places.c ---- */
+typedef ebb_id make(maker *m, ebb_op op);
+make make_gather, make_scatter, make_scatter_any, make_check_index, make_dynamic_slice, make_dynamic_update, make_top_k,
+    make_arg_top_k, make_searchsorted;
+
 #endif

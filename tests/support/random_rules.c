@@ -7,8 +7,6 @@
 #include "tests/support/op_case.h"
 #include "tests/support/random_maker.h"
 
-typedef ebb_id make(maker *m, ebb_op op);
-
 #define LENGTH(list) (int64_t)(sizeof(list) / sizeof *(list))
 
 static ebb_id with_attr(maker *m, ebb_op op, int nattr, const int64_t *attr, ebb_id x) {
@@ -19,18 +17,20 @@ static ebb_id with_attr(maker *m, ebb_op op, int nattr, const int64_t *attr, ebb
 
 /* SMOOTH rows and macros that are made of IEEE operations alone, so that all engines agree on them to the bit. */
 static const ebb_op exact[] = {
-    EBB_OP_abs,     EBB_OP_square,     EBB_OP_sqrt,       EBB_OP_recip,         EBB_OP_div,
-    EBB_OP_fmod,    EBB_OP_floormod,   EBB_OP_mean,       EBB_OP_variance,      EBB_OP_deviation,
-    EBB_OP_prod,    EBB_OP_reduce_min, EBB_OP_reduce_all, EBB_OP_reduce_any,    EBB_OP_argmin,
-    EBB_OP_cumprod, EBB_OP_sort,       EBB_OP_norm,       EBB_OP_divide_no_nan, EBB_OP_squared_difference,
-    EBB_OP_clip,
+    EBB_OP_abs,     EBB_OP_square,      EBB_OP_sqrt,           EBB_OP_recip,         EBB_OP_div,
+    EBB_OP_fmod,    EBB_OP_floormod,    EBB_OP_mean,           EBB_OP_variance,      EBB_OP_deviation,
+    EBB_OP_prod,    EBB_OP_reduce_min,  EBB_OP_reduce_all,     EBB_OP_reduce_any,    EBB_OP_argmin,
+    EBB_OP_cumprod, EBB_OP_sort,        EBB_OP_norm,           EBB_OP_divide_no_nan, EBB_OP_squared_difference,
+    EBB_OP_clip,    EBB_OP_scatter_min, EBB_OP_scatter_update, EBB_OP_dynamic_slice, EBB_OP_dynamic_update,
+    EBB_OP_top_k,   EBB_OP_arg_top_k,
 };
 
 /* What jumps where a last digit decides, though its row does not say so; and cast, after which an f64 has the error of
  * an f32. */
-static const ebb_op jumps[] = {EBB_OP_fmod,       EBB_OP_floormod,   EBB_OP_reduce_max, EBB_OP_reduce_min,
-                               EBB_OP_reduce_all, EBB_OP_reduce_any, EBB_OP_argmin,     EBB_OP_sort,
-                               EBB_OP_clip,       EBB_OP_deviation,  EBB_OP_cast};
+static const ebb_op jumps[] = {EBB_OP_fmod,        EBB_OP_floormod,   EBB_OP_reduce_max, EBB_OP_reduce_min,
+                               EBB_OP_reduce_all,  EBB_OP_reduce_any, EBB_OP_argmin,     EBB_OP_sort,
+                               EBB_OP_clip,        EBB_OP_deviation,  EBB_OP_cast,       EBB_OP_scatter_max,
+                               EBB_OP_scatter_min, EBB_OP_top_k,      EBB_OP_arg_top_k};
 
 static bool is_among(const ebb_op *list, int64_t n, ebb_op op) {
     for (int64_t i = 0; i < n; i++)
@@ -40,7 +40,8 @@ static bool is_among(const ebb_op *list, int64_t n, ebb_op op) {
 
 static bool is_exact(ebb_op op) {
     ebb_family family = ebb_op_table[op].family;
-    bool unsure = family == EBB_SMOOTH || family == EBB_MACRO || op == EBB_OP_random_normal;
+    bool unsure = family == EBB_SMOOTH || family == EBB_MACRO || op == EBB_OP_random_normal ||
+                  op == EBB_OP_random_truncated_normal;
     return !unsure || is_among(exact, LENGTH(exact), op);
 }
 
@@ -249,27 +250,6 @@ static ebb_id make_dot(maker *m, ebb_op op) {
     s.dim[s.rank - 1] = right ? k : n;
     ebb_id y = maker_partner(m, dtype_at(m, x), s);
     return maker_record(m, (ebb_application){.op = op, .nattr = 2, .attr = attr}, 2, x, y, 0);
-}
-
-static ebb_id make_gather(maker *m, ebb_op op) {
-    ebb_id x = maker_some_of(m, m->o.smooth ? FLOATS : ANY, 1);
-    int64_t axis = maker_below(m, shape_at(m, x)->rank), size = shape_at(m, x)->dim[axis];
-    ebb_shape list = {.rank = (int32_t)maker_below(m, 2), .dim = {0}};
-    if (size == 0) return EBB_ABSENT;
-    if (list.rank) list.dim[0] = maker_size(m);
-    ebb_id index = maker_index(m, list, size);
-    return maker_record(m, (ebb_application){.op = op, .nattr = 1, .attr = &axis}, 2, x, index, 0);
-}
-
-static ebb_id make_scatter(maker *m, ebb_op op) {
-    ebb_id x = maker_some_of(m, m->o.smooth ? FLOATS : NUMBERS, 1);
-    ebb_shape s = *shape_at(m, x), list = {.rank = 1, .dim = {maker_size(m)}};
-    int64_t axis = maker_below(m, s.rank);
-    if (s.dim[axis] == 0) return EBB_ABSENT;
-    ebb_id index = maker_index(m, list, s.dim[axis]);
-    s.dim[axis] = list.dim[0];
-    ebb_id updates = maker_partner(m, dtype_at(m, x), s);
-    return maker_record(m, (ebb_application){.op = op, .nattr = 1, .attr = &axis}, 3, x, index, updates);
 }
 
 static ebb_id make_pad(maker *m, ebb_op op) {
