@@ -66,6 +66,19 @@ extern "C" {
 /* x with low[i] zeros before and high[i] zeros after it on axis i; int64_t arrays of ebb_rank(x), none negative. */
 #define ebb_pad(x, low, high) ebb_pad_at((x), (low), (high), __FILE__, __LINE__)
 
+/* x [a...,L,b...] -> [a...,n,size,b...], n = (L - 1 - (size - 1) dilation) / stride + 1: along `axis`, element
+ * (i, j) is x's element i stride + j dilation. Windows may overlap; compiled, none is copied for an operation that
+ * works element by element or sums. size, stride and dilation are at least 1; a window that does not fit in L is a
+ * ValueError. The derivative adds up what was read several times, by ebb_overlap_add. */
+#define ebb_windows(x, axis, size, stride, dilation)                                                                   \
+    ebb_windows_at((x), (axis), (size), (stride), (dilation), __FILE__, __LINE__)
+
+/* The way back, x [a...,n,k,b...] -> [a...,size,b...]: element l is the sum of all x's elements (i, j) on axes `axis`
+ * and the next with i stride + j dilation = l, in the order of j; 0 if there are none. number. n has to be the number
+ * of windows of k that `size` elements have. The derivative is ebb_windows. */
+#define ebb_overlap_add(x, axis, size, stride, dilation)                                                               \
+    ebb_overlap_add_at((x), (axis), (size), (stride), (dilation), __FILE__, __LINE__)
+
 /* ---- reductions ----
  * (x, EBB_AXES(...), keep) or (x, EBB_ALL_AXES, keep): these axes of x go away, or stay with size 1 if `keep` is
  * true. An axis given twice is a ValueError. */

@@ -170,6 +170,10 @@ EBB_API ebb_tensor *ebb_reshape_at(ebb_tensor *x, int rank, const int64_t *dims,
 EBB_API ebb_tensor *ebb_transpose_at(ebb_tensor *x, int naxes, const int *perm, const char *file, int line);
 EBB_API ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step,
                                  const char *file, int line);
+EBB_API ebb_tensor *ebb_windows_at(ebb_tensor *x, int axis, int64_t size, int64_t stride, int64_t dilation,
+                                   const char *file, int line);
+EBB_API ebb_tensor *ebb_overlap_add_at(ebb_tensor *x, int axis, int64_t size, int64_t stride, int64_t dilation,
+                                       const char *file, int line);
 EBB_API ebb_tensor *ebb_pad_at(ebb_tensor *x, const int64_t *low, const int64_t *high, const char *file, int line);
 EBB_API ebb_tensor *ebb_reverse_at(ebb_tensor *x, int naxes, const int *axes, const char *file, int line);
 EBB_API ebb_tensor *ebb_concat_at(int n, ebb_tensor *const *x, int axis, const char *file, int line);

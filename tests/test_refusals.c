@@ -83,6 +83,21 @@ Test(refusals, of_types_and_shapes) {
     CASE(EBB_VALUE_ERROR, ebb_pad_at(x, I64(0, -1), I64(0, 0), AT), "ebb_pad: a width on axis 1 is negative (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_pad_at(x, I64(INT64_MAX, 0), I64(0, 0), AT),
          "ebb_pad: the padded size of axis 0 of [2,3] is too large (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 4, 1, 1, AT),
+         "ebb_windows: a window of 4 with dilation 1 does not fit 3 elements ([2,3]) (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 2, 1, INT64_MAX, AT),
+         "ebb_windows: a window of 2 with dilation 9223372036854775807 does not fit 3 elements ([2,3]) (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 0, INT64_MAX, 1, 3, AT),
+         "ebb_windows: a window of 9223372036854775807 with dilation 3 does not fit 2 elements ([2,3]) (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 0, 1, 1, AT),
+         "ebb_windows: a window of 0, stride 1, dilation 1: all are at least 1 (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 1, 1, -1, AT),
+         "ebb_windows: a window of 1, stride 1, dilation -1: all are at least 1 (a.c:7)");
+    CASE(EBB_INDEX_ERROR, ebb_windows_at(x, 2, 1, 1, 1, AT), "ebb_windows: axis 2 is out of range for [2,3] (a.c:7)");
+    CASE(EBB_INDEX_ERROR, ebb_overlap_add_at(x, 1, 3, 1, 1, AT),
+         "ebb_overlap_add: axis 2 is out of range for [2,3] (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_overlap_add_at(x, 0, 6, 1, 1, AT),
+         "ebb_overlap_add: 6 elements have 4 such windows, axis 0 of [2,3] has 2 (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_sum_at(x, 1, third, false, AT), "ebb_sum: axis 2 is out of range for [2,3] (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_sum_at(x, 1, (int[]){-9}, false, AT),
          "ebb_sum: axis -9 is out of range for [2,3] (a.c:7)");

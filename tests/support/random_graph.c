@@ -330,6 +330,21 @@ static ebb_id gather(maker *m) {
     return record(m, (ebb_application){.op = EBB_OP_scatter_add, .nattr = 1, .attr = &axis}, 3, x, index, updates);
 }
 
+/* Windows along an axis, and maybe summed back. */
+static ebb_id frames(maker *m) {
+    ebb_id x = some_of(m, NUMBERS, 1);
+    const ebb_shape s = *shape(m, x);
+    int64_t axis = below(m, s.rank), length = s.dim[axis];
+    if (length == 0 || s.rank > m->o.rank || s.rank == EBB_MAX_RANK) return x;
+    int64_t size = 1 + below(m, length < 4 ? length : 4), dilation = 1 + below(m, 3);
+    if ((size - 1) * dilation >= length) dilation = 1;
+    int64_t attr[] = {axis, size, 1 + below(m, 3), dilation};
+    ebb_id y = record(m, (ebb_application){.op = EBB_OP_windows, .nattr = 4, .attr = attr}, 1, x, 0, 0);
+    if (m->o.no_whole || y <= EBB_ABSENT || below(m, 2)) return y;
+    attr[1] = length;
+    return record(m, (ebb_application){.op = EBB_OP_overlap_add, .nattr = 4, .attr = attr}, 1, y, 0, 0);
+}
+
 static ebb_id pad(maker *m) {
     ebb_id x = some_of(m, NUMBERS, 1);
     int64_t attr[3 * EBB_MAX_RANK];
@@ -469,7 +484,7 @@ static void grow(maker *m) {
     static make *const makes[] = {unary,  unary,  binary,    binary, binary,  binary,    compare, logic,
                                   choose, cast,   transpose, slice,  reshape, stretch,   reverse, reduce,
                                   reduce, macro,  macro,     macro,  macro,   normalise, dot,     gather,
-                                  pad,    concat, places,    truth,  draw};
+                                  pad,    concat, places,    truth,  draw,    frames};
     make *f = makes[below(m, (int64_t)(sizeof makes / sizeof *makes))];
     if (!left_out(m, f)) f(m);
 }
