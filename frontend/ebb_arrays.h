@@ -161,6 +161,46 @@ extern "C" {
 
 /* ---- networks ---- */
 
+/* What a convolution may be told; a number left out (0) is what the comment says. The second ones are those of the
+ * second spatial axis, for conv2d. */
+typedef struct ebb_conv_options {
+    int64_t stride[2];       /* from window to window; 1 */
+    int64_t dilation[2];     /* from element to element of a window; 1 */
+    int64_t low[2], high[2]; /* zeros before and after x: TensorFlow's "VALID" has none */
+    bool same;               /* instead: as many as give ceil(size / stride) windows, half of them before: "SAME" */
+    int64_t groups;          /* channels of x and of the result fall into so many parts, each for itself; 1 */
+} ebb_conv_options;
+
+/* Convolution as networks have it (cross-correlation), in the layout of tf.nn.conv2d: x [n,h,w,c] with filter
+ * [kh,kw,c/groups,f] -> [n,oh,ow,f], oh = (low + h + high - 1 - (kh - 1) dilation) / stride + 1:
+ *
+ *     y[b,i,j,o] = sum over di,dj,q of x[b, i stride + di dilation - low, j ... - low, q] filter[di,dj,q,o]
+ *
+ * with q over the channels of o's group: ebb_conv2d(x, filter, &(ebb_conv_options){.stride = {2, 2}, .same = true}).
+ * conv1d: x [n,w,c], filter [kw,c/groups,f] -> [n,ow,f]. number, both of one
+ * dtype; options may be NULL. It is one product of ebb_matmul for each group, whose left operand is written out: all
+ * windows, n oh ow kh kw c elements, and as many again for its derivatives in x. Sizes but n have to be known; a
+ * window that does not fit is a ValueError. Derivatives of every order in x and filter. */
+#define ebb_conv1d(x, filter, ...) ebb_conv1d_at((x), (filter), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_conv2d(x, filter, ...) ebb_conv2d_at((x), (filter), __VA_ARGS__, __FILE__, __LINE__)
+
+/* What a pooling may be told, likewise; low and high have to be less than the window. */
+typedef struct ebb_pool_options {
+    int64_t stride[2]; /* the window's size */
+    int64_t low[2], high[2];
+    bool same;
+} ebb_pool_options;
+
+/* The largest element, and the mean, of each window of x [n,h,w,c] -> [n,oh,ow,c], and x [n,w,c] -> [n,ow,c]. What is
+ * padding counts neither in a maximum nor in a mean, as in TensorFlow. max: number; equal largest elements share the
+ * derivative equally (TensorFlow gives it to the first); NaN propagates. average: real; does not overflow where it can
+ * be represented. options may be NULL: then windows lie side by side. Derivatives of every order. */
+#define ebb_max_pool1d(x, size, ...) ebb_max_pool1d_at((x), (size), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_max_pool2d(x, height, width, ...) ebb_max_pool2d_at((x), (height), (width), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_average_pool1d(x, size, ...) ebb_average_pool1d_at((x), (size), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_average_pool2d(x, height, width, ...)                                                                      \
+    ebb_average_pool2d_at((x), (height), (width), __VA_ARGS__, __FILE__, __LINE__)
+
 /* e^x / sum(e^x) along one axis, x [...] -> [...], without overflow. real. A line with inf or with nothing but -inf is
  * NaN. */
 #define ebb_softmax(x, axis) ebb_softmax_at((x), (axis), __FILE__, __LINE__)

@@ -214,6 +214,18 @@ EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
                                        const char *file, int line);
+EBB_API ebb_tensor *ebb_conv1d_at(ebb_tensor *x, ebb_tensor *filter, const ebb_conv_options *options, const char *file,
+                                  int line);
+EBB_API ebb_tensor *ebb_conv2d_at(ebb_tensor *x, ebb_tensor *filter, const ebb_conv_options *options, const char *file,
+                                  int line);
+EBB_API ebb_tensor *ebb_max_pool1d_at(ebb_tensor *x, int64_t size, const ebb_pool_options *options, const char *file,
+                                      int line);
+EBB_API ebb_tensor *ebb_max_pool2d_at(ebb_tensor *x, int64_t height, int64_t width, const ebb_pool_options *options,
+                                      const char *file, int line);
+EBB_API ebb_tensor *ebb_average_pool1d_at(ebb_tensor *x, int64_t size, const ebb_pool_options *options,
+                                          const char *file, int line);
+EBB_API ebb_tensor *ebb_average_pool2d_at(ebb_tensor *x, int64_t height, int64_t width, const ebb_pool_options *options,
+                                          const char *file, int line);
 EBB_API ebb_tensor *ebb_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_log_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_tensor *labels, const char *file,

@@ -167,6 +167,16 @@ static void unknown_sizes(const world *w) {
         if (g) ebb_call(g, x[i]);
     }
 }
+static void images(const world *w) {
+    ebb_tensor *x = ebb_ones(w->ebb, EBB_F32, EBB_SHAPE(1, 4, 4, 1)),
+               *k = ebb_ones(w->ebb, EBB_F32, EBB_SHAPE(3, 3, 1, 2));
+    ebb_tape *tape = ebb_tape_start(w->ebb, EBB_TAPE_DEFAULT);
+    if (tape) ebb_watch(tape, k);
+    ebb_tensor *y = ebb_conv2d(x, k, &(ebb_conv_options){.same = true});
+    ebb_pool_options o = {.same = true, .stride = {1, 1}};
+    ebb_tensor *z = ebb_add(ebb_max_pool2d(y, 2, 2, &o), ebb_average_pool2d(y, 2, 2, &o));
+    if (tape) ebb_gradient(tape, z, k);
+}
 static void layers(const world *w) {
     ebb_layer *d = ebb_dense(w->ebb, &(ebb_dense_options){.inputs = 3, .outputs = 2});
     ebb_layer *l = d ? ebb_sequential(w->ebb, NULL, 2, (ebb_layer *[]){d, d}) : NULL;
@@ -200,7 +210,8 @@ static const struct {
             {"Jacobians", jacobians},
             {"forward tapes", forward_tapes},
             {"unknown sizes", unknown_sizes},
-            {"layers", layers}};
+            {"layers", layers},
+            {"images", images}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
 /* ---- one run ---- */
