@@ -150,6 +150,18 @@ extern "C" {
 #define ebb_matmul_with(x, y, transpose_x, transpose_y)                                                                \
     ebb_matmul_at((x), (y), (transpose_x), (transpose_y), __FILE__, __LINE__)
 
+/* A sum of products by Einstein's rule, as numpy.einsum writes it: ebb_einsum("ij,jk->ik", x, y) is the product of two
+ * matrices, "bij,bjk->bik" of batches, "ij->ji" a transpose, "ii->i" a diagonal, "ii" a trace, "i,j->ij" an outer
+ * product. Each operand has a letter (a-z, A-Z) for each axis; equal letters are one index, of one size. The result has
+ * the letters after "->"; without "->", those that appear once, in the order of ASCII. It sums over all others. "..."
+ * is the remaining axes, which broadcast, and come first in a result without "->". Blanks mean nothing. 1 to 16
+ * operands of one dtype, number. More than two are multiplied pair by pair, first the pair that needs the fewest
+ * multiplications; pairs that share a summed letter, and have others each, by the routine of ebb_matmul. Derivatives of
+ * every order. */
+#define ebb_einsum(equation, ...)                                                                                      \
+    ebb_einsum_at((equation), (int)(sizeof((ebb_tensor *[]){__VA_ARGS__}) / sizeof(ebb_tensor *)),                     \
+                  ((ebb_tensor *[]){__VA_ARGS__}), __FILE__, __LINE__)
+
 /* x [a...,n,b...] any, index [i...] i32 or i64 -> [a...,i...,b...]: slices of x along `axis`, the one of size n.
  * An index outside [0, n) is an IndexError, negative ones too. The derivative in x adds up what was taken several
  * times. */

@@ -211,6 +211,7 @@ EBB_API ebb_tensor *ebb_sort_at(ebb_tensor *x, int axis, const char *file, int l
 EBB_API ebb_tensor *ebb_argsort_at(ebb_tensor *x, int axis, const char *file, int line);
 /* ebb_matmul_with: tx and ty are transpose_x and transpose_y. */
 EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty, const char *file, int line);
+EBB_API ebb_tensor *ebb_einsum_at(const char *equation, int n, ebb_tensor *const *x, const char *file, int line);
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
                                        const char *file, int line);

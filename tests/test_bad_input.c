@@ -110,6 +110,8 @@ static void operations_with(const bad *b) {
     FIRST("ebb_conv2d", ebb_conv2d(x, x, NULL));
     FIRST("ebb_max_pool2d", ebb_max_pool2d(x, 1, 1, NULL));
     FIRST("ebb_average_pool1d", ebb_average_pool1d(x, 1, NULL));
+    FIRST("ebb_einsum", ebb_einsum("ij,jk", x, y));
+    TRY("ebb_einsum", ebb_einsum("ij,jk", y, x));
     FIRST("ebb_pad", ebb_pad(x, two, two));
     FIRST("ebb_reverse", ebb_reverse(x, EBB_AXES(0)));
     FIRST("ebb_concat", ebb_concat(1, &x, 0));

@@ -176,6 +176,7 @@ static void images(const world *w) {
     ebb_pool_options o = {.same = true, .stride = {1, 1}};
     ebb_tensor *z = ebb_add(ebb_max_pool2d(y, 2, 2, &o), ebb_average_pool2d(y, 2, 2, &o));
     if (tape) ebb_gradient(tape, z, k);
+    ebb_einsum("ii,ij,kj->k", w->m, w->m, w->m);
 }
 static void layers(const world *w) {
     ebb_layer *d = ebb_dense(w->ebb, &(ebb_dense_options){.inputs = 3, .outputs = 2});

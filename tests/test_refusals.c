@@ -177,6 +177,7 @@ static void try_all(const bad_operand *bad) {
     expect_refusal("ebb_conv1d", 2, bad, ebb_conv1d_at(x, v, NULL, AT));
     expect_refusal("ebb_max_pool1d", 1, bad, ebb_max_pool1d_at(v, 1, NULL, AT));
     expect_refusal("ebb_average_pool2d", 1, bad, ebb_average_pool2d_at(v, 1, 1, NULL, AT));
+    expect_refusal("ebb_einsum", 2, bad, ebb_einsum_at("i,i", 2, (ebb_tensor *[]){x, v}, AT));
     expect_refusal("ebb_slice", 1, bad, ebb_slice_at(v, I64(0), I64(1), NULL, AT));
     expect_refusal("ebb_pad", 1, bad, ebb_pad_at(v, I64(0), I64(1), AT));
     expect_refusal("ebb_sum", 1, bad, ebb_sum_at(v, EBB_ALL_AXES, true, AT));
