@@ -13,9 +13,10 @@ static bool passes(const ebb_graph *g, ebb_id id) {
 }
 
 /* Node 0 is absent, so it is never marked. */
-static void mark_from_x(const ebb_graph *g, int n, const ebb_id *x, uint8_t *mark, ebb_id limit) {
+static void mark_from_x(const ebb_graph *g, int n, const ebb_id *x, const bool *moves, uint8_t *mark, ebb_id limit) {
     for (int i = 0; i < n; i++)
-        if (x[i] < limit && ebb_is_float(ebb_dtype_at(g, x[i]))) mark[x[i]] = EBB_IS_X | EBB_FROM_X;
+        if (x[i] < limit && ebb_is_float(ebb_dtype_at(g, x[i])))
+            mark[x[i]] |= EBB_IS_X | (!moves || moves[i] ? EBB_FROM_X : 0);
     for (ebb_id id = 1; id < limit; id++) {
         if (mark[id] || !passes(g, id)) continue;
         const ebb_id *operand = ebb_operands(g, id);
@@ -47,7 +48,8 @@ static bool check_expanded(const ebb_graph *g, const uint8_t *mark, ebb_id limit
     return true;
 }
 
-uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, int m, const ebb_id *y, ebb_id *limit) {
+uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, const bool *moves, int m, const ebb_id *y,
+                     ebb_id *limit) {
     *limit = 1;
     for (int j = 0; j < m; j++)
         if (y[j] >= *limit) *limit = y[j] + 1;
@@ -56,7 +58,7 @@ uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, int m, const eb
         ebb_fail_memory(g->diag);
         return NULL;
     }
-    mark_from_x(g, n, x, mark, *limit);
+    mark_from_x(g, n, x, moves, mark, *limit);
     mark_to_y(g, m, y, mark, *limit);
     if (check_expanded(g, mark, *limit)) return mark;
     ebb_mem_free(g->allocator, mark);

@@ -1,8 +1,10 @@
 /* dual.h - derivatives: a graph goes in, a graph comes out. Knows nothing of LLVM, nor of eager tensors.
  *
  * Two passes append to an expanded graph (ebb_expand) through the deriving door; everything else is made of them:
- *   ebb_jvp_nodes   forward: dual numbers. The tangent of each node, in order.
+ *   ebb_jet_nodes   forward, of any order: the Taylor coefficients of each node, in order.
  *   ebb_vjp_nodes   reverse: the adjoint loop. The cotangent of each node, in reverse order.
+ *   ebb_vmap_nodes  batching: every node for many examples at once.
+ * ebb_jvp_nodes, dual numbers, is the jet of order 1.
  * Because both take and give ids of the same graph, any nesting is a second call, and perturbations cannot be confused:
  * each call has its own table of tangents, nothing is stored in nodes. EBB_ABSENT is the symbolic zero everywhere.
  *
@@ -19,9 +21,20 @@
  * (EBB_ABSENT: zero). */
 bool ebb_jvp_nodes(ebb_graph *g, int n, const ebb_id *x, const ebb_id *dx, int m, const ebb_id *y, ebb_id *dy);
 
+/* The Taylor coefficients of y along a curve: dy[j * order + k - 1] is that of t^k in y[j], when x[i] moves as x[i] +
+ * sum of dx[i * order + k - 1] t^k. Not multiplied by k!. */
+enum { EBB_MOST_ORDER = 100 };
+bool ebb_jet_nodes(ebb_graph *g, int order, int n, const ebb_id *x, const ebb_id *dx, int m, const ebb_id *y,
+                   ebb_id *dy);
+
 /* dx[i] = cotangent of node x[i], when node y[j] has cotangent ct[j] of y's type; EBB_ABSENT where no path leads from x
  * to any y. x may name intermediate nodes; the same node twice gets the full cotangent twice. */
 bool ebb_vjp_nodes(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, int n, const ebb_id *x, ebb_id *dx);
+
+/* by[j] = node y[j] for n examples, with one more axis in front, of size n, when x[i] (any nodes) has the examples
+ * bx[i], of x[i]'s type with that axis in front. EBB_ABSENT: y[j] is the same for all of them. */
+bool ebb_vmap_nodes(ebb_graph *g, int64_t n, int count, const ebb_id *x, const ebb_id *bx, int m, const ebb_id *y,
+                    ebb_id *by);
 
 /* ---- functions to functions ----
  * `f`: any recorded graph. Its first spec->results outputs are results; the others are state, which every transform
@@ -38,6 +51,13 @@ typedef struct ebb_dual_spec {
 ebb_graph *ebb_grad_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's, then one tangent per wrt. Out: results, then their tangents, state. */
 ebb_graph *ebb_jvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's, then one direction v per wrt. Out: results, then for each the stack [order, y...] of the Taylor coefficients
+ * of t -> f(x + t v): row k - 1 is that of t^k, the k-th derivative by k!. State. */
+ebb_graph *ebb_jet_graph(const ebb_graph *f, int order, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's, where parameter k has one more axis, of size n, at in_axes[k]; -1: it has none and is the same for all
+ * examples. Out: results, result j with the examples at out_axes[j]; state, which must be the same for all examples. */
+ebb_graph *ebb_vmap_graph(const ebb_graph *f, int64_t n, const int *in_axes, const int *out_axes,
+                          const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's, then one cotangent per result. Out: results, then the cotangent of each wrt, state. */
 ebb_graph *ebb_vjp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* Forward over reverse. In: f's, then one direction per wrt. Out: [value, gradients,] Hessian-vector product per wrt,

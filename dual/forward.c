@@ -1,9 +1,42 @@
-/* forward.c - ebb_jvp_nodes: dual numbers. One loop in order of the nodes, one switch over families.
+/* forward.c - ebb_jet_nodes: forward mode of any order. One loop over orders and nodes, one switch over families.
+ * Dual numbers (ebb_jvp_nodes) are the jets of order 1.
  *
- * Invariant: tangent[id] is the tangent of node id, of the same type, or EBB_ABSENT for zero. The nodes that the loop
- * appends have no entry: they belong to this derivative only, so that an outer one cannot be mistaken for it. */
+ * A curve x(t) = x + x1 t + x2 t^2 + ... goes in, y(t) = y + y1 t + y2 t^2 + ... comes out; coefficients are
+ * normalised: no factorials. Order k of a linear operation is the operation on order k, of a product the convolution of
+ * its operands' orders, of a selection the frozen selection. For y smooth in x with slope d, y' = d x' says
+ *
+ *     k y[k] = sum of j x[j] d[k-j] over j = 1 ... k
+ *
+ * where d is a node with coefficients of its own (slopes.c), one order behind. So the partials serve every order, which
+ * costs nodes times order squared, where nesting dual numbers costs nodes times 2^order.
+ *
+ * Invariant: when order k of a node is made, all nodes have their orders below k, and its operands their order k;
+ * EBB_ABSENT is zero. The nodes that the loop appends have no coefficients: they belong to this derivative only, so
+ * that an outer one cannot be mistaken for it. */
 #include "dual/dual.h"
-#include "dual/rules.h"
+#include "dual/slopes.h"
+
+typedef struct jet {
+    ebb_graph *g;
+    int order;
+    ebb_slopes slopes;
+    ebb_id nodes;        /* in the tables below: all that there are when the loop begins */
+    ebb_id *row;         /* [nodes]: which row of `coefficient` is the node's, from 1; 0: it has none */
+    ebb_id *coefficient; /* [rows][order] */
+} jet;
+
+/* Coefficient k, absent if zero; 0 is the node itself. */
+static ebb_id at(const jet *w, ebb_id id, int k) {
+    if (k == 0 || id == EBB_ABSENT) return id;
+    return id < w->nodes && w->row[id] ? w->coefficient[(int64_t)(w->row[id] - 1) * w->order + k - 1] : EBB_ABSENT;
+}
+
+static bool set(jet *w, ebb_id id, int k, ebb_id value) {
+    w->coefficient[(int64_t)(w->row[id] - 1) * w->order + k - 1] = value;
+    return value != EBB_POISON;
+}
+
+/* ---- one rule for each family ---- */
 
 /* A guarded tangent through an operation on single elements: the guard goes where the elements go. */
 static ebb_id push_under(ebb_builder *b, const ebb_primal *p, ebb_id c, ebb_id u) {
@@ -26,40 +59,57 @@ static ebb_id push_linear(ebb_builder *b, const ebb_primal *p, const ebb_id *t) 
     return ebb_apply(b, p, arg);
 }
 
-/* op(dx, y) + op(x, dy) */
-static ebb_id product(ebb_builder *b, const ebb_primal *p, ebb_id t, int i) {
-    ebb_id x[2] = {p->x[0], p->x[1]};
-    if (p->op == EBB_OP_mul) return ebb_times(b, t, x[1 - i]);
-    x[i] = t;
-    return ebb_apply(b, p, x);
+/* Coefficient j of one factor times coefficient k of the other. Coefficients may be guarded; what has order 0 is a node
+ * of the primal, whose zeros are values. */
+static ebb_id times(ebb_builder *b, ebb_id x, int j, ebb_id y, int k) {
+    if (j == 0) return ebb_times(b, y, x);
+    return k == 0 ? ebb_times(b, x, y) : ebb_times_both(b, x, y);
 }
 
-static ebb_id push_bilinear(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
+/* op(x, y) over all orders that add up to k */
+static ebb_id push_bilinear(const jet *w, ebb_builder *b, const ebb_primal *p, int k) {
     ebb_id sum = EBB_ABSENT;
-    for (int i = 0; i < 2; i++)
-        if (t[i]) sum = ebb_plus(b, sum, product(b, p, t[i], i));
+    for (int j = k; j >= 0; j--) {
+        ebb_id x[2] = {at(w, p->x[0], j), at(w, p->x[1], k - j)};
+        if (!x[0] || !x[1]) continue;
+        sum = ebb_plus(b, sum, p->op == EBB_OP_mul ? times(b, x[0], j, x[1], k - j) : ebb_apply(b, p, x));
+    }
     return sum;
 }
 
-static ebb_id push_smooth(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
+/* k y[k] */
+static ebb_id sum_of_slopes(const jet *w, ebb_builder *b, const ebb_primal *p, int k) {
     ebb_id sum = EBB_ABSENT;
     for (int i = 0; i < p->arity; i++)
-        if (t[i]) sum = ebb_plus(b, sum, ebb_times(b, t[i], ebb_partial(b, p, i)));
+        for (int j = k; j >= 1; j--) {
+            ebb_id x = at(w, p->x[i], j), d = at(w, w->slopes.slope[p->y][i], k - j);
+            if (!x || !d) continue;
+            if (j > 1) x = ebb_times(b, x, ebb_g_full_like(b, x, j));
+            sum = ebb_plus(b, sum, times(b, x, j, d, k - j));
+        }
     return sum;
 }
 
-/* The tangent of y; at least one of the operands' is not absent. */
-static ebb_id push(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
+static ebb_id push_smooth(const jet *w, ebb_builder *b, const ebb_primal *p, int k) {
+    ebb_id c, u, sum = sum_of_slopes(w, b, p, k);
+    if (sum == EBB_ABSENT || k == 1) return sum;
+    ebb_id by = ebb_g_full_like(b, sum, k);
+    return ebb_split_guard(b, sum, &c, &u) ? ebb_guarded(b, c, ebb_g_div(b, u, by)) : ebb_g_div(b, sum, by);
+}
+
+/* Coefficient k of y; t: those of its operands. */
+static ebb_id push(const jet *w, ebb_builder *b, const ebb_primal *p, const ebb_id *t, int k) {
+    bool any = t[0] || t[1] || t[2];
     switch (ebb_op_table[p->op].family) {
     case EBB_LEAF:
     case EBB_STEP:
         return EBB_ABSENT;
     case EBB_LINEAR:
-        return push_linear(b, p, t);
+        return any ? push_linear(b, p, t) : EBB_ABSENT;
     case EBB_BILINEAR:
-        return push_bilinear(b, p, t);
+        return push_bilinear(w, b, p, k);
     case EBB_SMOOTH:
-        return push_smooth(b, p, t);
+        return push_smooth(w, b, p, k);
     case EBB_SELECTION:
         return ebb_choice_tangent(b, p, t);
     case EBB_MACRO:
@@ -69,49 +119,83 @@ static ebb_id push(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
     return EBB_POISON;
 }
 
-static ebb_id tangent_of(ebb_graph *g, ebb_id id, const ebb_id *tangent) {
-    ebb_builder b = {g, g->site[id]};
-    ebb_primal p = ebb_primal_of(g, id);
+/* ---- the loop ---- */
+
+static ebb_id coefficient_of(const jet *w, ebb_id id, int k) {
+    ebb_builder b = {w->g, w->g->site[id]};
+    ebb_primal p = ebb_primal_of(w->g, id);
     ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
-    bool any = false;
-    for (int i = 0; i < p.arity && i < 3; i++) {
-        t[i] = tangent[p.x[i]];
-        any |= t[i] != EBB_ABSENT;
-    }
-    return any ? push(&b, &p, t) : EBB_ABSENT;
+    for (int i = 0; i < p.arity && i < 3; i++)
+        t[i] = at(w, p.x[i], k);
+    return push(w, &b, &p, t, k);
 }
 
-/* A node that is named twice moves in the sum of its directions. */
-static bool seed(ebb_graph *g, int n, const ebb_id *x, const ebb_id *dx, const uint8_t *mark, ebb_id limit,
-                 ebb_id *tangent) {
+static bool sweep(jet *w) {
+    for (int k = 1; k <= w->order; k++)
+        for (ebb_id id = 1; id < w->slopes.count; id++)
+            if (w->slopes.order[id] >= k && !w->slopes.given[id] && !set(w, id, k, coefficient_of(w, id, k)))
+                return false;
+    return true;
+}
+
+/* A node that is named twice moves along the sum of its curves. */
+static bool seed(jet *w, int n, const ebb_id *x, const ebb_id *dx) {
     for (int i = 0; i < n; i++) {
-        if (x[i] >= limit || !ebb_is_between(mark, x[i])) continue;
-        ebb_builder b = {g, g->site[x[i]]};
-        tangent[x[i]] = ebb_plus(&b, tangent[x[i]], dx[i]);
-        if (tangent[x[i]] == EBB_POISON) return false;
+        if (!w->row[x[i]]) continue;
+        ebb_builder b = {w->g, w->g->site[x[i]]};
+        for (int k = 1; k <= w->order; k++)
+            if (!set(w, x[i], k, ebb_plus(&b, at(w, x[i], k), dx[(int64_t)i * w->order + k - 1]))) return false;
     }
     return true;
 }
 
-static bool sweep(ebb_graph *g, const uint8_t *mark, ebb_id limit, ebb_id *tangent) {
-    for (ebb_id id = 1; id < limit; id++) {
-        if (!ebb_is_between(mark, id) || (mark[id] & EBB_IS_X)) continue;
-        tangent[id] = tangent_of(g, id, tangent);
-        if (tangent[id] == EBB_POISON) return false;
-    }
+static bool make_rows(jet *w) {
+    const ebb_allocator *a = w->g->allocator;
+    ebb_id rows = 0;
+    w->nodes = w->g->count;
+    w->row = ebb_mem_new(a, (size_t)w->nodes, sizeof *w->row);
+    for (ebb_id id = 1; w->row && id < w->slopes.count; id++)
+        if (w->slopes.order[id]) w->row[id] = ++rows;
+    w->coefficient = w->row ? ebb_mem_new(a, (size_t)rows * (size_t)w->order + 1, sizeof *w->coefficient) : NULL;
+    return w->coefficient || ebb_fail_memory(w->g->diag);
+}
+
+/* ---- the pass ---- */
+
+bool ebb_check_order(const ebb_graph *g, int order) {
+    return (order >= 1 && order <= EBB_MOST_ORDER) ||
+           ebb_fail(g->diag, EBB_VALUE_ERROR, (ebb_site){0}, "jet: order %d of %s; it must be 1 to %d", order, g->name,
+                    EBB_MOST_ORDER);
+}
+
+static bool check_curves(const ebb_graph *g, int order, int n, const ebb_id *x, const ebb_id *dx) {
+    if (!ebb_check_order(g, order)) return false;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < order; k++)
+            if (!ebb_check_pairs(g, order == 1 ? "tangent" : "coefficient", 1, &x[i], &dx[(int64_t)i * order + k]))
+                return false;
     return true;
+}
+
+bool ebb_jet_nodes(ebb_graph *g, int order, int n, const ebb_id *x, const ebb_id *dx, int m, const ebb_id *y,
+                   ebb_id *dy) {
+    jet w = {.g = g, .order = order};
+    bool *moves = ebb_mem_new(g->allocator, (size_t)n + 1, sizeof *moves);
+    for (int i = 0; moves && i < n * order; i++)
+        moves[i / order] |= dx[i] != EBB_ABSENT;
+    bool ok = (moves || ebb_fail_memory(g->diag)) && check_curves(g, order, n, x, dx) && ebb_check_ids(g, m, y) &&
+              ebb_slopes_write(g, order, n, x, moves, m, y, &w.slopes) && make_rows(&w) && seed(&w, n, x, dx) &&
+              sweep(&w);
+    for (int j = 0; ok && j < m; j++)
+        for (int k = 1; k <= order; k++)
+            dy[(int64_t)j * order + k - 1] = at(&w, y[j], k);
+    ebb_mem_free(g->allocator, w.coefficient);
+    ebb_mem_free(g->allocator, w.row);
+    ebb_slopes_free(g, &w.slopes);
+    ebb_mem_free(g->allocator, moves);
+    return ok;
 }
 
 bool ebb_jvp_nodes(ebb_graph *g, int n, const ebb_id *x, const ebb_id *dx, int m, const ebb_id *y, ebb_id *dy) {
-    if (!ebb_check_pairs(g, "tangent", n, x, dx) || !ebb_check_ids(g, m, y)) return false;
-    ebb_id limit;
-    uint8_t *mark = ebb_between(g, n, x, m, y, &limit);
-    ebb_id *tangent = mark ? ebb_mem_new(g->allocator, (size_t)limit, sizeof *tangent) : NULL;
-    if (mark && !tangent) ebb_fail_memory(g->diag);
-    bool ok = tangent && seed(g, n, x, dx, mark, limit, tangent) && sweep(g, mark, limit, tangent);
-    for (int j = 0; ok && j < m; j++)
-        dy[j] = tangent[y[j]];
-    ebb_mem_free(g->allocator, tangent);
-    ebb_mem_free(g->allocator, mark);
-    return ok;
+    return ebb_jet_nodes(g, 1, n, x, dx, m, y, dy);
 }

@@ -52,6 +52,11 @@ ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d) {
     return ebb_split_guard(b, t, &c, &u) ? ebb_guarded(b, c, ebb_g_mul(b, u, d)) : ebb_g_mul(b, t, d);
 }
 
+ebb_id ebb_times_both(ebb_builder *b, ebb_id s, ebb_id t) {
+    ebb_id c, u;
+    return ebb_split_guard(b, t, &c, &u) ? ebb_guarded(b, c, ebb_times(b, s, u)) : ebb_times(b, s, t);
+}
+
 /* A sum is there where one of its terms is: under the wider guard, or under either. */
 ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t) {
     const ebb_graph *g = b->graph;

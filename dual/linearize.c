@@ -1,7 +1,7 @@
 /* linearize.c - the two halves of a derivative as programs of their own: linearize splits f's tangent from its value,
  * transpose turns a linear program round.
  *
- * Both derive inside one graph, then cut the part they want out of it with extract. */
+ * Both derive inside one graph, then cut the part they want out of it with ebb_extract. */
 #include "dual/transform.h"
 
 /* ---- cutting ---- */
@@ -49,8 +49,7 @@ static bool copy_part(ebb_graph *to, const ebb_graph *g, int nin, const ebb_id *
     return true;
 }
 
-/* The part of g that computes nodes out[] from nodes in[], as a program with just these parameters and results. */
-static ebb_graph *extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out) {
+ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out) {
     const ebb_allocator *a = g->allocator;
     ebb_id *map = ebb_mem_new(a, (size_t)g->count, sizeof *map);
     uint8_t *needed = ebb_mem_new(a, (size_t)g->count, sizeof *needed);
@@ -116,10 +115,10 @@ static bool split(ebb_work *w, const uint8_t *mark, int residuals, ebb_id *list,
         if (mark[id] & RESIDUAL) residual[k++] = id;
     for (int j = 0; j < state; j++)
         rest[j] = w->y[w->results + j];
-    *primal = extract(g, parameters, g->input, w->results + residuals + state, list);
+    *primal = ebb_extract(g, parameters, g->input, w->results + residuals + state, list);
     for (int i = 0; i < w->n; i++)
         rest[i] = w->v[i];
-    *linear = *primal ? extract(g, residuals + w->n, residual, w->results, w->dy) : NULL;
+    *linear = *primal ? ebb_extract(g, residuals + w->n, residual, w->results, w->dy) : NULL;
     return *linear != NULL;
 }
 
@@ -204,7 +203,7 @@ static ebb_graph *turn(ebb_work *w, const uint8_t *mark) {
         if (!(mark[g->input[k]] & ON_WRT)) in[nin++] = g->input[k];
     if (ebb_more_inputs(w, w->results, w->y, in + nin) &&
         ebb_vjp_nodes(g, w->results, w->y, in + nin, w->n, w->x, w->dx) && ebb_fill(w, w->n, w->x, w->dx))
-        done = extract(g, nin + w->results, in, w->n, w->dx);
+        done = ebb_extract(g, nin + w->results, in, w->n, w->dx);
     ebb_mem_free(g->allocator, in);
     return done;
 }

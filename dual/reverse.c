@@ -66,7 +66,7 @@ static bool sweep(ebb_graph *g, const uint8_t *mark, ebb_id limit, ebb_id *cotan
 bool ebb_vjp_nodes(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, int n, const ebb_id *x, ebb_id *dx) {
     if (!ebb_check_pairs(g, "cotangent", m, y, ct) || !ebb_check_ids(g, n, x)) return false;
     ebb_id limit;
-    uint8_t *mark = ebb_between(g, n, x, m, y, &limit);
+    uint8_t *mark = ebb_between(g, n, x, NULL, m, y, &limit);
     ebb_id *cotangent = mark ? ebb_mem_new(g->allocator, (size_t)limit, sizeof *cotangent) : NULL;
     if (mark && !cotangent) ebb_fail_memory(g->diag);
     bool ok = cotangent && seed(g, m, y, ct, mark, cotangent) && sweep(g, mark, limit, cotangent);

@@ -75,3 +75,22 @@ ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x) {
 }
 
 ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like) { return t == EBB_ABSENT ? ebb_g_full_like(b, like, 0) : t; }
+
+/* In halves, so that each row is copied log(rows) times. */
+ebb_id ebb_stack(ebb_builder *b, int rows, ebb_id *row) {
+    for (int height = 1; height < rows; height *= 2)
+        for (int k = 0; k + height < rows; k += 2 * height)
+            row[k] = ebb_g_concat(b, row[k], row[k + height], 0);
+    return row[0];
+}
+
+ebb_id ebb_move_axis(ebb_builder *b, ebb_id x, int from, int to) {
+    int64_t perm[EBB_MAX_RANK];
+    if (x == EBB_POISON) return x;
+    int rank = ebb_shape_of(b->graph, x)->rank;
+    for (int i = 0, k = 0; i < rank; i++) {
+        if (k == from) k++;
+        perm[i] = i == to ? from : k++;
+    }
+    return ebb_g_transpose(b, x, perm);
+}

@@ -50,7 +50,9 @@ ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int 
 /* ---- shared by both directions (rules.c, between.c) ---- */
 ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y);
 ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x); /* the same operation on other operands */
-ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like);              /* t, or zeros of like's type if absent */
+ebb_id ebb_move_axis(ebb_builder *b, ebb_id x, int from, int to);       /* the other axes keep their order */
+ebb_id ebb_stack(ebb_builder *b, int rows, ebb_id *row);   /* [1, ...] each, to [rows, ...]; uses up row[] */
+ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like); /* t, or zeros of like's type if absent */
 
 /* ---- derivatives that a selection let through: select(c, u, 0) (guard.c) ---- */
 bool ebb_is_zero(const ebb_graph *g, ebb_id id);                         /* a constant 0, or many */
@@ -58,16 +60,20 @@ bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u);    /* fals
 ebb_id ebb_guarded(ebb_builder *b, ebb_id c, ebb_id t);                  /* t where c, else 0 */
 ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t); /* either may be absent */
 ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d);                    /* t times slope d, under t's guard */
+ebb_id ebb_times_both(ebb_builder *b, ebb_id s, ebb_id t);               /* either may be guarded */
 ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t);                     /* either may be absent */
 
 /* The nodes that a derivative of y in x passes through: marks for ids below *limit, one past the last y. The caller
- * frees them with the graph's allocator. NULL and an error if there is no memory, or a macro or region among them. */
+ * frees them with the graph's allocator. moves[i] false: x[i] stays where it is; NULL: all move. NULL and an error if
+ * there is no memory, or a macro or region among them. */
 enum { EBB_IS_X = 1, EBB_FROM_X = 2, EBB_TO_Y = 4, EBB_BETWEEN = EBB_FROM_X | EBB_TO_Y };
-uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, int m, const ebb_id *y, ebb_id *limit);
+uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, const bool *moves, int m, const ebb_id *y,
+                     ebb_id *limit);
 static inline bool ebb_is_between(const uint8_t *mark, ebb_id id) { return (mark[id] & EBB_BETWEEN) == EBB_BETWEEN; }
 
 /* True if every id names a node, and every t[k] that is there has node[k]'s type; `what` names t in messages. */
 bool ebb_check_pairs(const ebb_graph *g, const char *what, int n, const ebb_id *node, const ebb_id *t);
 bool ebb_check_ids(const ebb_graph *g, int n, const ebb_id *id);
+bool ebb_check_order(const ebb_graph *g, int order); /* of a jet */
 
 #endif

@@ -37,7 +37,7 @@ static bool find_parameters(ebb_work *w, const ebb_dual_spec *spec) {
 
 static bool make_room(ebb_work *w) {
     ebb_graph *g = w->b.graph;
-    w->room = ebb_mem_new(g->allocator, 3 * (size_t)w->n + 2 * (size_t)w->outputs, sizeof *w->room);
+    w->room = ebb_mem_new(g->allocator, 3 * (size_t)w->n + 2 * (size_t)w->outputs + 1, sizeof *w->room);
     if (!w->room) return ebb_fail_memory(g->diag);
     w->x = w->room;
     w->v = w->x + w->n;
@@ -49,12 +49,21 @@ static bool make_room(ebb_work *w) {
     return true;
 }
 
-bool ebb_start(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
-    static const ebb_dual_spec none;
-    if (!spec) spec = &none;
-    *w = (ebb_work){.verb = verb, .n = spec->nwrt ? spec->nwrt : 1};
+static const ebb_dual_spec none;
+
+static bool start(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, int n, ebb_diag *diag) {
+    *w = (ebb_work){.verb = verb, .n = n};
     w->b.graph = ebb_expand(f, false, NULL, diag);
-    return w->b.graph && check_results(w, spec) && make_room(w) && find_parameters(w, spec);
+    return w->b.graph && check_results(w, spec) && make_room(w);
+}
+
+bool ebb_start_whole(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return start(w, verb, f, spec ? spec : &none, 0, diag);
+}
+
+bool ebb_start(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    if (!spec) spec = &none;
+    return start(w, verb, f, spec, spec->nwrt ? spec->nwrt : 1, diag) && find_parameters(w, spec);
 }
 
 bool ebb_more_inputs(ebb_work *w, int n, const ebb_id *like, ebb_id *in) {

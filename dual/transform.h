@@ -18,6 +18,8 @@ typedef struct ebb_work {
     ebb_id *room;         /* the memory of all five */
 } ebb_work;
 
+bool ebb_start_whole(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec,
+                     ebb_diag *diag); /* without parameters chosen */
 bool ebb_start(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* One more parameter like each of like[], into in[]; absent for an absent one. */
 bool ebb_more_inputs(ebb_work *w, int n, const ebb_id *like, ebb_id *in);
@@ -28,6 +30,10 @@ bool ebb_give(ebb_work *w, int n, const ebb_id *id);
 /* The state given, dead nodes dropped; the program, or NULL if `ok` is false. Releases what w owns. */
 ebb_graph *ebb_finish(ebb_work *w, bool ok);
 void ebb_abandon(ebb_work *w); /* releases what w owns */
+
+/* The part of g that computes nodes out[] from nodes in[], as a program with just these parameters and results
+ * (linearize.c). */
+ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out);
 
 /* dx = the gradients of the loss, result 0, checked to be a float scalar (transforms.c) */
 bool ebb_gradients(ebb_work *w);

@@ -269,6 +269,13 @@ EBB_API ebb_function *ebb_value_and_grad(ebb_function *f, const ebb_wrt *wrt);
  * of each, absent for one that is not real. */
 EBB_API ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt);
 
+/* Forward mode of any order: the Taylor series of t -> f(x + t v). Further arguments: a direction v for each wrt, of
+ * its shape and dtype. Results: f's, then for each result y [...] its coefficients [order, ...], where row k - 1
+ * belongs to t^k: the k-th derivative along v, divided by k!. `order` is 1 to 100, else a ValueError in the first call.
+ * Its cost grows with the square of the order (Griewank and Walther, Evaluating Derivatives, 2008, chapter 13); nested
+ * ebb_jvp would double it with each order. Absent for a result that is not real. */
+EBB_API ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order);
+
 /* Reverse mode for any results. Further arguments: a cotangent for each result of f, of its shape and dtype. Results:
  * f's, then the cotangent of each wrt. */
 EBB_API ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt);
@@ -281,6 +288,32 @@ EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
  * block of shape [x_i's shape..., x_j's shape...]. Symmetric up to rounding. More than 4096 elements in all wrt
  * together are a ValueError: use ebb_hvp. */
 EBB_API ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt);
+
+/* ---- many examples at once ----
+ *
+ *     ebb_function *each = ebb_grad(loss, EBB_WRT(0));                                   // one example's gradient
+ *     ebb_function *all = ebb_vmap(each, &(ebb_vmap_options){.arguments = 2, .in_axes = (int[]){EBB_SAME, 0}});
+ */
+
+/* in_axes of an argument that is the same for all examples. */
+#define EBB_SAME (-1)
+
+typedef struct ebb_vmap_options {
+    /* [arguments]: the axis of each tensor argument where its examples lie, or EBB_SAME. NULL: axis 0 of all. C
+     * numbers, variables and captured tensors are always the same for all. Copied. */
+    const int *in_axes;
+    int arguments;
+    /* [results of f]: where the examples of each result shall lie. NULL: axis 0. Copied. */
+    const int *out_axes;
+} ebb_vmap_options;
+
+/* f for many examples in one program. Arguments: f's, where those that have examples have one axis more. Results: f's,
+ * with one axis more; what is the same for all examples is repeated. No loop over examples is run: each operation works
+ * on all of them. Random numbers drawn inside f are the same for all examples. Differentiable as f is, in both orders:
+ * ebb_grad(ebb_vmap(...)), ebb_vmap(ebb_grad(...)); nest it for several axes. Errors in the first call: an argument
+ * without that axis is an IndexError; different numbers of examples, none at all, or a variable assigned what differs
+ * between examples, a ValueError. */
+EBB_API ebb_function *ebb_vmap(ebb_function *f, const ebb_vmap_options *options);
 
 #ifdef __cplusplus
 }

@@ -15,9 +15,11 @@ typedef enum ebb_transform {
     EBB_GRAD,
     EBB_VALUE_AND_GRAD,
     EBB_JVP,
+    EBB_JET,
     EBB_VJP,
     EBB_HVP,
-    EBB_HESSIAN
+    EBB_HESSIAN,
+    EBB_VMAP
 } ebb_transform;
 
 /* What a trace depends on, argument by argument: a tensor's dtype and shape, a variable's serial, a number's dtype and
@@ -45,6 +47,8 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
+    int order;     /* EBB_JET */
+    int *out_axes; /* EBB_VMAP, [results]; wrt are the axes of arguments. NULL: 0 */
     ebb_concrete *concretes;
     int32_t traces;
     ebb_key signature; /* of symbols and sizes; no words: none was given */
@@ -112,6 +116,9 @@ ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *i
                                   ebb_site site); /* operand k as a tensor */
 
 /* transform.c: the graph of a derived function; fills c's graph, parameters, bindings and results. */
+ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix);
+bool ebb_transform_wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site);
+bool ebb_vmap_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site); /* vmap.c */
 bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
 
 /* concrete.c */

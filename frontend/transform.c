@@ -21,12 +21,14 @@ static bool copy_wrt(ebb_function *f, const ebb_wrt *wrt) {
 static int result_count(ebb_transform t, int results, int nwrt) {
     switch (t) {
     case EBB_BODY:
+    case EBB_VMAP:
         return results;
     case EBB_GRAD:
         return nwrt;
     case EBB_VALUE_AND_GRAD:
         return results + nwrt;
     case EBB_JVP:
+    case EBB_JET:
         return 2 * results;
     case EBB_VJP:
         return results + nwrt;
@@ -38,7 +40,7 @@ static int result_count(ebb_transform t, int results, int nwrt) {
     return 0;
 }
 
-static ebb_function *derived(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix) {
+ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix) {
     if (!base) {
         ebb_fail_at(ebb_current(), EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_%s: the function is NULL", prefix);
         return NULL;
@@ -63,20 +65,29 @@ static ebb_function *derived(ebb_function *base, const ebb_wrt *wrt, ebb_transfo
     return NULL;
 }
 
-ebb_function *ebb_grad(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_GRAD, "grad"); }
+ebb_function *ebb_grad(ebb_function *f, const ebb_wrt *wrt) { return ebb_transform_new(f, wrt, EBB_GRAD, "grad"); }
 ebb_function *ebb_value_and_grad(ebb_function *f, const ebb_wrt *wrt) {
-    return derived(f, wrt, EBB_VALUE_AND_GRAD, "value_and_grad");
+    return ebb_transform_new(f, wrt, EBB_VALUE_AND_GRAD, "value_and_grad");
 }
-ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_JVP, "jvp"); }
-ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_VJP, "vjp"); }
-ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_HVP, "hvp"); }
-ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt) { return derived(f, wrt, EBB_HESSIAN, "hessian"); }
+ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt) { return ebb_transform_new(f, wrt, EBB_JVP, "jvp"); }
+ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt) { return ebb_transform_new(f, wrt, EBB_VJP, "vjp"); }
+ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt) { return ebb_transform_new(f, wrt, EBB_HVP, "hvp"); }
+ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt) {
+    return ebb_transform_new(f, wrt, EBB_HESSIAN, "hessian");
+}
+
+ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order) {
+    ebb_function *jet = ebb_transform_new(f, wrt, EBB_JET, "jet");
+    if (jet) jet->order = order;
+    return jet;
+}
 
 /* ---- tracing them ---- */
 
 static int own_arguments(const ebb_function *f) {
     switch (f->transform) {
     case EBB_JVP:
+    case EBB_JET:
     case EBB_HVP:
         return f->nwrt;
     case EBB_VJP:
@@ -85,6 +96,7 @@ static int own_arguments(const ebb_function *f) {
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
     case EBB_HESSIAN:
+    case EBB_VMAP:
         return 0;
     }
     return 0;
@@ -97,6 +109,8 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
         return ebb_grad_graph(g, spec, diag);
     case EBB_JVP:
         return ebb_jvp_graph(g, spec, diag);
+    case EBB_JET:
+        return ebb_jet_graph(g, f->order, spec, diag);
     case EBB_VJP:
         return ebb_vjp_graph(g, spec, diag);
     case EBB_HVP:
@@ -104,6 +118,7 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
     case EBB_HESSIAN:
         return ebb_hessian_graph(g, spec, diag);
     case EBB_BODY:
+    case EBB_VMAP: /* batch.c */
         break;
     }
     return NULL;
@@ -159,7 +174,7 @@ static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb
     return true;
 }
 
-static bool wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site) {
+bool ebb_transform_wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site) {
     const ebb_allocator *a = &c->function->context->allocator;
     ebb_id *operand = ebb_mem_new(a, (size_t)inner->inputs + 1, sizeof *operand);
     c->graph = ebb_graph_new(a, diag, c->function->name);
@@ -197,6 +212,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     ebb_context *ebb = f->context;
     ebb_diag diag = {0};
     int own = own_arguments(f);
+    if (f->transform == EBB_VMAP) return ebb_vmap_trace(c, nin, in, site);
     if (nin < own)
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d arguments beside those of %s", f->name, own,
                            f->base->name),
@@ -205,7 +221,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     if (!base) return false;
     ebb_graph *inner = derive_from(f, base, &diag, site);
     if (inner) inner->diag = &ebb->diag;
-    bool good = inner && wrap(c, base, inner, &diag, site) && check_own(c, base, nin, in, &diag, site);
+    bool good = inner && ebb_transform_wrap(c, base, inner, &diag, site) && check_own(c, base, nin, in, &diag, site);
     ebb_graph_release(inner);
     if (!good) ebb_fail_diag(ebb, &diag, site);
     return good;

@@ -95,6 +95,12 @@ static const struct {
      "{\"value\":1,\"gradient\":{\"x\":1,\"y\":1,\"z\":0},\"hessian\":[[0,1,0],[1,0,0],[0,0,0]]}\n"},
     {{"hessian", "x^3", "-v", "x=2", "--dtype", "f32"},
      "value     8\ngradient\n  x       12\nhessian\n                  12\n"},
+    {{"taylor", "exp(x)", "-v", "x=0", "--order", "3"},
+     "t^0       1\nt^1       1\nt^2       0.5\nt^3       0.166666666667\n"},
+    {{"taylor", "x*y*y", "-v", "x=[1,2]", "-v", "y=3", "--order=3", "--json", "--mode", "eager"},
+     "{\"value\":[9,18],\"coefficients\":[[9,9],[0,0],[0,0]]}\n"},
+    {{"taylor", "x*y*y", "-v", "x=[1,2]", "-v", "y=3", "--along", "y=1", "--order", "2"},
+     "t^0       [9, 18]\nt^1       [6, 12]\nt^2       [1, 2]\n"},
     {{"--version"}, "ebb 0.1.0\n"},
 };
 
@@ -140,6 +146,11 @@ static const struct {
     {{"eval", "x", "-v", "2x=1"}, 1, "\"2x\" cannot name a variable"},
     {{"grad", "x", "-v", "x=[1,2]"}, 1, "scalar"},
     {{"eval", "x+y", "-v", "x=[1,2]", "-v", "y=[1,2,3]"}, 1, "[2]"},
+    {{"taylor", "1"}, 2, "no variable"},
+    {{"taylor", "x", "--along", "x=1", "-v", "x=1"}, 2, "is not NAME=VALUE of a variable that was given before"},
+    {{"taylor", "x", "-v", "x=1", "--order", "0"}, 2, "\"0\" is not a whole number above 0"},
+    {{"taylor", "x", "-v", "x=1", "--order", "101"}, 1, "order 101"},
+    {{"taylor", "x", "-v", "x=[1,2]", "--along", "x=[1,2,3]"}, 1, "[3]"},
     {{"train", "--data", "/nowhere"}, 1, "/nowhere"},
 };
 

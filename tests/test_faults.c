@@ -109,6 +109,12 @@ static void hessian(const world *w) { derived(w, ebb_hessian); }
 static void hessian_vector_product(const world *w) {
     ebb_call(ebb_hvp(function_of(w, model, EBB_COMPILED), EBB_WRT(0)), w->x, w->x);
 }
+static void taylor_series(const world *w) {
+    ebb_call(ebb_jet(function_of(w, model, EBB_COMPILED), EBB_WRT(0), 3), w->x, w->x);
+}
+static void examples(const world *w) {
+    ebb_call(ebb_vmap(function_of(w, updating, EBB_COMPILED), &(ebb_vmap_options){.out_axes = (int[]){0}}), w->x);
+}
 static void text_of_a_trace(const world *w) {
     ebb_operand x = {.tensor = w->x};
     ebb_concrete *c = ebb_get_concrete(function_of(w, model, EBB_COMPILED), 1, &x);
@@ -203,6 +209,8 @@ static const struct {
             {"gradient of a function", gradient},
             {"Hessian of a function", hessian},
             {"Hessian-vector product", hessian_vector_product},
+            {"Taylor series", taylor_series},
+            {"examples", examples},
             {"text of a trace", text_of_a_trace},
             {"expression", expression},
             {"optimizer step", optimizer_step},

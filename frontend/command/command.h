@@ -10,7 +10,7 @@
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Sets of commands, for the options that they take. */
-enum { FOR_MATH = 1, FOR_TRAIN = 2, FOR_BENCH = 4 };
+enum { FOR_MATH = 1, FOR_TRAIN = 2, FOR_BENCH = 4, FOR_TAYLOR = 8 };
 
 typedef struct options {
     const char *command;
@@ -18,6 +18,8 @@ typedef struct options {
     int variables;          /* -v NAME=VALUE */
     char **name;            /* [variables], owned */
     const char **value;     /* [variables] */
+    const char **along;     /* [variables] --along: directions; NULL: none was given */
+    int order;              /* FOR_TAYLOR */
     ebb_dtype dtype;
     ebb_mode mode;
     bool json;
@@ -44,6 +46,7 @@ typedef struct command {
 int command_eval(const options *o);
 int command_grad(const options *o);
 int command_hessian(const options *o);
+int command_taylor(const options *o);
 int command_train(const options *o);
 int command_bench(const options *o);
 

@@ -7,6 +7,7 @@ static const command commands[] = {
     {"eval", command_eval, FOR_MATH, "EXPR", "the value of an expression"},
     {"grad", command_grad, FOR_MATH, "EXPR", "its value and gradient"},
     {"hessian", command_hessian, FOR_MATH, "EXPR", "its value, gradient and matrix of second derivatives"},
+    {"taylor", command_taylor, FOR_MATH | FOR_TAYLOR, "EXPR", "its Taylor coefficients along a line"},
     {"train", command_train, FOR_TRAIN, "", "train an image classifier on Fashion-MNIST"},
     {"bench", command_bench, FOR_BENCH, "EXPR", "time value and derivatives, eager against compiled"},
 };

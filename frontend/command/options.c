@@ -19,6 +19,18 @@ static const char *set_variable(options *o, const char *value) {
     return NULL;
 }
 
+/* Of a variable that is known already. */
+static const char *set_along(options *o, const char *value) {
+    const char *equals = strchr(value, '=');
+    size_t length = equals ? (size_t)(equals - value) : 0;
+    for (int i = 0; i < o->variables; i++)
+        if (length && strlen(o->name[i]) == length && strncmp(o->name[i], value, length) == 0) {
+            o->along[i] = equals + 1;
+            return NULL;
+        }
+    return "NAME=VALUE of a variable that was given before";
+}
+
 static const char *set_dtype(options *o, const char *value) {
     o->dtype = strcmp(value, "f32") == 0 ? EBB_F32 : strcmp(value, "f64") == 0 ? EBB_F64 : EBB_NONE;
     return o->dtype == EBB_NONE ? "f32 or f64" : NULL;
@@ -61,6 +73,7 @@ static const char *set_count(int *to, const char *value) {
     return NULL;
 }
 
+static const char *set_order(options *o, const char *value) { return set_count(&o->order, value); }
 static const char *set_epochs(options *o, const char *value) { return set_count(&o->epochs, value); }
 static const char *set_batch(options *o, const char *value) { return set_count(&o->batch, value); }
 static const char *set_hidden(options *o, const char *value) { return set_count(&o->hidden, value); }
@@ -92,6 +105,8 @@ typedef struct option_row {
 static const option_row rows[] = {
     {"--variable", 'v', FOR_MATH | FOR_BENCH, "NAME=VALUE", set_variable, "a variable: 0.7, or a vector [1,2,3]"},
     {"--dtype", 0, FOR_MATH | FOR_BENCH, "f32|f64", set_dtype, "of the variables (f64)"},
+    {"--order", 0, FOR_TAYLOR, "N", set_order, "how many coefficients (8)"},
+    {"--along", 0, FOR_TAYLOR, "NAME=VALUE", set_along, "a variable's direction (1 for the first one, 0 for others)"},
     {"--data", 0, FOR_TRAIN, "DIR", set_data, "folder of the four IDX files (Debian's dataset-fashion-mnist)"},
     {"--epochs", 0, FOR_TRAIN, "N", set_epochs, "passes over the training images (10)"},
     {"--batch", 0, FOR_TRAIN, "N", set_batch, "images of a step (64)"},
@@ -163,10 +178,11 @@ static bool read_operand(options *o, int commands, const char *text) {
 }
 
 bool options_read(options *o, const char *name, int commands, int count, char **arguments) {
-    *o = (options){.command = name, .dtype = EBB_F64, .seed = 1, .epochs = 10};
+    *o = (options){.command = name, .dtype = EBB_F64, .seed = 1, .epochs = 10, .order = 8};
     o->name = calloc((size_t)count + 1, sizeof *o->name);
     o->value = calloc((size_t)count + 1, sizeof *o->value);
-    if (!o->name || !o->value) return usage(o, "no memory");
+    o->along = calloc((size_t)count + 1, sizeof *o->along);
+    if (!o->name || !o->value || !o->along) return usage(o, "no memory");
     bool only_operands = false;
     for (int i = 0, used; i < count; i += used) {
         const char *text = arguments[i];
@@ -188,4 +204,5 @@ void options_free(options *o) {
         free(o->name[i]);
     free(o->name);
     free(o->value);
+    free(o->along);
 }

@@ -1,0 +1,270 @@
+/* batch.c - ebb_vmap_nodes: one program for many examples. A loop in order of the nodes, one rule for each operation
+ * that looks at axes.
+ *
+ * The examples lie side by side on a new first axis. What depends on no batched node stays as it is, once for all
+ * examples, and is spread only where an operation wants all operands of one shape. Operations element by element work
+ * on a longer array; others get their axes counted one further: batch_<name>, pasted from the rows of ops.def.
+ *
+ * Invariant: batched[id] has the type of id with one more axis in front, of size n; EBB_ABSENT: id is the same for all
+ * examples. Start reading at ebb_vmap_nodes. */
+#include "dual/batch.h"
+
+#include <string.h>
+
+#include "dual/dual.h"
+
+/* ---- words ---- */
+
+static const ebb_shape *shape_of(const ebb_batch *w, ebb_id id) { return ebb_shape_of(w->b.graph, id); }
+
+/* One more axis of this size in front; false: there are too many. */
+static bool longer(const ebb_batch *w, const ebb_shape *s, int64_t size, ebb_shape *to) {
+    ebb_graph *g = w->b.graph;
+    if (s->rank == EBB_MAX_RANK)
+        return ebb_fail(g->diag, EBB_VALUE_ERROR, w->b.site, "vmap: a batch of rank %d would have one axis too many",
+                        EBB_MAX_RANK);
+    to->rank = s->rank + 1;
+    to->dim[0] = size;
+    memcpy(to->dim + 1, s->dim, (size_t)s->rank * sizeof *s->dim);
+    return true;
+}
+
+static ebb_id spread(ebb_batch *w, ebb_id x) {
+    static const int64_t axes[EBB_MAX_RANK] = {1, 2, 3, 4, 5, 6, 7, 8};
+    ebb_shape to;
+    return longer(w, shape_of(w, x), w->n, &to) ? ebb_g_broadcast(&w->b, x, &to, axes) : EBB_POISON;
+}
+
+/* Operand i for all examples. */
+static ebb_id all(ebb_batch *w, const ebb_primal *p, int i) {
+    return w->x[i] != EBB_ABSENT ? w->x[i] : spread(w, p->x[i]);
+}
+
+/* The operation again, on all operands for all examples, with these attributes. */
+static ebb_id again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t *attr) {
+    ebb_application app = ebb_application_of(w->b.graph, p->y);
+    ebb_id arg[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
+    app.nattr = nattr;
+    app.attr = attr;
+    if (!longer(w, shape_of(w, p->y), w->n, &app.asked.shape)) return EBB_POISON;
+    for (int i = 0; i < p->arity; i++)
+        arg[i] = all(w, p, i);
+    return ebb_derive(w->b.graph, &app, p->arity, arg);
+}
+
+/* Attributes that are axes: one further; with `first`, axis 0 goes to axis 0. */
+static ebb_id on_axes(ebb_batch *w, const ebb_primal *p, bool first) {
+    ebb_attr old = ebb_attr_of(w->b.graph, p->y);
+    int64_t attr[EBB_MAX_RANK + 1] = {0};
+    for (int i = 0; i < old.n; i++)
+        attr[i + first] = old.v[i] + 1;
+    return again(w, p, old.n + first, attr);
+}
+
+/* Attributes in groups of one for each axis of the operand: what the new axis has in each. */
+static ebb_id in_groups(ebb_batch *w, const ebb_primal *p, int groups, const int64_t *front) {
+    ebb_attr old = ebb_attr_of(w->b.graph, p->y);
+    int64_t attr[3 * (EBB_MAX_RANK + 1)];
+    int rank = shape_of(w, p->x[0])->rank;
+    for (int k = 0; k < groups; k++) {
+        attr[k * (rank + 1)] = front[k];
+        memcpy(attr + k * (rank + 1) + 1, old.v + k * rank, (size_t)rank * sizeof *attr);
+    }
+    return again(w, p, groups * (rank + 1), attr);
+}
+
+/* ---- axes that only count on ---- */
+
+#define BATCH(name, formula)                                                                                           \
+    ebb_id batch_##name(ebb_batch *w, const ebb_primal *p) { return formula; }
+
+BATCH(broadcast, on_axes(w, p, true))
+BATCH(transpose, on_axes(w, p, true))
+BATCH(reshape, again(w, p, 0, NULL))
+BATCH(reverse, on_axes(w, p, false))
+BATCH(slice, in_groups(w, p, 2, (const int64_t[]){0, 1}))
+BATCH(pad, in_groups(w, p, 3, (const int64_t[]){0, 0, 0}))
+BATCH(concat, on_axes(w, p, false))
+BATCH(sum, on_axes(w, p, false))
+BATCH(reduce_max, on_axes(w, p, false))
+BATCH(argmax, on_axes(w, p, false))
+BATCH(argsort, on_axes(w, p, false))
+BATCH(cumsum, on_axes(w, p, false))
+
+/* ---- products ---- */
+
+/* Examples of x [m, k] with one y for all: their rows are rows of one product. */
+static ebb_id more_rows(ebb_batch *w, const ebb_primal *p) {
+    const int64_t *flag = ebb_attr_of(w->b.graph, p->y).v;
+    const ebb_shape *x = shape_of(w, p->x[0]), *y = shape_of(w, p->y);
+    ebb_shape rows = {2, {w->n * x->dim[0], x->dim[1]}}, result = {3, {w->n, y->dim[0], y->dim[1]}};
+    ebb_id flat = ebb_g_reshape(&w->b, w->x[0], &rows);
+    return ebb_g_reshape(&w->b, ebb_g_dot(&w->b, flat, p->x[1], false, flag[1] != 0), &result);
+}
+
+ebb_id batch_dot(ebb_batch *w, const ebb_primal *p) {
+    ebb_attr flag = ebb_attr_of(w->b.graph, p->y);
+    bool one_y = w->x[1] == EBB_ABSENT && shape_of(w, p->y)->rank == 2 && !flag.v[0];
+    return one_y ? more_rows(w, p) : again(w, p, flag.n, flag.v);
+}
+
+/* ---- indices ----
+ * With one index for all examples, the axis counts on. With an index for each, examples and axis become one long axis,
+ * and the index counts along it. */
+
+/* index + example * size; what lies outside stays outside. */
+static ebb_id along_all(ebb_batch *w, ebb_id index, int64_t size) {
+    ebb_builder *b = &w->b;
+    index = ebb_g_cast_to(b, index, EBB_I64);
+    ebb_id example = ebb_g_iota(b, EBB_I64, shape_of(w, index), 0);
+    ebb_id place = ebb_g_add(b, index, ebb_g_mul(b, example, ebb_g_full_like(b, index, (double)size)));
+    ebb_id inside = ebb_g_logical_and(b, ebb_g_ge(b, index, ebb_g_full_like(b, index, 0)),
+                                      ebb_g_lt(b, index, ebb_g_full_like(b, index, (double)size)));
+    return ebb_g_select(b, inside, place, ebb_g_full_like(b, index, -1));
+}
+
+/* x [n, a..., size, b...] as [n * size, a..., b...] */
+static ebb_id long_axis(ebb_batch *w, ebb_id x, int axis) {
+    x = ebb_move_axis(&w->b, x, axis + 1, 1);
+    if (x == EBB_POISON) return x;
+    ebb_shape to = *shape_of(w, x);
+    to.rank--;
+    to.dim[0] *= to.dim[1];
+    memmove(to.dim + 1, to.dim + 2, (size_t)(to.rank - 1) * sizeof *to.dim);
+    return ebb_g_reshape(&w->b, x, &to);
+}
+
+/* x [n, i..., a..., b...] as [n, a..., i..., b...] where there are `before` axes a; or back. */
+static ebb_id index_axes(ebb_batch *w, ebb_id x, int index_rank, int before, bool back) {
+    int64_t perm[EBB_MAX_RANK];
+    if (x == EBB_POISON) return x;
+    int rank = shape_of(w, x)->rank, first = back ? before : index_rank, second = back ? index_rank : before;
+    for (int i = 0; i < rank; i++)
+        perm[i] = i == 0 || i > first + second ? i : i <= second ? i + first : i - second;
+    return ebb_g_transpose(&w->b, x, perm);
+}
+
+ebb_id batch_gather(ebb_batch *w, const ebb_primal *p) {
+    int axis = (int)ebb_attr_of(w->b.graph, p->y).v[0];
+    if (w->x[1] == EBB_ABSENT) return ebb_g_gather(&w->b, all(w, p, 0), p->x[1], axis + 1);
+    int index_rank = shape_of(w, p->x[1])->rank;
+    int64_t size = shape_of(w, p->x[0])->dim[axis];
+    if (w->x[0] == EBB_ABSENT) return ebb_move_axis(&w->b, ebb_g_gather(&w->b, p->x[0], w->x[1], axis), axis, 0);
+    ebb_id taken = ebb_g_gather(&w->b, long_axis(w, w->x[0], axis), along_all(w, w->x[1], size), 0);
+    return index_axes(w, taken, index_rank, axis, false);
+}
+
+ebb_id batch_scatter_add(ebb_batch *w, const ebb_primal *p) {
+    int axis = (int)ebb_attr_of(w->b.graph, p->y).v[0];
+    ebb_id x = all(w, p, 0), updates = all(w, p, 2);
+    if (w->x[1] == EBB_ABSENT) return ebb_g_scatter_add(&w->b, x, p->x[1], updates, axis + 1);
+    int index_rank = shape_of(w, p->x[1])->rank;
+    int64_t size = shape_of(w, p->x[0])->dim[axis];
+    updates = index_axes(w, updates, index_rank, axis, true);
+    ebb_id sums = ebb_g_scatter_add(&w->b, long_axis(w, x, axis), along_all(w, w->x[1], size), updates, 0);
+    if (sums == EBB_POISON) return sums;
+    ebb_shape to;
+    ebb_shape apart = *shape_of(w, sums);
+    apart.dim[0] = size;
+    if (!longer(w, &apart, w->n, &to)) return EBB_POISON;
+    return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, sums, &to), 1, axis + 1);
+}
+
+/* ---- random numbers: each example draws with its own key, just as it would alone ---- */
+
+enum { MOST_DRAWS = 1024 };
+
+static ebb_id draw(ebb_batch *w, const ebb_primal *p, int64_t example) {
+    ebb_shape one = {2, {1, 2}}, key = {1, {2}}, row;
+    if (!longer(w, shape_of(w, p->y), 1, &row)) return EBB_POISON;
+    ebb_id k = ebb_g_slice(&w->b, w->x[0], (const int64_t[]){example, 0}, (const int64_t[]){1, 1}, &one);
+    k = ebb_g_reshape(&w->b, k, &key);
+    return ebb_g_reshape(&w->b, ebb_apply(&w->b, p, &k), &row);
+}
+
+static ebb_id draws(ebb_batch *w, const ebb_primal *p) {
+    ebb_graph *g = w->b.graph;
+    ebb_id row[MOST_DRAWS];
+    if (w->n > MOST_DRAWS || w->n == 0) {
+        ebb_fail(g->diag, EBB_VALUE_ERROR, w->b.site,
+                 "vmap: %s with a key for each of %lld examples; 1 to %d are possible", ebb_op_table[p->op].name,
+                 (long long)w->n, MOST_DRAWS);
+        return EBB_POISON;
+    }
+    for (int64_t i = 0; i < w->n; i++)
+        row[i] = draw(w, p, i);
+    return ebb_stack(&w->b, (int)w->n, row);
+}
+
+BATCH(random_uniform, draws(w, p))
+BATCH(random_normal, draws(w, p))
+
+/* ---- the loop ---- */
+
+typedef ebb_id batch_rule(ebb_batch *w, const ebb_primal *p);
+#define RULE_SOURCE(name) NULL
+#define RULE_POINT(name) NULL
+#define RULE_VIEW(name) batch_##name
+#define RULE_REDUCE(name) batch_##name
+#define RULE_WHOLE(name) batch_##name
+#define RULE_NOWHERE(name) NULL
+static batch_rule *const rules[EBB_OP_COUNT] = {
+#define OP(name, family, access, arity, rule) [EBB_OP_##name] = RULE_##access(name),
+#include "jit/graph/ops.def"
+#undef OP
+};
+
+static ebb_id batch_node(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batched) {
+    ebb_batch w = {.b = {g, g->site[id]}, .n = n};
+    ebb_primal p = ebb_primal_of(g, id);
+    bool any = false;
+    for (int i = 0; i < p.arity && i < 3; i++) {
+        w.x[i] = batched[p.x[i]];
+        any |= w.x[i] != EBB_ABSENT;
+    }
+    if (!any) return EBB_ABSENT;
+    if (rules[p.op]) return rules[p.op](&w, &p);
+    ebb_attr attr = ebb_attr_of(g, id);
+    if (ebb_op_table[p.op].access == EBB_POINT) return again(&w, &p, attr.n, attr.v);
+    ebb_fail(g->diag, EBB_LOOKUP_ERROR, g->site[id], "%s cannot be batched before the graph is expanded",
+             ebb_op_table[p.op].name);
+    return EBB_POISON;
+}
+
+/* Nodes that some y needs. */
+static void mark_needed(const ebb_graph *g, int m, const ebb_id *y, uint8_t *needed) {
+    for (int j = 0; j < m; j++)
+        needed[y[j]] = 1;
+    for (ebb_id id = g->count - 1; id > 0; id--) {
+        const ebb_id *x = ebb_operands(g, id);
+        for (int i = 0; needed[id] && i < g->node[id].arity; i++)
+            needed[x[i]] = 1;
+    }
+}
+
+static bool sweep(ebb_graph *g, int64_t n, const uint8_t *needed, ebb_id count, ebb_id *batched) {
+    for (ebb_id id = 1; id < count; id++) {
+        if (!needed[id] || batched[id] != EBB_ABSENT) continue;
+        batched[id] = batch_node(g, id, n, batched);
+        if (batched[id] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+bool ebb_vmap_nodes(ebb_graph *g, int64_t n, int count, const ebb_id *x, const ebb_id *bx, int m, const ebb_id *y,
+                    ebb_id *by) {
+    if (!ebb_check_ids(g, count, x) || !ebb_check_ids(g, count, bx) || !ebb_check_ids(g, m, y)) return false;
+    ebb_id nodes = g->count;
+    uint8_t *needed = ebb_mem_new(g->allocator, (size_t)nodes, sizeof *needed);
+    ebb_id *batched = ebb_mem_new(g->allocator, (size_t)nodes, sizeof *batched);
+    bool ok = (needed && batched) || ebb_fail_memory(g->diag);
+    for (int i = 0; ok && i < count; i++)
+        batched[x[i]] = bx[i];
+    if (ok) mark_needed(g, m, y, needed);
+    ok = ok && sweep(g, n, needed, nodes, batched);
+    for (int j = 0; ok && j < m; j++)
+        by[j] = batched[y[j]];
+    ebb_mem_free(g->allocator, batched);
+    ebb_mem_free(g->allocator, needed);
+    return ok;
+}

@@ -1,0 +1,45 @@
+/* jet.c - the transform jet: the Taylor series of a function along a straight line, as one stack for each result. */
+#include "dual/transform.h"
+
+/* The coefficients of y, c[order], as [order, y...]. */
+static ebb_id series(ebb_work *w, ebb_id y, int order, ebb_id *c) {
+    ebb_shape row = *ebb_shape_of(w->b.graph, y);
+    if (row.rank == EBB_MAX_RANK) {
+        ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, w->b.graph->site[y],
+                 "jet: a result of %s has rank %d; its series would have one axis too many", w->b.graph->name,
+                 EBB_MAX_RANK);
+        return EBB_POISON;
+    }
+    for (int i = row.rank++; i > 0; i--)
+        row.dim[i] = row.dim[i - 1];
+    row.dim[0] = 1;
+    for (int k = 0; k < order; k++)
+        c[k] = ebb_g_reshape(&w->b, ebb_present(&w->b, c[k], y), &row);
+    return ebb_stack(&w->b, order, c);
+}
+
+/* curve: the directions, orders above 1 absent. c: [results][order]. */
+static bool derive(ebb_work *w, int order, ebb_id *curve, ebb_id *c) {
+    ebb_graph *g = w->b.graph;
+    for (int i = 0; i < w->n; i++)
+        curve[(int64_t)i * order] = w->v[i];
+    bool ok = ebb_jet_nodes(g, order, w->n, w->x, curve, w->results, w->y, c) && ebb_give(w, w->results, w->y);
+    for (int j = 0; ok && j < w->results; j++) {
+        bool real = w->y[j] != EBB_ABSENT && ebb_is_float(ebb_dtype_at(g, w->y[j]));
+        ebb_id one = real ? series(w, w->y[j], order, c + (int64_t)j * order) : EBB_ABSENT;
+        ok = one != EBB_POISON && ebb_give(w, 1, &one);
+    }
+    return ok;
+}
+
+ebb_graph *ebb_jet_graph(const ebb_graph *f, int order, const ebb_dual_spec *spec, ebb_diag *diag) {
+    ebb_work w;
+    ebb_id *room = NULL;
+    bool ok =
+        ebb_start(&w, "jet", f, spec, diag) && ebb_check_order(w.b.graph, order) && ebb_more_inputs(&w, w.n, w.x, w.v);
+    if (ok) room = ebb_mem_new(f->allocator, (size_t)(w.n + w.results) * (size_t)order, sizeof *room);
+    if (ok && !room) ok = ebb_fail_memory(diag);
+    ok = ok && derive(&w, order, room, room + (int64_t)w.n * order);
+    ebb_mem_free(f->allocator, room);
+    return ebb_finish(&w, ok);
+}
