@@ -1,4 +1,4 @@
-/* einsum.h - an equation of ebb_einsum as its parser (einsum_parse.c) gives it to einsum.c. */
+/* einsum.h - an equation of ebb_einsum: read by einsum_parse.c, bound to operands by einsum_bind.c, run by einsum.c. */
 #ifndef EBB_EINSUM_H
 #define EBB_EINSUM_H
 
@@ -27,11 +27,39 @@ typedef struct ebb_equation {
     bool has_result;
 } ebb_equation;
 
+typedef struct ebb_labels {
+    int n;
+    int8_t at[EBB_EINSUM_LABELS];
+} ebb_labels;
+
+/* A tensor with a label for each axis. */
+typedef struct ebb_term {
+    ebb_tensor *x;
+    ebb_labels axis;
+} ebb_term;
+
+typedef struct ebb_einsum_call {
+    ebb_equation eq;
+    int64_t size[EBB_EINSUM_LABELS];
+    int uses[EBB_EINSUM_LABELS]; /* in the operands */
+    int dots;                    /* axes that "..." stands for */
+    ebb_labels result;
+    ebb_term term[EBB_EINSUM_OPERANDS]; /* the operands, a label maybe twice, sizes 1 where "..." stretches */
+    int terms;
+} ebb_einsum_call;
+
+void ebb_labels_add(ebb_labels *list, int label);
+int ebb_labels_find(const ebb_labels *list, int label); /* its first place, or -1 */
+
+/* Reads e->eq.text and finds what its letters are in these operands (einsum_bind.c); false after an error. */
+bool ebb_einsum_bind(ebb_einsum_call *e, int n, ebb_tensor *const *x);
+
 /* Reads e->text; false after an error. */
 bool ebb_einsum_parse(ebb_equation *e);
 char ebb_einsum_letter(int label);
 /* "ebb_einsum: \"ij,jk\": column 4: ..."; column 0: none. Gives false. */
 bool ebb_einsum_refuse(const ebb_equation *e, ebb_code code, int column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+bool ebb_einsum_refuse_rank(const ebb_equation *e, int rank);
 
 #endif

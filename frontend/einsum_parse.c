@@ -16,6 +16,11 @@ bool ebb_einsum_refuse(const ebb_equation *e, ebb_code code, int column, const c
     return false;
 }
 
+bool ebb_einsum_refuse_rank(const ebb_equation *e, int rank) {
+    return ebb_einsum_refuse(e, EBB_VALUE_ERROR, 0, "a product or the result has %d axes; %d at most", rank,
+                             EBB_MAX_RANK);
+}
+
 char ebb_einsum_letter(int label) { return (char)(label < 26 ? 'A' + label : 'a' + label - 26); }
 
 static int label_of(char c) {

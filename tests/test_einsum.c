@@ -126,10 +126,9 @@ static int letter_at(const problem *p, char c) {
 static void read_problem(const row *r, problem *p) {
     const char *at = r->plain ? r->plain : r->equation;
     memset(p, 0, sizeof *p);
-    for (int k = 0; *at; at++) {
+    for (; *at; at++) {
         if (isalpha((unsigned char)*at)) p->axis[p->operands][p->rank[p->operands]++] = *at;
         if (*at == ',' || *at == '-') p->operands++;
-        k++;
     }
     for (int k = 0; k < p->operands; k++) {
         const char *text = r->shape[k];
