@@ -113,7 +113,7 @@ static void taylor_series(const world *w) {
     ebb_call(ebb_jet(function_of(w, model, EBB_COMPILED), EBB_WRT(0), 3), w->x, w->x);
 }
 static void examples(const world *w) {
-    ebb_call(ebb_vmap(function_of(w, updating, EBB_COMPILED), &(ebb_vmap_options){.out_axes = (int[]){0}}), w->x);
+    ebb_call(ebb_vmap(function_of(w, model, EBB_COMPILED), &(ebb_vmap_options){.out_axes = (int[]){0}}), w->m);
 }
 static void text_of_a_trace(const world *w) {
     ebb_operand x = {.tensor = w->x};
