@@ -442,6 +442,39 @@ Test(convolution, unknown_batch) {
         }
 }
 
+/* ---- many examples at once ---- */
+
+/* A batch of calls is the calls one by one: values, and gradients in x. */
+static void check_batch(const plan *p) {
+    static double number[3 * MOST], w[MOST];
+    fill(number, 3 * MOST, 5), fill(w, MOST, 6);
+    ebb_tensor *x = ebb_constant(ebb, EBB_F64, EBB_SHAPE(3, p->n, p->length[0], p->length[1], p->c), number);
+    ebb_operand arg[] = {EBB_OPERAND(x), EBB_OPERAND(filter(p, w))};
+    ebb_function *one[] = {function_of(value, p, EBB_NATIVE), ebb_grad(function_of(loss, p, EBB_NATIVE), NULL)};
+    for (int k = 0; k < 2; k++) {
+        ebb_vmap_options o = {.arguments = 2, .in_axes = (int[]){0, EBB_SAME}};
+        ebb_tensor *all = ebb_call_at(ebb_vmap(one[k], &o), 2, arg, __FILE__, __LINE__);
+        for (int i = 0; i < 3; i++) {
+            ebb_tensor *at = ebb_scalar_at(ebb, EBB_I64, EBB_OPERAND(i));
+            ebb_operand alone[] = {EBB_OPERAND(ebb_gather(x, at, 0)), arg[1]};
+            ebb_tensor *want = ebb_call_at(one[k], 2, alone, __FILE__, __LINE__), *got = ebb_gather(all, at, 0);
+            cr_expect_eq(ebb_size(got), ebb_size(want), "%s: %d numbers", p->name, (int)ebb_size(got));
+            for (int64_t j = 0; j < ebb_size(want); j++)
+                cr_expect_float_eq(ebb_item(got, j), ebb_item(want, j), 1e-12, "%s %s, example %d, element %d",
+                                   kind_name[p->kind], p->name, i, (int)j);
+        }
+    }
+}
+
+Test(convolution, batches) {
+    static const char *const names[] = {"3x3", "groups, all at once", "same", "padding"};
+    for (int i = 0; i < COUNT(cases); i++)
+        for (int k = 0; k < COUNT(names); k++)
+            if (cases[i].axes == 2 && !strcmp(cases[i].name, names[k]))
+                EBB_SCOPE (ebb)
+                    check_batch(&cases[i]);
+}
+
 /* ---- refusals ---- */
 
 Test(convolution, refusals) {
