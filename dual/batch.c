@@ -61,6 +61,15 @@ static ebb_id on_axes(ebb_batch *w, const ebb_primal *p, bool first) {
     return again(w, p, old.n + first, attr);
 }
 
+/* The first attribute is an axis, others are not. */
+static ebb_id on_first(ebb_batch *w, const ebb_primal *p) {
+    ebb_attr old = ebb_attr_of(w->b.graph, p->y);
+    int64_t attr[EBB_MAX_RANK];
+    for (int i = 0; i < old.n; i++)
+        attr[i] = old.v[i] + (i == 0);
+    return again(w, p, old.n, attr);
+}
+
 /* Attributes in groups of one for each axis of the operand: what the new axis has in each. */
 static ebb_id in_groups(ebb_batch *w, const ebb_primal *p, int groups, const int64_t *front) {
     ebb_attr old = ebb_attr_of(w->b.graph, p->y);
@@ -92,6 +101,8 @@ BATCH(argsort, on_axes(w, p, false))
 BATCH(cumsum, on_axes(w, p, false))
 BATCH(check_index, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
 BATCH(searchsorted, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
+BATCH(windows, on_first(w, p))
+BATCH(overlap_add, on_first(w, p))
 
 /* ---- products ---- */
 

@@ -3,6 +3,8 @@
  * Forward mode needs nothing from here: the tangent of a linear operation is the operation itself. */
 #include "dual/rules.h"
 
+#include <string.h>
+
 #define TRANSPOSE(name, formula)                                                                                       \
     ebb_id transpose_##name(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {                                   \
         (void)b, (void)p, (void)i;                                                                                     \
@@ -27,6 +29,16 @@ TRANSPOSE(reshape, ebb_g_reshape(b, ct, shape_of_x(b, p)))
 /* What was read several times gets the sum. */
 TRANSPOSE(gather, ebb_g_scatter_add(b, ebb_g_full_like(b, p->x[0], 0), p->x[1], ct, (int)attr_of(b, p).v[0]))
 TRANSPOSE(scatter_add, i == 0 ? ct : ebb_g_gather(b, ct, p->x[1], (int)attr_of(b, p).v[0]))
+
+/* Each is the other's transpose: one reads an element in every window that it lies in, one adds those up. */
+static ebb_id other_way(ebb_builder *b, const ebb_primal *p, ebb_id ct, bool windows) {
+    int64_t window[4];
+    memcpy(window, attr_of(b, p).v, sizeof window);
+    window[1] = shape_of_x(b, p)->dim[window[0] + !windows];
+    return windows ? ebb_g_overlap_add(b, ct, window) : ebb_g_windows(b, ct, window);
+}
+TRANSPOSE(windows, other_way(b, p, ct, true))
+TRANSPOSE(overlap_add, other_way(b, p, ct, false))
 
 /* Summed over every axis that repeats: the new ones and the stretched ones. Axes of size 1 come back by reshape. */
 ebb_id transpose_broadcast(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {

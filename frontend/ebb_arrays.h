@@ -66,6 +66,19 @@ extern "C" {
 /* x with low[i] zeros before and high[i] zeros after it on axis i; int64_t arrays of ebb_rank(x), none negative. */
 #define ebb_pad(x, low, high) ebb_pad_at((x), (low), (high), __FILE__, __LINE__)
 
+/* x [a...,L,b...] -> [a...,n,size,b...], n = (L - 1 - (size - 1) dilation) / stride + 1: along `axis`, element
+ * (i, j) is x's element i stride + j dilation. Windows may overlap; compiled, none is copied for an operation that
+ * works element by element or sums. size, stride and dilation are at least 1; a window that does not fit in L is a
+ * ValueError. The derivative adds up what was read several times, by ebb_overlap_add. */
+#define ebb_windows(x, axis, size, stride, dilation)                                                                   \
+    ebb_windows_at((x), (axis), (size), (stride), (dilation), __FILE__, __LINE__)
+
+/* The way back, x [a...,n,k,b...] -> [a...,size,b...]: element l is the sum of all x's elements (i, j) on axes `axis`
+ * and the next with i stride + j dilation = l, in the order of j; 0 if there are none. number. n has to be the number
+ * of windows of k that `size` elements have. The derivative is ebb_windows. */
+#define ebb_overlap_add(x, axis, size, stride, dilation)                                                               \
+    ebb_overlap_add_at((x), (axis), (size), (stride), (dilation), __FILE__, __LINE__)
+
 /* ---- reductions ----
  * (x, EBB_AXES(...), keep) or (x, EBB_ALL_AXES, keep): these axes of x go away, or stay with size 1 if `keep` is
  * true. An axis given twice is a ValueError. */
@@ -159,6 +172,18 @@ extern "C" {
 #define ebb_matmul_with(x, y, transpose_x, transpose_y)                                                                \
     ebb_matmul_at((x), (y), (transpose_x), (transpose_y), __FILE__, __LINE__)
 
+/* A sum of products by Einstein's rule, as numpy.einsum writes it: ebb_einsum("ij,jk->ik", x, y) is the product of two
+ * matrices, "bij,bjk->bik" of batches, "ij->ji" a transpose, "ii->i" a diagonal, "ii" a trace, "i,j->ij" an outer
+ * product. Each operand has a letter (a-z, A-Z) for each axis; equal letters are one index, of one size. The result has
+ * the letters after "->"; without "->", those that appear once, in the order of ASCII. It sums over all others. "..."
+ * is the remaining axes, which broadcast, and come first in a result without "->". Blanks mean nothing. 1 to 16
+ * operands of one dtype, number. More than two are multiplied pair by pair, first the pair that needs the fewest
+ * multiplications; pairs that share a summed letter, and have others each, by the routine of ebb_matmul. Derivatives of
+ * every order. */
+#define ebb_einsum(equation, ...)                                                                                      \
+    ebb_einsum_at((equation), (int)(sizeof((ebb_tensor *[]){__VA_ARGS__}) / sizeof(ebb_tensor *)),                     \
+                  ((ebb_tensor *[]){__VA_ARGS__}), __FILE__, __LINE__)
+
 /* x [a...,n,b...] any, index [i...] i32 or i64 -> [a...,i...,b...]: slices of x along `axis`, the one of size n.
  * An index outside [0, n) is an IndexError, negative ones too. The derivative in x adds up what was taken several
  * times. */
@@ -197,6 +222,46 @@ extern "C" {
 #define ebb_dynamic_update(x, start, updates) ebb_dynamic_update_at((x), (start), (updates), __FILE__, __LINE__)
 
 /* ---- networks ---- */
+
+/* What a convolution may be told; a number left out (0) is what the comment says. The second ones are those of the
+ * second spatial axis, for conv2d. */
+typedef struct ebb_conv_options {
+    int64_t stride[2];       /* from window to window; 1 */
+    int64_t dilation[2];     /* from element to element of a window; 1 */
+    int64_t low[2], high[2]; /* zeros before and after x: TensorFlow's "VALID" has none */
+    bool same;               /* instead: as many as give ceil(size / stride) windows, half of them before: "SAME" */
+    int64_t groups;          /* channels of x and of the result fall into so many parts, each for itself; 1 */
+} ebb_conv_options;
+
+/* Convolution as networks have it (cross-correlation), in the layout of tf.nn.conv2d: x [n,h,w,c] with filter
+ * [kh,kw,c/groups,f] -> [n,oh,ow,f], oh = (low + h + high - 1 - (kh - 1) dilation) / stride + 1:
+ *
+ *     y[b,i,j,o] = sum over di,dj,q of x[b, i stride + di dilation - low, j ... - low, q] filter[di,dj,q,o]
+ *
+ * with q over the channels of o's group: ebb_conv2d(x, filter, &(ebb_conv_options){.stride = {2, 2}, .same = true}).
+ * conv1d: x [n,w,c], filter [kw,c/groups,f] -> [n,ow,f]. number, both of one
+ * dtype; options may be NULL. It is one product of ebb_matmul for each group, whose left operand is written out: all
+ * windows, n oh ow kh kw c elements, and as many again for its derivatives in x. Sizes but n have to be known; a
+ * window that does not fit is a ValueError. Derivatives of every order in x and filter. */
+#define ebb_conv1d(x, filter, ...) ebb_conv1d_at((x), (filter), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_conv2d(x, filter, ...) ebb_conv2d_at((x), (filter), __VA_ARGS__, __FILE__, __LINE__)
+
+/* What a pooling may be told, likewise; low and high have to be less than the window. */
+typedef struct ebb_pool_options {
+    int64_t stride[2]; /* the window's size */
+    int64_t low[2], high[2];
+    bool same;
+} ebb_pool_options;
+
+/* The largest element, and the mean, of each window of x [n,h,w,c] -> [n,oh,ow,c], and x [n,w,c] -> [n,ow,c]. What is
+ * padding counts neither in a maximum nor in a mean, as in TensorFlow. max: number; equal largest elements share the
+ * derivative equally (TensorFlow gives it to the first); NaN propagates. average: real; does not overflow where it can
+ * be represented. options may be NULL: then windows lie side by side. Derivatives of every order. */
+#define ebb_max_pool1d(x, size, ...) ebb_max_pool1d_at((x), (size), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_max_pool2d(x, height, width, ...) ebb_max_pool2d_at((x), (height), (width), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_average_pool1d(x, size, ...) ebb_average_pool1d_at((x), (size), __VA_ARGS__, __FILE__, __LINE__)
+#define ebb_average_pool2d(x, height, width, ...)                                                                      \
+    ebb_average_pool2d_at((x), (height), (width), __VA_ARGS__, __FILE__, __LINE__)
 
 /* e^x / sum(e^x) along one axis, x [...] -> [...], without overflow. real. A line with inf or with nothing but -inf is
  * NaN. */

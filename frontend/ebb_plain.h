@@ -176,6 +176,10 @@ EBB_API ebb_tensor *ebb_reshape_at(ebb_tensor *x, int rank, const int64_t *dims,
 EBB_API ebb_tensor *ebb_transpose_at(ebb_tensor *x, int naxes, const int *perm, const char *file, int line);
 EBB_API ebb_tensor *ebb_slice_at(ebb_tensor *x, const int64_t *start, const int64_t *stop, const int64_t *step,
                                  const char *file, int line);
+EBB_API ebb_tensor *ebb_windows_at(ebb_tensor *x, int axis, int64_t size, int64_t stride, int64_t dilation,
+                                   const char *file, int line);
+EBB_API ebb_tensor *ebb_overlap_add_at(ebb_tensor *x, int axis, int64_t size, int64_t stride, int64_t dilation,
+                                       const char *file, int line);
 EBB_API ebb_tensor *ebb_pad_at(ebb_tensor *x, const int64_t *low, const int64_t *high, const char *file, int line);
 EBB_API ebb_tensor *ebb_reverse_at(ebb_tensor *x, int naxes, const int *axes, const char *file, int line);
 EBB_API ebb_tensor *ebb_concat_at(int n, ebb_tensor *const *x, int axis, const char *file, int line);
@@ -220,6 +224,7 @@ EBB_API ebb_tensor *ebb_quantile_at(ebb_tensor *x, double q, int naxes, const in
                                     int line);
 /* ebb_matmul_with: tx and ty are transpose_x and transpose_y. */
 EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty, const char *file, int line);
+EBB_API ebb_tensor *ebb_einsum_at(const char *equation, int n, ebb_tensor *const *x, const char *file, int line);
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,
                                        const char *file, int line);
@@ -242,6 +247,18 @@ EBB_API ebb_tensor *ebb_scatter_nd_min_at(ebb_tensor *x, ebb_tensor *index, ebb_
                                           int line);
 EBB_API ebb_tensor *ebb_scatter_nd_update_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,
                                              int line);
+EBB_API ebb_tensor *ebb_conv1d_at(ebb_tensor *x, ebb_tensor *filter, const ebb_conv_options *options, const char *file,
+                                  int line);
+EBB_API ebb_tensor *ebb_conv2d_at(ebb_tensor *x, ebb_tensor *filter, const ebb_conv_options *options, const char *file,
+                                  int line);
+EBB_API ebb_tensor *ebb_max_pool1d_at(ebb_tensor *x, int64_t size, const ebb_pool_options *options, const char *file,
+                                      int line);
+EBB_API ebb_tensor *ebb_max_pool2d_at(ebb_tensor *x, int64_t height, int64_t width, const ebb_pool_options *options,
+                                      const char *file, int line);
+EBB_API ebb_tensor *ebb_average_pool1d_at(ebb_tensor *x, int64_t size, const ebb_pool_options *options,
+                                          const char *file, int line);
+EBB_API ebb_tensor *ebb_average_pool2d_at(ebb_tensor *x, int64_t height, int64_t width, const ebb_pool_options *options,
+                                          const char *file, int line);
 EBB_API ebb_tensor *ebb_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_log_softmax_at(ebb_tensor *x, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_sparse_softmax_cross_entropy_at(ebb_tensor *logits, ebb_tensor *labels, const char *file,

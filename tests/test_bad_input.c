@@ -105,6 +105,13 @@ static void operations_with(const bad *b) {
     FIRST("ebb_reshape", ebb_reshape(x, EBB_SHAPE(1, 1)));
     FIRST("ebb_transpose", ebb_transpose(x, EBB_AXES(1, 0)));
     FIRST("ebb_slice", ebb_slice(x, none, two, NULL));
+    FIRST("ebb_windows", ebb_windows(x, 0, 1, 1, 1));
+    FIRST("ebb_overlap_add", ebb_overlap_add(x, 0, 2, 1, 1));
+    FIRST("ebb_conv2d", ebb_conv2d(x, x, NULL));
+    FIRST("ebb_max_pool2d", ebb_max_pool2d(x, 1, 1, NULL));
+    FIRST("ebb_average_pool1d", ebb_average_pool1d(x, 1, NULL));
+    FIRST("ebb_einsum", ebb_einsum("ij,jk", x, y));
+    TRY("ebb_einsum", ebb_einsum("ij,jk", y, x));
     FIRST("ebb_pad", ebb_pad(x, two, two));
     FIRST("ebb_reverse", ebb_reverse(x, EBB_AXES(0)));
     FIRST("ebb_concat", ebb_concat(1, &x, 0));

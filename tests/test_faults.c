@@ -201,6 +201,17 @@ static void checked_for_nan(const world *w) {
     for (int i = 0; f && i < 2; i++)
         ebb_call(f, w->x);
 }
+static void images(const world *w) {
+    ebb_tensor *x = ebb_ones(w->ebb, EBB_F32, EBB_SHAPE(1, 4, 4, 1)),
+               *k = ebb_ones(w->ebb, EBB_F32, EBB_SHAPE(3, 3, 1, 2));
+    ebb_tape *tape = ebb_tape_start(w->ebb, EBB_TAPE_DEFAULT);
+    if (tape) ebb_watch(tape, k);
+    ebb_tensor *y = ebb_conv2d(x, k, &(ebb_conv_options){.same = true});
+    ebb_pool_options o = {.same = true, .stride = {1, 1}};
+    ebb_tensor *z = ebb_add(ebb_max_pool2d(y, 2, 2, &o), ebb_average_pool2d(y, 2, 2, &o));
+    if (tape) ebb_gradient(tape, z, k);
+    ebb_einsum("ii,ij,kj->k", w->m, w->m, w->m);
+}
 static void layers(const world *w) {
     ebb_layer *d = ebb_dense(w->ebb, &(ebb_dense_options){.inputs = 3, .outputs = 2});
     ebb_layer *l = d ? ebb_sequential(w->ebb, NULL, 2, (ebb_layer *[]){d, d}) : NULL;
@@ -239,7 +250,8 @@ static const struct {
             {"unknown sizes", unknown_sizes},
             {"where a NaN was born", where_a_nan_was_born},
             {"a call checked for NaN", checked_for_nan},
-            {"layers", layers}};
+            {"layers", layers},
+            {"images", images}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
 /* ---- one run ---- */

@@ -318,6 +318,9 @@ Test(ops, rearranging) {
         {"pad a scalar", ebb_pad(s, NULL, NULL), "5"},
         {"cast", ebb_cast(read("[1.9, -1.9, nan, 1e20]"), EBB_I32), "[         1         -1          0 2147483647]"},
         {"cast to bool", ebb_cast(read("[0, 2]"), EBB_BOOL), "[False  True]"},
+        {"windows", ebb_windows(x, -1, 2, 1, 1), "[[[1 2]\n  [2 3]]\n\n [[4 5]\n  [5 6]]]"},
+        {"windows with gaps", ebb_windows(ebb_range(ebb, EBB_I32, 6), 0, 2, 2, 3), "[[0 3]\n [2 5]]"},
+        {"overlap_add", ebb_overlap_add(ebb_windows(x, 1, 2, 1, 1), -2, 3, 1, 1), "[[ 1  4  3]\n [ 4 10  6]]"},
     };
     for (int i = 0; i < COUNT(cases); i++)
         expect_text(cases[i].y, cases[i].text, "%s", cases[i].name);

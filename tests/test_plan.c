@@ -235,6 +235,11 @@ static const struct {
      0,
      "func f(%1: f32[5], %2: f32[2]) {\n %3 i64[2] = iota {axis=0}\n %4 f32[5] = scatter_add %1, %3, %2 {axis=0}\n"
      " return %4\n}"},
+    {"windows that turn it",
+     {0},
+     1,
+     "func f(%1: f32[2,2]) {\n %2 f32[4] = reshape %1\n %3 f32[2,2] = windows %2 {axis=0, size=2, stride=1, "
+     "dilation=2}\n %4 f32[2,2] = neg %3\n return %4\n}"},
     {"another result reads it, the store does not",
      {0, -1},
      1,

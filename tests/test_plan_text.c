@@ -173,6 +173,20 @@ static const struct {
      "  %2 f64 row add %0 %1\n"
      "  store %2 row to out1 {6,1}\n",
      {-1, -1, -1, -1}},
+    {"pooling reads overlapping windows where they lie",
+     "func pool(%1: f32[7,9,4]) {\n"
+     " %2 f32[7,4,3,4] = windows %1 {axis=1, size=3, stride=2, dilation=1}\n"
+     " %3 f32[2,2,4,3,4] = windows %2 {axis=0, size=2, stride=2, dilation=3}\n"
+     " %4 f32[2,3,2,4,4] = transpose %3 {perm=[1,3,0,2,4]}\n"
+     " %5 f32[2,4,4] = reduce_max %4 {axes=[0,1]}\n"
+     " return %5\n"
+     "}\n",
+     "plan pool: 1 steps, arena 0\n"
+     "0 kernel [2*][3*][2][4][4] 1 pass\n"
+     "  %0 f32 element load in0 {108,4,72,8,1}\n"
+     "  %1 f32 row reduce_max %0 pass 0\n"
+     "  store %1 row to out0 {0,0,16,4,1}\n",
+     {-1, -1, -1, -1}},
     {"sums of floats keep their axes, other axes are merged",
      "func merged(%1: f32[2,3,4,5], %2: i32[2,3,4,5]) {\n"
      " %3 f32[2,3] = sum %1 {axes=[2,3]}\n"

@@ -82,6 +82,21 @@ Test(refusals, of_types_and_shapes) {
     CASE(EBB_VALUE_ERROR, ebb_pad_at(x, I64(0, -1), I64(0, 0), AT), "ebb_pad: a width on axis 1 is negative (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_pad_at(x, I64(INT64_MAX, 0), I64(0, 0), AT),
          "ebb_pad: the padded size of axis 0 of [2,3] is too large (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 4, 1, 1, AT),
+         "ebb_windows: a window of 4 with dilation 1 does not fit 3 elements ([2,3]) (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 2, 1, INT64_MAX, AT),
+         "ebb_windows: a window of 2 with dilation 9223372036854775807 does not fit 3 elements ([2,3]) (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 0, INT64_MAX, 1, 3, AT),
+         "ebb_windows: a window of 9223372036854775807 with dilation 3 does not fit 2 elements ([2,3]) (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 0, 1, 1, AT),
+         "ebb_windows: a window of 0, stride 1, dilation 1: all are at least 1 (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 1, 1, -1, AT),
+         "ebb_windows: a window of 1, stride 1, dilation -1: all are at least 1 (a.c:7)");
+    CASE(EBB_INDEX_ERROR, ebb_windows_at(x, 2, 1, 1, 1, AT), "ebb_windows: axis 2 is out of range for [2,3] (a.c:7)");
+    CASE(EBB_INDEX_ERROR, ebb_overlap_add_at(x, 1, 3, 1, 1, AT),
+         "ebb_overlap_add: axis 2 is out of range for [2,3] (a.c:7)");
+    CASE(EBB_VALUE_ERROR, ebb_overlap_add_at(x, 0, 6, 1, 1, AT),
+         "ebb_overlap_add: 6 elements have 4 such windows, axis 0 of [2,3] has 2 (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_sum_at(x, 1, third, false, AT), "ebb_sum: axis 2 is out of range for [2,3] (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_sum_at(x, 1, (int[]){-9}, false, AT),
          "ebb_sum: axis -9 is out of range for [2,3] (a.c:7)");
@@ -156,6 +171,12 @@ static void try_all(const bad_operand *bad) {
     expect_refusal("ebb_broadcast_to", 1, bad, ebb_broadcast_to_at(v, EBB_SHAPE(2), AT));
     expect_refusal("ebb_reshape", 1, bad, ebb_reshape_at(v, EBB_SHAPE(2), AT));
     expect_refusal("ebb_transpose", 1, bad, ebb_transpose_at(v, EBB_AXES(0), AT));
+    expect_refusal("ebb_windows", 1, bad, ebb_windows_at(v, 0, 1, 1, 1, AT));
+    expect_refusal("ebb_overlap_add", 1, bad, ebb_overlap_add_at(v, 0, 1, 1, 1, AT));
+    expect_refusal("ebb_conv1d", 2, bad, ebb_conv1d_at(x, v, NULL, AT));
+    expect_refusal("ebb_max_pool1d", 1, bad, ebb_max_pool1d_at(v, 1, NULL, AT));
+    expect_refusal("ebb_average_pool2d", 1, bad, ebb_average_pool2d_at(v, 1, 1, NULL, AT));
+    expect_refusal("ebb_einsum", 2, bad, ebb_einsum_at("i,i", 2, (ebb_tensor *[]){x, v}, AT));
     expect_refusal("ebb_slice", 1, bad, ebb_slice_at(v, I64(0), I64(1), NULL, AT));
     expect_refusal("ebb_pad", 1, bad, ebb_pad_at(v, I64(0), I64(1), AT));
     expect_refusal("ebb_sum", 1, bad, ebb_sum_at(v, EBB_ALL_AXES, true, AT));

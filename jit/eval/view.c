@@ -1,4 +1,4 @@
-/* view.c - broadcast, transpose, slice, reverse and reshape as index arithmetic.
+/* view.c - broadcast, transpose, slice, reverse, windows and reshape as index arithmetic.
  *
  * Invariant: a view of an empty tensor keeps the data pointer it had; it is never read. Start reading at ebb_eval_view.
  */
@@ -68,6 +68,17 @@ static bool view_reverse(ebb_attr attr, const ebb_type *type, const ebb_view *x,
         y->stride[a] *= -1;
     }
     y->data = (const unsigned char *)x->data + offset * (int64_t)ebb_dtype_size(type->dtype);
+    return true;
+}
+
+/* Two axes walk over one, each with its own step. */
+static bool view_windows(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
+    const int64_t axis = attr.v[0];
+    (void)type;
+    for (int a = 0; a < to->rank; a++)
+        y->stride[a] = x->stride[a <= axis ? a : a - 1];
+    y->stride[axis] *= attr.v[2];
+    y->stride[axis + 1] *= attr.v[3];
     return true;
 }
 

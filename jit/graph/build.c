@@ -96,6 +96,14 @@ ebb_id ebb_g_reverse(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes) {
     return on_axes(b, EBB_OP_reverse, 1, &x, naxes, axes);
 }
 
+ebb_id ebb_g_windows(ebb_builder *b, ebb_id x, const int64_t window[4]) {
+    return on_axes(b, EBB_OP_windows, 1, &x, 4, window);
+}
+
+ebb_id ebb_g_overlap_add(ebb_builder *b, ebb_id x, const int64_t window[4]) {
+    return on_axes(b, EBB_OP_overlap_add, 1, &x, 4, window);
+}
+
 ebb_id ebb_g_concat(ebb_builder *b, ebb_id x, ebb_id y, int axis) {
     return on_axes(b, EBB_OP_concat, 2, (const ebb_id[]){x, y}, 1, (const int64_t[]){axis});
 }

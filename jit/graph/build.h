@@ -54,6 +54,9 @@ ebb_id ebb_g_reshape(ebb_builder *b, ebb_id x, const ebb_shape *to);
 ebb_id ebb_g_transpose(ebb_builder *b, ebb_id x, const int64_t *perm);
 ebb_id ebb_g_slice(ebb_builder *b, ebb_id x, const int64_t *start, const int64_t *step, const ebb_shape *to);
 ebb_id ebb_g_pad(ebb_builder *b, ebb_id x, const int64_t *low, const int64_t *high, const int64_t *gap);
+/* {axis, size, stride, dilation}, as ops.def says. */
+ebb_id ebb_g_windows(ebb_builder *b, ebb_id x, const int64_t window[4]);
+ebb_id ebb_g_overlap_add(ebb_builder *b, ebb_id x, const int64_t window[4]);
 ebb_id ebb_g_reverse(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes);
 ebb_id ebb_g_concat(ebb_builder *b, ebb_id x, ebb_id y, int axis);
 ebb_id ebb_g_sum(ebb_builder *b, ebb_id x, int naxes, const int64_t *axes);

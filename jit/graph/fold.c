@@ -148,6 +148,8 @@ static ebb_walk walk_of(const ebb_draft *d) {
         w.offset += (x->dim[attr[i]] - 1) * from[attr[i]];
         w.stride[attr[i]] *= -1;
     }
+    for (int i = 0; d->app.op == EBB_OP_windows && i <= x->rank; i++)
+        w.stride[i] = i < attr[0] ? from[i] : i > attr[0] + 1 ? from[i - 1] : attr[i - attr[0] + 2] * from[attr[0]];
     for (int i = 0; i < x->rank; i++) {
         if (d->app.op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
         if (d->app.op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];

@@ -130,6 +130,17 @@ static ebb_id identity_reverse(ebb_draft *d) {
     return memcmp(inside_attr(d, 0), d->app.attr, (size_t)d->app.nattr * sizeof *d->app.attr) ? EBB_ABSENT : x;
 }
 
+/* Windows of one element, one beside the other: the operand, and an axis of size 1 more, or less. */
+static ebb_id identity_windows(ebb_draft *d) {
+    const int64_t *window = d->app.attr;
+    return window[1] == 1 && window[2] == 1 ? rewritten(d, EBB_OP_reshape, d->arg[0], 0) : EBB_ABSENT;
+}
+
+static ebb_id identity_overlap_add(ebb_draft *d) {
+    const int64_t axis = d->app.attr[0], size = ebb_shape_of(d->graph, d->arg[0])->dim[axis + 1];
+    return size == 1 && d->app.attr[2] == 1 ? rewritten(d, EBB_OP_reshape, d->arg[0], 0) : EBB_ABSENT;
+}
+
 /* ---- reductions and products ---- */
 
 /* Axes of size 1 only: each result is one element, untouched. */
@@ -168,6 +179,7 @@ static ebb_id (*const identities[EBB_OP_COUNT])(ebb_draft *) = {
     [EBB_OP_cast] = identity_cast,       [EBB_OP_broadcast] = identity_broadcast,
     [EBB_OP_reshape] = identity_reshape, [EBB_OP_transpose] = identity_transpose,
     [EBB_OP_reverse] = identity_reverse, [EBB_OP_slice] = identity_slice,
+    [EBB_OP_windows] = identity_windows, [EBB_OP_overlap_add] = identity_overlap_add,
     [EBB_OP_sum] = identity_reduce,      [EBB_OP_reduce_max] = identity_reduce,
     [EBB_OP_dot] = identity_dot,
 };

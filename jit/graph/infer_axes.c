@@ -148,6 +148,67 @@ bool infer_reverse(const ebb_question *q) {
     return rising_axes(q, named);
 }
 
+/* ---- windows ---- */
+
+/* Both rules, axis in `x`: how many windows of `window` elements lie in `length`; -1 and an error if none does. */
+static int64_t window_count(const ebb_question *q, int64_t length, int64_t window) {
+    const int64_t stride = q->app->attr[2], dilation = q->app->attr[3];
+    char text[EBB_TYPE_TEXT];
+    int64_t last;
+    if (window < 1 || stride < 1 || dilation < 1)
+        return ebb_infer_no(q, EBB_VALUE_ERROR, "a window of %lld, stride %lld, dilation %lld: all are at least 1",
+                            (long long)window, (long long)stride, (long long)dilation),
+               -1;
+    if (!__builtin_mul_overflow(window - 1, dilation, &last) && last < length) return (length - 1 - last) / stride + 1;
+    return ebb_infer_no(q, EBB_VALUE_ERROR, "a window of %lld with dilation %lld does not fit %lld elements (%s)",
+                        (long long)window, (long long)dilation, (long long)length,
+                        ebb_shape_text(&q->arg[0].shape, text)),
+           -1;
+}
+
+static bool unknown_window(const ebb_question *q, int64_t axis) {
+    char text[EBB_TYPE_TEXT];
+    return ebb_infer_no(q, EBB_VALUE_ERROR, "the size of axis %d of %s is not known", (int)axis,
+                        ebb_shape_text(&q->arg[0].shape, text));
+}
+
+bool infer_windows(const ebb_question *q) {
+    const ebb_shape *x = &q->arg[0].shape;
+    if (!ebb_infer_attrs(q, 4) || !ebb_infer_axis(q, q->app->attr[0], x)) return false;
+    const int axis = (int)q->app->attr[0];
+    if (x->dim[axis] < 0) return unknown_window(q, axis);
+    const int64_t count = window_count(q, x->dim[axis], q->app->attr[1]);
+    if (count < 0) return false;
+    if (x->rank == EBB_MAX_RANK)
+        return ebb_infer_no(q, EBB_VALUE_ERROR, "rank %d; it is at most %d", x->rank + 1, EBB_MAX_RANK);
+    ebb_shape *y = &q->result->shape;
+    *q->result = (ebb_type){q->arg[0].dtype, {.rank = x->rank + 1}};
+    for (int i = 0; i < y->rank; i++)
+        y->dim[i] = x->dim[i <= axis ? i : i - 1];
+    y->dim[axis] = count;
+    y->dim[axis + 1] = q->app->attr[1];
+    return true;
+}
+
+bool infer_overlap_add(const ebb_question *q) {
+    const ebb_shape *x = &q->arg[0].shape;
+    char text[EBB_TYPE_TEXT];
+    if (!ebb_infer_dtype(q, "operand", &q->arg[0], EBB_SET_NUMBER) || !ebb_infer_attrs(q, 4)) return false;
+    const int64_t at = q->app->attr[0], size = q->app->attr[1];
+    if (!ebb_infer_axis(q, at, x) || !ebb_infer_axis(q, at + 1, x)) return false;
+    const int axis = (int)at;
+    if (x->dim[axis] < 0 || x->dim[axis + 1] < 0) return unknown_window(q, x->dim[axis] < 0 ? axis : axis + 1);
+    const int64_t count = window_count(q, size, x->dim[axis + 1]);
+    if (count < 0) return false;
+    if (count != x->dim[axis])
+        return ebb_infer_no(q, EBB_VALUE_ERROR, "%lld elements have %lld such windows, axis %d of %s has %lld",
+                            (long long)size, (long long)count, axis, ebb_shape_text(x, text), (long long)x->dim[axis]);
+    *q->result = (ebb_type){q->arg[0].dtype, {.rank = x->rank - 1}};
+    for (int i = 0; i < q->result->shape.rank; i++)
+        q->result->shape.dim[i] = i == axis ? size : x->dim[i < axis ? i : i + 1];
+    return true;
+}
+
 static bool concat_no(const ebb_question *q, const char *why) {
     char x[EBB_TYPE_TEXT], y[EBB_TYPE_TEXT];
     return ebb_infer_no(q, EBB_VALUE_ERROR, "%s and %s: %s", ebb_shape_text(&q->arg[0].shape, x),

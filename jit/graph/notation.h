@@ -9,7 +9,7 @@
 typedef struct ebb_attr_names {
     int names;
     bool list;
-    const char *name[3];
+    const char *name[4];
 } ebb_attr_names;
 extern const ebb_attr_names ebb_attr_notation[EBB_OP_COUNT];
 

@@ -73,6 +73,20 @@ static int describe_concat(const ebb_application *app, const ebb_type *arg, int6
     return EBB_CONCAT_COUNT;
 }
 
+static int describe_overlap_add(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape;
+    int axis = (int)app->attr[0];
+    desc[EBB_OVERLAP_DTYPE] = arg[0].dtype;
+    desc[EBB_OVERLAP_OUTER] = product(x, 0, axis);
+    desc[EBB_OVERLAP_COUNT_] = x->dim[axis];
+    desc[EBB_OVERLAP_WINDOW] = x->dim[axis + 1];
+    desc[EBB_OVERLAP_INNER] = product(x, axis + 2, x->rank);
+    desc[EBB_OVERLAP_SIZE] = app->attr[1];
+    desc[EBB_OVERLAP_STRIDE] = app->attr[2];
+    desc[EBB_OVERLAP_DILATION] = app->attr[3];
+    return EBB_OVERLAP_COUNT;
+}
+
 static int describe_random(const ebb_type *result, int64_t *desc) {
     desc[EBB_RANDOM_DTYPE] = result->dtype;
     desc[EBB_RANDOM_SIZE] = product(&result->shape, 0, result->shape.rank);
@@ -100,6 +114,7 @@ int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, cons
     if (app->op == EBB_OP_check_index) return describe_check_index(app, arg, desc);
     if (app->op == EBB_OP_searchsorted) return describe_search(app, arg, desc);
     if (app->op == EBB_OP_concat) return describe_concat(app, arg, desc);
+    if (app->op == EBB_OP_overlap_add) return describe_overlap_add(app, arg, desc);
     if (app->op == EBB_OP_argmax || app->op == EBB_OP_argsort || app->op == EBB_OP_cumsum)
         return describe_argmax(app, arg, desc);
     if (app->op >= EBB_OP_random_uniform && app->op <= EBB_OP_random_truncated_normal)

@@ -31,6 +31,18 @@ enum { EBB_SEARCH_DTYPE, EBB_SEARCH_BATCH, EBB_SEARCH_SIZE, EBB_SEARCH_COUNT_, E
 enum { EBB_RANDOM_DTYPE, EBB_RANDOM_SIZE, EBB_RANDOM_COUNT };
 /* concat: rows of `left` elements, then of `right` ones, `outer` times */
 enum { EBB_CONCAT_DTYPE, EBB_CONCAT_OUTER, EBB_CONCAT_LEFT, EBB_CONCAT_RIGHT, EBB_CONCAT_COUNT };
+/* overlap_add: x is [outer, count, window, inner], the result [outer, size, inner] */
+enum {
+    EBB_OVERLAP_DTYPE,
+    EBB_OVERLAP_OUTER,
+    EBB_OVERLAP_COUNT_,
+    EBB_OVERLAP_WINDOW,
+    EBB_OVERLAP_INNER,
+    EBB_OVERLAP_SIZE,
+    EBB_OVERLAP_STRIDE,
+    EBB_OVERLAP_DILATION,
+    EBB_OVERLAP_COUNT
+};
 /* pad: dtype, rank, then rank numbers each of: operand size, result size, low, gap */
 enum { EBB_PAD_DTYPE, EBB_PAD_RANK, EBB_PAD_SIZES };
 

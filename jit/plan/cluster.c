@@ -27,7 +27,7 @@ static bool same_index(const ebb_cluster *c, const ebb_map *m, int member, int u
         bool by_row = member == EBB_LEVEL_ROW && user == EBB_LEVEL_ELEMENT;
         while (by_row && c->reduced >> axis & 1)
             axis++; /* row axis i is the i-th kept one */
-        if (m->axis[i].axis != axis || m->axis[i].start != 0 || m->axis[i].step != 1) return false;
+        if (!ebb_axis_is(&m->axis[i], axis)) return false;
     }
     return true;
 }

@@ -40,7 +40,7 @@ static ebb_map member_map(const ebb_writer *w, int member) {
     if (member == EBB_LEVEL_ELEMENT) return ebb_map_identity(&w->c->space);
     ebb_map m = {0};
     for (int32_t a = 0; a < w->c->space.rank; a++)
-        if (!(w->c->reduced >> a & 1)) m.axis[m.rank++] = (ebb_axis){a, 0, 1};
+        if (!(w->c->reduced >> a & 1)) m.axis[m.rank++].step[a] = 1;
     return m;
 }
 
@@ -63,9 +63,9 @@ static int32_t put_constant(ebb_writer *w, ebb_id id) {
 /* A value that depends on the index alone: `from` at the start of m, `unit` more for a step on each root axis. */
 static int32_t put_strided(ebb_writer *w, ebb_inst *inst, const ebb_map *m, const int64_t unit[EBB_MAX_RANK]) {
     for (int32_t i = 0; i < m->rank; i++) {
-        const ebb_axis *a = &m->axis[i];
-        inst->offset += a->start * unit[i];
-        if (a->axis >= 0) inst->stride[a->axis] += a->step * unit[i];
+        inst->offset += m->axis[i].start * unit[i];
+        for (int32_t a = 0; a < EBB_MAX_RANK; a++)
+            inst->stride[a] += m->axis[i].step[a] * unit[i];
     }
     inst->level = (uint8_t)level_of_strides(w, inst->stride);
     return ebb_put_inst(w->p, inst, (ebb_fact){.stage = inst->stage, .cost = 1, .buffer = -1});
@@ -101,7 +101,8 @@ static bool add_store(ebb_writer *w, int32_t value, int32_t buffer, int member) 
     inst.buffer = buffer;
     inst.level = (uint8_t)kernel_level(w, member);
     for (int32_t i = 0; i < m.rank; i++)
-        inst.stride[m.axis[i].axis] = unit[i];
+        for (int32_t a = 0; a < EBB_MAX_RANK; a++)
+            inst.stride[a] += m.axis[i].step[a] * unit[i];
     if (inst.level == EBB_LEVEL_ELEMENT) inst.stage = r->fact[value].stage;
     if (!ebb_mem_reserve(w->p->allocator, &r->store, &r->store_room, (int64_t)r->stores + 1, sizeof inst))
         return ebb_fail_memory(w->p->diag);

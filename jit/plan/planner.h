@@ -41,10 +41,9 @@ enum {
     EBB_STAGE_LIMIT = 8     /* passes of a kernel */
 };
 
-/* The index of one root axis: start + step * the index on `axis` of the space it is seen from; axis -1: start. */
+/* The index of one root axis: start + the sum over axes a of the space it is seen from, step[a] * the index on a. */
 typedef struct ebb_axis {
-    int32_t axis;
-    int64_t start, step;
+    int64_t start, step[EBB_MAX_RANK];
 } ebb_axis;
 
 typedef struct ebb_map {
@@ -126,6 +125,7 @@ ebb_shape ebb_slim(const ebb_shape *s,
 ebb_shape ebb_slim_of(const ebb_planner *p, ebb_id id);
 int64_t ebb_elements(const ebb_shape *s);
 bool ebb_view_new(ebb_planner *p, ebb_id id, bool *is_view); /* VIEW or ALIAS: sets role, root, map; false: no memory */
+bool ebb_axis_is(const ebb_axis *axis, int32_t a);           /* the very index on axis a of the space */
 ebb_map ebb_map_identity(const ebb_shape *slim);
 ebb_map ebb_map_of(const ebb_planner *p, ebb_id id);                 /* root's axes as seen from the node */
 ebb_map ebb_map_through(const ebb_map *inner, const ebb_map *outer); /* inner's axes as seen from outer's space */

@@ -42,10 +42,16 @@ uint32_t ebb_reduced_axes(const ebb_planner *p, ebb_id reduce) {
 
 /* ---- maps ---- */
 
+bool ebb_axis_is(const ebb_axis *axis, int32_t a) {
+    for (int32_t k = 0; k < EBB_MAX_RANK; k++)
+        if (axis->step[k] != (k == a)) return false;
+    return axis->start == 0;
+}
+
 ebb_map ebb_map_identity(const ebb_shape *slim) {
     ebb_map m = {.rank = slim->rank};
     for (int32_t i = 0; i < m.rank; i++)
-        m.axis[i] = (ebb_axis){i, 0, 1};
+        m.axis[i].step[i] = 1;
     return m;
 }
 
@@ -60,12 +66,15 @@ ebb_map ebb_map_of(const ebb_planner *p, ebb_id id) {
 }
 
 ebb_map ebb_map_through(const ebb_map *inner, const ebb_map *outer) {
-    ebb_map m = *inner;
+    ebb_map m = {.rank = inner->rank};
     for (int32_t i = 0; i < m.rank; i++) {
-        ebb_axis *a = &m.axis[i];
-        if (a->axis < 0) continue;
-        const ebb_axis *o = &outer->axis[a->axis];
-        *a = (ebb_axis){o->axis, a->start + a->step * o->start, a->step * o->step};
+        m.axis[i].start = inner->axis[i].start;
+        for (int32_t k = 0; k < outer->rank; k++) {
+            const int64_t step = inner->axis[i].step[k];
+            m.axis[i].start += step * outer->axis[k].start;
+            for (int32_t a = 0; step && a < EBB_MAX_RANK; a++)
+                m.axis[i].step[a] += step * outer->axis[k].step[a];
+        }
     }
     return m;
 }
@@ -73,7 +82,7 @@ ebb_map ebb_map_through(const ebb_map *inner, const ebb_map *outer) {
 bool ebb_map_is_identity(const ebb_map *m, const ebb_shape *root, const ebb_shape *space) {
     if (!ebb_shape_equal(root, space)) return false;
     for (int32_t i = 0; i < m->rank; i++)
-        if (m->axis[i].axis != i || m->axis[i].start != 0 || m->axis[i].step != 1) return false;
+        if (!ebb_axis_is(&m->axis[i], i)) return false;
     return true;
 }
 
@@ -86,17 +95,22 @@ typedef struct ebb_look { /* one view operation */
     ebb_attr attr;
 } ebb_look;
 
+/* Axis `from` of the operand moves by `step` with axis `to` of the result. An axis that is not there stands at 0. */
+static void follow(ebb_map *m, int8_t from, int8_t to, int64_t step) {
+    if (from >= 0 && to >= 0) m->axis[from].step[to] = step;
+}
+
 static ebb_map look_broadcast(const ebb_look *v) {
     ebb_map m = {.rank = v->from_slim.rank};
     for (int32_t i = 0; i < v->from->rank; i++)
-        if (v->from_place[i] >= 0) m.axis[v->from_place[i]] = (ebb_axis){v->to_place[v->attr.v[i]], 0, 1};
+        follow(&m, v->from_place[i], v->to_place[v->attr.v[i]], 1);
     return m;
 }
 
 static ebb_map look_transpose(const ebb_look *v) {
     ebb_map m = {.rank = v->from_slim.rank};
     for (int32_t i = 0; i < v->to->rank; i++)
-        if (v->to_place[i] >= 0) m.axis[v->from_place[v->attr.v[i]]] = (ebb_axis){v->to_place[i], 0, 1};
+        follow(&m, v->from_place[v->attr.v[i]], v->to_place[i], 1);
     return m;
 }
 
@@ -104,11 +118,19 @@ static ebb_map look_slice(const ebb_look *v) {
     ebb_map m = {.rank = v->from_slim.rank};
     int32_t rank = v->from->rank;
     for (int32_t i = 0; i < rank; i++) {
-        if (v->from_place[i] < 0) continue;
-        ebb_axis a = {v->to_place[i], v->attr.v[i], v->attr.v[rank + i]};
-        if (a.axis < 0) a.step = 0;
-        if (v->to->dim[i] == 0) a = (ebb_axis){a.axis, 0, 1}; /* nothing is read; a step may be anything */
-        m.axis[v->from_place[i]] = a;
+        bool reads = v->to->dim[i] > 0; /* else a start and a step may be anything */
+        follow(&m, v->from_place[i], v->to_place[i], reads ? v->attr.v[rank + i] : 1);
+        if (v->from_place[i] >= 0 && reads) m.axis[v->from_place[i]].start = v->attr.v[i];
+    }
+    return m;
+}
+
+static ebb_map look_windows(const ebb_look *v) {
+    ebb_map m = {.rank = v->from_slim.rank};
+    const int64_t axis = v->attr.v[0];
+    for (int32_t i = 0; i < v->from->rank; i++) {
+        follow(&m, v->from_place[i], v->to_place[i <= axis ? i : i + 1], i == axis ? v->attr.v[2] : 1);
+        if (i == axis) follow(&m, v->from_place[i], v->to_place[i + 1], v->attr.v[3]);
     }
     return m;
 }
@@ -117,23 +139,24 @@ static ebb_map look_reverse(const ebb_look *v) {
     ebb_map m = ebb_map_identity(&v->from_slim);
     for (int32_t i = 0; i < v->attr.n; i++) {
         int8_t place = v->from_place[v->attr.v[i]];
-        if (place >= 0 && v->from_slim.dim[place] > 0)
-            m.axis[place] = (ebb_axis){place, v->from_slim.dim[place] - 1, -1};
+        if (place < 0 || v->from_slim.dim[place] == 0) continue;
+        m.axis[place].start = v->from_slim.dim[place] - 1;
+        m.axis[place].step[place] = -1;
     }
     return m;
 }
 
-/* Axes that survive a reshape whole; the others get axis -2, "torn". */
-static ebb_map look_reshape(const ebb_look *v) {
+/* Axes that survive a reshape whole; the others are torn: no index arithmetic finds them. */
+static ebb_map look_reshape(const ebb_look *v, uint32_t *torn) {
     const ebb_shape *x = &v->from_slim, *y = &v->to_slim;
     ebb_map m = {.rank = x->rank};
-    for (int32_t i = 0; i < m.rank; i++)
-        m.axis[i] = (ebb_axis){-2, 0, 0};
     if (ebb_shape_equal(x, y)) return ebb_map_identity(x);
+    *torn = (1u << x->rank) - 1;
     if (ebb_elements(x) == 0) return m;
     for (int32_t i = 0, j = 0; i < x->rank && j < y->rank; i++, j++) {
         if (x->dim[i] == y->dim[j]) {
-            m.axis[i] = (ebb_axis){j, 0, 1};
+            m.axis[i].step[j] = 1;
+            *torn &= ~(1u << i);
             continue;
         }
         int64_t a = x->dim[i], b = y->dim[j]; /* a group of axes with the same product on both sides */
@@ -146,7 +169,7 @@ static ebb_map look_reshape(const ebb_look *v) {
     return m;
 }
 
-static ebb_map look(const ebb_planner *p, ebb_id id) {
+static ebb_map look(const ebb_planner *p, ebb_id id, uint32_t *torn) {
     const ebb_graph *g = p->graph;
     ebb_look v = {
         .from = ebb_shape_of(g, ebb_operands(g, id)[0]), .to = ebb_shape_of(g, id), .attr = ebb_attr_of(g, id)};
@@ -161,23 +184,26 @@ static ebb_map look(const ebb_planner *p, ebb_id id) {
         return look_slice(&v);
     case EBB_OP_reverse:
         return look_reverse(&v);
+    case EBB_OP_windows:
+        return look_windows(&v);
     default:
-        return look_reshape(&v); /* or what changes at most axes of size 1 */
+        return look_reshape(&v, torn); /* or what changes at most axes of size 1 */
     }
 }
 
-/* The root's axes as seen from the new view; false: a torn axis matters. */
-static bool extend(const ebb_map *operand, const ebb_map *step, ebb_map *out) {
+/* Whether the root can be found from the new view: no axis that it moves with is torn. */
+static bool is_whole(const ebb_map *operand, uint32_t torn) {
     for (int32_t i = 0; i < operand->rank; i++)
-        if (operand->axis[i].axis >= 0 && step->axis[operand->axis[i].axis].axis == -2) return false;
-    *out = ebb_map_through(operand, step);
+        for (int32_t a = 0; torn >> a; a++)
+            if ((torn >> a & 1) && operand->axis[i].step[a]) return false;
     return true;
 }
 
 bool ebb_view_new(ebb_planner *p, ebb_id id, bool *is_view) {
     ebb_id x = ebb_operands(p->graph, id)[0];
-    ebb_map operand = ebb_map_of(p, x), step = look(p, id), m;
-    *is_view = extend(&operand, &step, &m);
+    uint32_t torn = 0;
+    ebb_map operand = ebb_map_of(p, x), step = look(p, id, &torn), m = ebb_map_through(&operand, &step);
+    *is_view = is_whole(&operand, torn);
     if (!*is_view) return true;
     if (!ebb_mem_reserve(p->allocator, &p->axis, &p->axis_room, (int64_t)p->axes + m.rank, sizeof *p->axis))
         return ebb_fail_memory(p->diag);

@@ -2,12 +2,15 @@
 #include "tests/ref/quad_ops.h"
 
 #include <quadmath.h>
+#include <stdlib.h>
 
 void quad_broadcast(const quad_call *c);
 void quad_reshape(const quad_call *c);
 void quad_transpose(const quad_call *c);
 void quad_slice(const quad_call *c);
 void quad_reverse(const quad_call *c);
+void quad_windows(const quad_call *c);
+void quad_overlap_add(const quad_call *c);
 void quad_pad(const quad_call *c);
 void quad_concat(const quad_call *c);
 void quad_sum(const quad_call *c);
@@ -52,6 +55,14 @@ static void turn(const quad_call *c, const int64_t *to, int64_t *from) {
         from[c->app->attr[i]] = shape_of(c, 0)->dim[c->app->attr[i]] - 1 - to[c->app->attr[i]];
 }
 
+static void frame(const quad_call *c, const int64_t *to, int64_t *from) {
+    const int64_t *window = c->app->attr, axis = window[0];
+    for (int a = 0; a < shape_of(c, 0)->rank; a++)
+        from[a] = to[a <= axis ? a : a + 1];
+    from[axis] = to[axis] * window[2] + to[axis + 1] * window[3];
+}
+
+void quad_windows(const quad_call *c) { view(c, frame); }
 void quad_broadcast(const quad_call *c) { view(c, stretch); }
 void quad_reverse(const quad_call *c) { view(c, turn); }
 void quad_transpose(const quad_call *c) { view(c, permute); }
@@ -101,6 +112,24 @@ void quad_sum(const quad_call *c) {
         c->result->at[g] = -0.0Q;
     for (int64_t k = 0; k < c->arg[0].size; k++)
         add(c->result, quad_group(c, k), c->arg[0].at[k]);
+    wrap_all(c->result);
+}
+
+void quad_overlap_add(const quad_call *c) {
+    const int64_t *window = c->app->attr, axis = window[0];
+    int64_t from[EBB_MAX_RANK], to[EBB_MAX_RANK];
+    bool *met = calloc((size_t)c->result->size + 1, sizeof *met);
+    for (int64_t k = 0; met && k < c->arg[0].size; k++) {
+        quad_position(shape_of(c, 0), k, from);
+        for (int a = 0; a < c->result->type.shape.rank; a++)
+            to[a] = from[a <= axis ? a : a + 1];
+        to[axis] = from[axis] * window[2] + from[axis + 1] * window[3];
+        int64_t at = quad_offset(&c->result->type.shape, to);
+        if (!met[at]) c->result->at[at] = -0.0Q;
+        met[at] = true;
+        add(c->result, at, c->arg[0].at[k]);
+    }
+    free(met);
     wrap_all(c->result);
 }
 

@@ -52,6 +52,6 @@ void maker_add(maker *m, ebb_op op);       /* appends one application of it, unl
 /* ---- random_places.c ---- */
 typedef ebb_id make(maker *m, ebb_op op);
 make make_gather, make_scatter, make_scatter_any, make_check_index, make_dynamic_slice, make_dynamic_update, make_top_k,
-    make_arg_top_k, make_searchsorted;
+    make_arg_top_k, make_searchsorted, make_windows, make_overlap_add;
 
 #endif

@@ -65,3 +65,24 @@ ebb_id make_searchsorted(maker *m, ebb_op op) {
     ebb_id values = maker_partner(m, dtype_at(m, x), s);
     return maker_record(m, (ebb_application){.op = op, .nattr = 1, .attr = &right}, 2, x, values, 0);
 }
+
+/* Windows of at most four elements along an axis. */
+ebb_id make_windows(maker *m, ebb_op op) {
+    ebb_id x = maker_some_of(m, NUMBERS, 1);
+    const ebb_shape s = *shape_at(m, x);
+    int64_t axis = maker_below(m, s.rank), length = s.dim[axis];
+    if (length == 0 || s.rank > m->o.rank || s.rank == EBB_MAX_RANK) return EBB_ABSENT;
+    int64_t size = 1 + maker_below(m, length < 4 ? length : 4), stride = 1 + maker_below(m, 3),
+            dilation = 1 + maker_below(m, 3);
+    if ((size - 1) * dilation >= length) dilation = 1;
+    return with_attr(m, op, 4, (int64_t[]){axis, size, stride, dilation}, x);
+}
+
+/* Windows that are summed back. */
+ebb_id make_overlap_add(maker *m, ebb_op op) {
+    ebb_id y = make_windows(m, EBB_OP_windows);
+    if (y <= EBB_ABSENT) return EBB_ABSENT;
+    const int64_t *by = ebb_attr_of(m->g, y).v;
+    int64_t length = shape_at(m, ebb_operands(m->g, y)[0])->dim[by[0]];
+    return with_attr(m, op, 4, (int64_t[]){by[0], length, by[2], by[3]}, y);
+}

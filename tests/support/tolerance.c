@@ -66,6 +66,7 @@ static const tolerance values[EBB_OP_COUNT] = {
     [EBB_OP_sum] = {{2, 2}, "of sum |x|: half a unit for each level of the tree, most cancel"},
     [EBB_OP_dot] = {{4, 4}, "of sum |x y|: BLAS adds in an order of its own"},
     [EBB_OP_scatter_add] = {{4, 4}, "of sum |x|: added one after another"},
+    [EBB_OP_overlap_add] = {{4, 4}, "as scatter_add"},
     [EBB_OP_random_normal] = {{2, 2}, "of 2 pi times the radius: the angle is rounded"},
     [EBB_OP_random_truncated_normal] = {{2, 2}, "as random_normal"},
     [EBB_OP_mean] = {{3, 3}, "as sum, and a quotient"},
