@@ -92,6 +92,7 @@ static ebb_id back_reduce(births *w, const ebb_primal *p, ebb_id marks) {
 
 static ebb_id back_linear(births *w, const ebb_primal *p, ebb_id marks, int i) {
     ebb_primal with_ones = *p;
+    if (p->op == EBB_OP_scatter_max) with_ones.op = EBB_OP_scatter_add; /* elements come from the same places */
     if (ebb_op_table[p->op].family == EBB_BILINEAR) with_ones.x[1 - i] = ebb_g_full_like(&w->b, p->x[1 - i], 1);
     return marks_of(w, ebb_transposed(&w->b, &with_ones, numbers_like(w, marks, p->y), i));
 }
@@ -105,6 +106,7 @@ static structure structure_of(ebb_op op) {
     if (row->access == EBB_POINT || row->arity == 0) return POINTWISE;
     if (row->access == EBB_REDUCE) return REDUCING;
     if (row->access == EBB_NOWHERE) return UNKNOWN;
+    if (op == EBB_OP_scatter_max) return LINEARLY;
     return row->family == EBB_LINEAR ? LINEARLY : row->family == EBB_BILINEAR ? BILINEARLY : UNKNOWN;
 }
 

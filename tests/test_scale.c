@@ -231,6 +231,7 @@ static void prepare(void) {
 }
 TestSuite(scale, .init = prepare);
 
+/* H076: as a chain, H081: as a fan, and others. */
 SCALE_TEST(a_million_nodes) {
     int64_t nodes = sized(1000000, 1000000, 30000);
     travel(&programs[0], nodes, GRAPH | DERIVATIVES, true);
@@ -246,7 +247,7 @@ SCALE_TEST(a_million_nodes_compiled) {
         travel(&programs[i], programs[i].x ? nodes / 40 : nodes / 10, CODE_OF_GRADIENT, true);
 }
 
-/* Eight times as many nodes take about eight times as long; what grows with the square takes 64 times as long. */
+/* H077. Eight times as many nodes take about eight times as long; what grows with the square takes 64 times as long. */
 SCALE_TEST(time_is_linear) {
     static const struct {
         const char *what;

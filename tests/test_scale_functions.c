@@ -120,6 +120,7 @@ SCALE_TEST(retraces) {
     ebb_close(ebb);
 }
 
+/* H088 */
 SCALE_TEST(functions_side_by_side) {
     int64_t count = sized(3000, 300, 50);
     ebb_context *ebb = ebb_open(&(ebb_options){.mode = EBB_NATIVE});
