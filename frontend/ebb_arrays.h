@@ -143,21 +143,22 @@ extern "C" {
 #define ebb_sort(x, axis) ebb_sort_at((x), (axis), __FILE__, __LINE__)
 #define ebb_argsort(x, axis) ebb_argsort_at((x), (axis), __FILE__, __LINE__)
 
-/* The k largest along `axis`, the largest first, x [a...,n,b...] -> [a...,k,b...]; where each one was, i64, is stored in
- * *indices, unless that is NULL. Equal ones keep their order, and NaN counts as the largest: the first index is
+/* The k largest along `axis`, the largest first, x [a...,n,b...] -> [a...,k,b...]; where each one was, i64, is stored
+ * in *indices, unless that is NULL. Equal ones keep their order, and NaN counts as the largest: the first index is
  * ebb_argmax. any; k is at most n, else a ValueError. The derivative goes back to where the elements were. */
 #define ebb_top_k(x, k, axis, indices) ebb_top_k_at((x), (k), (axis), (indices), __FILE__, __LINE__)
 
-/* Where values belong in x [b...,n], rising along its last axis with NaN last, as ebb_sort leaves it: values [b...,v...]
+/* Where values belong in x [b...,n], rising along its last axis with NaN last, as ebb_sort leaves it: values
+ * [b...,v...]
  * -> i64 [b...,v...], from 0 to n. It is the number of elements less than the value, so before equal ones; if `right`,
  * of those not greater, so after them. x [n] takes values of any shape. any. No derivative. */
 #define ebb_searchsorted(x, values, right) ebb_searchsorted_at((x), (values), (right), __FILE__, __LINE__)
 
-/* The different elements of x, of any shape, in rising order with one NaN last -> [size]; how many there are, i64 [], is
- * stored in *count, unless that is NULL. The size is the caller's, as a traced function needs sizes that do not depend
- * on values: of more elements the first `size` are given, and where there are fewer the last one is repeated. Size -1
- * means as many as there are; in a traced function that is a ValueError. any. The derivative goes to the first of equal
- * elements. */
+/* The different elements of x, of any shape, in rising order with one NaN last -> [size]; how many there are, i64 [],
+ * is stored in *count, unless that is NULL. The size is the caller's, as a traced function needs sizes that do not
+ * depend on values: of more elements the first `size` are given, and where there are fewer the last one is repeated.
+ * Size -1 means as many as there are; in a traced function that is a ValueError. any. The derivative goes to the first
+ * of equal elements. */
 #define ebb_unique(x, size, count) ebb_unique_at((x), (size), (count), __FILE__, __LINE__)
 
 /* ---- products and indices ---- */
@@ -214,8 +215,8 @@ extern "C" {
 #define ebb_scatter_nd_min(x, index, updates) ebb_scatter_nd_min_at((x), (index), (updates), __FILE__, __LINE__)
 #define ebb_scatter_nd_update(x, index, updates) ebb_scatter_nd_update_at((x), (index), (updates), __FILE__, __LINE__)
 
-/* (x, start, EBB_SHAPE(...)): the block of that shape whose first element is x[start[0], start[1], ...]; start is i32 or
- * i64 [rank of x]. And x with the block at start replaced by updates, of x's rank and dtype, any. A block that would
+/* (x, start, EBB_SHAPE(...)): the block of that shape whose first element is x[start[0], start[1], ...]; start is i32
+ * or i64 [rank of x]. And x with the block at start replaced by updates, of x's rank and dtype, any. A block that would
  * reach outside begins as near to start as fits, as XLA's does: no error. Its sizes must fit into x, else a ValueError,
  * and the sizes of x be known. The derivative goes where the elements are taken from. */
 #define ebb_dynamic_slice(x, start, ...) ebb_dynamic_slice_at((x), (start), __VA_ARGS__, __FILE__, __LINE__)
