@@ -65,6 +65,9 @@ ebb_graph *ebb_vjp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag
 /* Forward over reverse. In: f's, then one direction per wrt. Out: [value, gradients,] Hessian-vector product per wrt,
  * state. */
 ebb_graph *ebb_hvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's. Out: [results,] for each result, in each wrt, the block of shape y + x; absent for a result that is not
+ * real; state. By columns (forward) or rows (reverse). */
+ebb_graph *ebb_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's. Out: [value, gradients,] for each pair (i, j) of wrt, row by row, the block of shape xi + xj, state. */
 ebb_graph *ebb_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* Two programs: *primal has f's inputs and gives results, then residuals, then state; *linear takes the residuals, then

@@ -35,6 +35,10 @@ void ebb_abandon(ebb_work *w); /* releases what w owns */
  * (linearize.c). */
 ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out);
 
+/* block[j] = the derivative of y[j] in x, [y[j]..., x...], zeros where there is none; absent for a y that is not real.
+ * The graph gets a parameter that its program does not need: take the program out by ebb_extract. */
+bool ebb_columns(ebb_work *w, ebb_id x, int m, const ebb_id *y, ebb_id *block);
+
 /* dx = the gradients of the loss, result 0, checked to be a float scalar (transforms.c) */
 bool ebb_gradients(ebb_work *w);
 

@@ -291,6 +291,13 @@ EBB_API ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt);
  * of f's first result, a real scalar, times these directions: one tensor for each wrt, of its shape. */
 EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
 
+/* The whole Jacobian. Results: for each result y of f, one after the other, and each wrt x, the block of shape
+ * [y's shape..., x's shape...]; absent for a result that is not real. All columns (EBB_FORWARD: as many as wrt have
+ * elements) or all rows (EBB_REVERSE: as many as results have) are computed side by side, as ebb_vmap does, so a
+ * program's size does not depend on their number; its memory does. EBB_CHEAPER: columns, if they are at most twice as
+ * many. A block of rank above EBB_MAX_RANK is a ValueError. */
+EBB_API ebb_function *ebb_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road);
+
 /* The whole Hessian of f's first result, a real scalar. Results: for each pair of wrt x_i, x_j, row by row, the
  * block of shape [x_i's shape..., x_j's shape...]. Symmetric up to rounding. More than 4096 elements in all wrt
  * together are a ValueError: use ebb_hvp. */

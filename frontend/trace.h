@@ -19,6 +19,7 @@ typedef enum ebb_transform {
     EBB_VJP,
     EBB_HVP,
     EBB_HESSIAN,
+    EBB_JACOBIAN,
     EBB_VMAP
 } ebb_transform;
 
@@ -48,7 +49,7 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
-    int order;     /* EBB_JET */
+    int order;     /* EBB_JET; EBB_JACOBIAN: its ebb_road */
     int *out_axes; /* EBB_VMAP, [results]; wrt are the axes of arguments. NULL: 0 */
     ebb_concrete *concretes;
     int32_t traces;

@@ -36,6 +36,8 @@ static int result_count(ebb_transform t, int results, int nwrt) {
         return nwrt;
     case EBB_HESSIAN:
         return nwrt * nwrt;
+    case EBB_JACOBIAN:
+        return results * nwrt;
     }
     return 0;
 }
@@ -77,6 +79,12 @@ ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt) {
     return ebb_transform_new(f, wrt, EBB_HESSIAN, "hessian");
 }
 
+ebb_function *ebb_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road) {
+    ebb_function *jacobian = ebb_transform_new(f, wrt, EBB_JACOBIAN, "jacobian");
+    if (jacobian) jacobian->order = (int)road;
+    return jacobian;
+}
+
 ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order) {
     ebb_function *jet = ebb_transform_new(f, wrt, EBB_JET, "jet");
     if (jet) jet->order = order;
@@ -97,6 +105,7 @@ static int own_arguments(const ebb_function *f) {
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
     case EBB_HESSIAN:
+    case EBB_JACOBIAN:
     case EBB_VMAP:
         return 0;
     }
@@ -118,6 +127,8 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
         return ebb_hvp_graph(g, spec, diag);
     case EBB_HESSIAN:
         return ebb_hessian_graph(g, spec, diag);
+    case EBB_JACOBIAN:
+        return ebb_jacobian_graph(g, (ebb_road)f->order, spec, diag);
     case EBB_BODY:
     case EBB_VMAP: /* batch.c */
         break;

@@ -26,6 +26,9 @@
 typedef enum ebb_dtype { EBB_NONE = 0, EBB_BOOL, EBB_I32, EBB_I64, EBB_F32, EBB_F64 } ebb_dtype;
 
 /* What an operation is there for: the program itself, its tangents (forward mode), its adjoints (reverse mode). */
+/* Which way a Jacobian is computed: column by column, row by row, or whichever has fewer of them. */
+typedef enum ebb_road { EBB_CHEAPER = 0, EBB_FORWARD, EBB_REVERSE } ebb_road;
+
 typedef enum ebb_part { EBB_PRIMAL = 0, EBB_TANGENT, EBB_ADJOINT } ebb_part;
 
 /* What went wrong, in the classes that TensorFlow's exceptions name. */
