@@ -194,10 +194,10 @@ ebb_graph *ebb_births_graph(const ebb_graph *g, bool infinite, ebb_diag *diag) {
     const ebb_allocator *a = g->allocator;
     births w = {.b.graph = ebb_graph_clone(g, diag), .infinite = infinite};
     ebb_id *room = ebb_mem_new(a, 3 * (size_t)g->count, sizeof *room);
-    if (!room) ebb_fail_memory(diag);
-    w.bad = room;
-    w.reaches = room + (room ? g->count : 0);
-    w.first = w.reaches + (room ? g->count : 0);
+    if (room)
+        w.bad = room, w.reaches = room + g->count, w.first = w.reaches + g->count;
+    else
+        ebb_fail_memory(diag);
     bool good = room && w.b.graph && visit_all(&w, g->count);
     ebb_mem_free(a, room);
     if (good) return w.b.graph;
