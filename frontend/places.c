@@ -91,7 +91,8 @@ static ebb_tensor *by_index(nd_call *c, ebb_op op, ebb_tensor *updates) {
 }
 
 ebb_tensor *ebb_gather_nd_at(ebb_tensor *x, ebb_tensor *index, const char *file, int line) {
-    nd_call c = {"ebb_gather_nd", ebb_context_of(2, (ebb_tensor *[]){x, index}), x, index, .site = {file, line}};
+    nd_call c = {"ebb_gather_nd", ebb_context_of(2, (ebb_tensor *[]){x, index}), x, index,
+                 .site = ebb_site_at(file, line)};
     return by_index(&c, EBB_OP_gather, NULL);
 }
 
@@ -99,7 +100,7 @@ ebb_tensor *ebb_gather_nd_at(ebb_tensor *x, ebb_tensor *index, const char *file,
     ebb_tensor *ebb_scatter_nd_##name##_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, const char *file,    \
                                            int line) {                                                                 \
         ebb_context *ebb = ebb_context_of(3, (ebb_tensor *[]){x, index, updates});                                     \
-        nd_call c = {"ebb_scatter_nd_" #name, ebb, x, index, .site = {file, line}};                                    \
+        nd_call c = {"ebb_scatter_nd_" #name, ebb, x, index, .site = ebb_site_at(file, line)};                         \
         return by_index(&c, EBB_OP_##op, updates);                                                                     \
     }
 SCATTER_ND(add, scatter_add)

@@ -67,8 +67,8 @@ static const char *const others[] = {
     "func f(%1: bool[2,3]) {\n  %2 bool[2] = reduce_any %1 {axes=[1]}\n  return %2\n}\n",
     "func f(%1: f32[2,3]) {\n  %2 i64[3] = argmin %1 {axis=0}\n  return %2\n}\n",
     "func f(%1: i32[5], %2: i64[2], %3: i32[2]) {\n  %4 i32[5] = scatter_min %1, %2, %3 {axis=0}\n  return %4\n}\n",
-    "func f(%1: bool[2,5], %2: i32[], %3: bool[2]) {\n  %4 bool[2,5] = scatter_update %1, %2, %3 {axis=1}\n"
-    "  return %4\n}\n",
+    ("func f(%1: bool[2,5], %2: i32[], %3: bool[2]) {\n  %4 bool[2,5] = scatter_update %1, %2, %3 {axis=1}\n"
+     "  return %4\n}\n"),
     "func f(%1: f64[2,5], %2: i32[2]) {\n  %3 f64[2,3] = dynamic_slice %1, %2 {size=[2,3]}\n  return %3\n}\n",
     "func f(%1: bool[2,5], %2: i64[2], %3: bool[1,5]) {\n  %4 bool[2,5] = dynamic_update %1, %2, %3\n  return %4\n}\n",
     "func f(%1: i32[2,5]) {\n  %2 i32[2,3] = top_k %1 {axis=1, k=3}\n  return %2\n}\n",

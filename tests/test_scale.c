@@ -32,7 +32,7 @@ typedef struct maker {
 } maker;
 
 static ebb_id make(maker *m, ebb_op op, ebb_id a, ebb_id b) {
-    ebb_application app = {.op = op, .site = {"scale.c", 1}};
+    ebb_application app = {.op = op, .site = {.file = "scale.c", .line = 1}};
     m->left--;
     return ebb_record(m->graph, &app, ebb_op_table[op].arity, (ebb_id[]){a, b});
 }
