@@ -86,8 +86,7 @@ static bool take_diagonal(const ebb_einsum_call *e, ebb_term *t, int i, int j) {
     const int64_t n = e->size[label];
     if (n < 0)
         return ebb_einsum_refuse(&e->eq, EBB_VALUE_ERROR, 0,
-                                 "letter '%c' is twice in an operand: its size has to be "
-                                 "known",
+                                 "letter '%c' is twice in an operand: its size has to be known",
                                  ebb_einsum_letter(label));
     ebb_labels left = {0};
     int64_t perm[EBB_MAX_RANK], at[2 * EBB_MAX_RANK] = {0};

@@ -27,7 +27,7 @@ static bool padding_fits(const ebb_frames *f, const ebb_tensor *x) {
     for (int a = 0; a < f->axes; a++)
         if (f->low[a] >= f->size[a] || f->high[a] >= f->size[a] || f->length[a] == 0) {
             ebb_fail_at(f->ebb, EBB_VALUE_ERROR, f->site,
-                        "%s: padding %lld and %lld round spatial axis %d of %s would fill a window of %lld",
+                        "%s: padding %lld and %lld around spatial axis %d of %s would fill a window of %lld",
                         f->function, (long long)f->low[a], (long long)f->high[a], a,
                         ebb_shape_text(&x->type.shape, text), (long long)f->size[a]);
             return false;
