@@ -39,8 +39,7 @@ static int64_t size_of(const ebb_einsum_call *e, const ebb_labels *list) {
 /* ---- operations on terms ---- */
 
 static ebb_tensor *transposed(const ebb_einsum_call *e, ebb_tensor *x, int rank, const int64_t *perm) {
-    ebb_application app = {.op = EBB_OP_transpose, .nattr = rank, .attr = perm, .site = e->eq.site};
-    return ebb_dispatch(e->eq.ebb, &app, 1, &x);
+    return ebb_permuted(e->eq.ebb, x, rank, perm, e->eq.site);
 }
 
 /* The axes in another order. */
