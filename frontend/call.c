@@ -133,9 +133,10 @@ static bool eager_results(ebb_function *f, ebb_tensor **result, ebb_site site) {
 static bool call_body(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, ebb_site site) {
     ebb_context *ebb = f->context;
     if (!ebb_function_accepts(f, nin, in, site)) return false;
-    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, (size_t)nin + (size_t)f->results + 1, sizeof *arg);
-    if (!arg) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
-    ebb_tensor **result = arg + nin;
+    size_t room = (size_t)f->results + (size_t)nin + EBB_SPARE_ARGUMENTS;
+    ebb_tensor **result = ebb_mem_new(&ebb->allocator, room, sizeof *result);
+    if (!result) return ebb_fail_at(ebb, EBB_NO_MEMORY, site, "%s: no memory for a call", f->name), false;
+    ebb_tensor **arg = result + f->results;
     int scope = ebb_scope_open(ebb);
     bool good = scope && eager_arguments(f, nin, in, arg, site);
     f->references++; /* the body may give its own function up */
@@ -149,7 +150,7 @@ static bool call_body(ebb_function *f, int nin, const ebb_operand *in, int nout,
     for (int j = 0; good && j < nout; j++)
         good = out[j]->kind != EBB_KIND_POISON;
     ebb_function_free(f);
-    ebb_mem_free(&ebb->allocator, arg);
+    ebb_mem_free(&ebb->allocator, result);
     return good;
 }
 

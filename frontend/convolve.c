@@ -66,8 +66,7 @@ static bool rows_fit(convolution *c) {
 }
 
 static ebb_tensor *transposed(const convolution *c, ebb_tensor *x, int rank, const int64_t *perm) {
-    ebb_application app = {.op = EBB_OP_transpose, .nattr = rank, .attr = perm, .site = c->frames.site};
-    return ebb_dispatch(c->frames.ebb, &app, 1, &x);
+    return ebb_permuted(c->frames.ebb, x, rank, perm, c->frames.site);
 }
 
 static ebb_tensor *reshaped(const convolution *c, ebb_tensor *x, ebb_shape to) {

@@ -29,12 +29,13 @@
  *   and it stays as it is. After a fork the child may go on with the contexts of the thread that forked.
  *
  * Shapes are written behind names: x [n,d] has two axes, x [] none, x [...] any. Dtypes come in three sets: *real* is
- * f32 and f64, *integer* i32 and i64, *number* is both, *any* is number and bool. ebb_dtype, ebb_code and
+ * f32 and f64, *integer* i32 and i64, *number* is both, *any* is number and bool. ebb_dtype, ebb_code, ebb_part and
  * ebb_allocator are in ebb_base.h; a ValueError is EBB_VALUE_ERROR, and so on.
  *
  * Names in capitals are macros. Most functions are macros too, around a plain function of the same name with _at,
- * which takes the source line: ebb_plain.h. C++ and other languages, which have neither
- * _Generic nor compound literals, call the plain functions. */
+ * which takes the source line: ebb_plain.h. As the preprocessor parts arguments at commas, an array that is written in
+ * a call stands in parentheses: ebb_tile(x, ((int64_t[]){2, 3})). C++ and other languages, which have neither _Generic
+ * nor compound literals, call the plain functions. */
 #ifndef EBB_H
 #define EBB_H
 
@@ -58,6 +59,7 @@ typedef struct ebb_function ebb_function;
 typedef struct ebb_concrete ebb_concrete;
 /* An update rule with its state: section 10. */
 typedef struct ebb_optimizer ebb_optimizer;
+/* A part of a network, with its variables: section 10. */
 typedef struct ebb_layer ebb_layer;
 
 /* ---------------------------------------------------------------- 1. Contexts and errors ----
@@ -229,11 +231,12 @@ EBB_API void ebb_set_seed(ebb_context *ebb, uint64_t seed);
 /* logits [b...,c] real -> i64 [b...,n]: n times one of c classes, class k with a probability proportional to
  * e^logit[k]; -inf is never drawn. It is where a uniform f64 falls among the running sums of these weights, so eager
  * and native code may differ where it falls within 1e-14 of the border of two classes. Of logits with NaN or inf, or of
- * nothing but -inf, class c - 1. No classes: ValueError. No derivative. */
+ * nothing but -inf, class c - 1. No classes, or n < 0: ValueError. No derivative. */
 #define ebb_random_categorical(logits, n) ebb_random_categorical_at((logits), (n), __FILE__, __LINE__)
 
 /* The numbers 0 ... n - 1 in random order, i64 [n], and x [n,...] any with its slices in random order: the order that
- * sorts n uniform f64, so that all orders are equally likely but for about n^2 2^-54. The derivative moves back. */
+ * sorts n uniform f64, so that all orders are equally likely but for about n^2 2^-54. n < 0, and an x without axes or
+ * whose first size is not known, are a ValueError. The derivative of shuffle moves back. */
 #define ebb_random_permutation(ebb, n) ebb_random_permutation_at((ebb), (n), __FILE__, __LINE__)
 #define ebb_random_shuffle(x) ebb_random_shuffle_at((x), __FILE__, __LINE__)
 
@@ -349,7 +352,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 #include "ebb_ops.h"
 /* ... and on shapes, axes and indices. */
 #include "ebb_arrays.h"
-/* 7. Gradients of what just ran. 8. Traced functions. 9. Derivatives of functions. */
+/* 7. Gradients of what just ran. 8. Traced functions. 9. Derivatives of functions; many examples at once; where a NaN
+ * was born. */
 #include "ebb_derivatives.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"

@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 /* ---- shapes ----
- * Operands are tensors of any dtype; elements are moved, never changed, and derivatives move back. Axes count from 0,
+ * Operands are tensors, any unless it says otherwise; elements are moved, and derivatives move back. Axes count from 0,
  * negative ones from the end: -1 is the last. */
 
 /* Axes, as the two arguments `count, axes`: ebb_sum_over(x, EBB_AXES(0, -1), false). At least one. */
@@ -69,7 +69,7 @@ extern "C" {
 /* x [a...,L,b...] -> [a...,n,size,b...], n = (L - 1 - (size - 1) dilation) / stride + 1: along `axis`, element
  * (i, j) is x's element i stride + j dilation. Windows may overlap; compiled, none is copied for an operation that
  * works element by element or sums. size, stride and dilation are at least 1; a window that does not fit in L is a
- * ValueError. The derivative adds up what was read several times, by ebb_overlap_add. */
+ * ValueError. any. The derivative adds up what was read several times, by ebb_overlap_add. */
 #define ebb_windows(x, axis, size, stride, dilation)                                                                   \
     ebb_windows_at((x), (axis), (size), (stride), (dilation), __FILE__, __LINE__)
 
@@ -148,10 +148,9 @@ extern "C" {
  * ebb_argmax. any; k is at most n, else a ValueError. The derivative goes back to where the elements were. */
 #define ebb_top_k(x, k, axis, indices) ebb_top_k_at((x), (k), (axis), (indices), __FILE__, __LINE__)
 
-/* Where values belong in x [b...,n], rising along its last axis with NaN last, as ebb_sort leaves it: values
- * [b...,v...]
- * -> i64 [b...,v...], from 0 to n. It is the number of elements less than the value, so before equal ones; if `right`,
- * of those not greater, so after them. x [n] takes values of any shape. any. No derivative. */
+/* Where values [b...,v...] belong in x [b...,n] of their dtype, rising along its last axis with NaN last, as ebb_sort
+ * leaves it -> i64 [b...,v...], from 0 to n. It is the number of elements less than the value, so before equal ones; if
+ * `right`, of those not greater, so after them. x [n] takes values of any shape. any. No derivative. */
 #define ebb_searchsorted(x, values, right) ebb_searchsorted_at((x), (values), (right), __FILE__, __LINE__)
 
 /* The different elements of x, of any shape, in rising order with one NaN last -> [size]; how many there are, i64 [],
@@ -165,7 +164,8 @@ extern "C" {
 
 /* x [b...,m,k] times y [b...,k,n] -> [b...,m,n]. number; batch axes b broadcast. A vector x [k] is a row and a vector
  * y [k] a column, whose axis of size 1 goes away again; a scalar is a ValueError. f32 and f64 are multiplied by the
- * serial OpenBLAS, the same routine eagerly and natively, but its last bits may depend on the CPU. */
+ * serial OpenBLAS, the same routine eagerly and natively, but its last bits may depend on the CPU, and on whether an
+ * operand is read transposed. */
 #define ebb_matmul(x, y) ebb_matmul_at((x), (y), false, false, __FILE__, __LINE__)
 
 /* The same with x given as [b...,k,m] if transpose_x, and y as [b...,n,k] if transpose_y. On vectors the
@@ -240,18 +240,19 @@ typedef struct ebb_conv_options {
  *     y[b,i,j,o] = sum over di,dj,q of x[b, i stride + di dilation - low, j ... - low, q] filter[di,dj,q,o]
  *
  * with q over the channels of o's group: ebb_conv2d(x, filter, &(ebb_conv_options){.stride = {2, 2}, .same = true}).
- * conv1d: x [n,w,c], filter [kw,c/groups,f] -> [n,ow,f]. number, both of one
- * dtype; options may be NULL. It is one product of ebb_matmul for each group, whose left operand is written out: all
- * windows, n oh ow kh kw c elements, and as many again for its derivatives in x. Sizes but n have to be known; a
- * window that does not fit is a ValueError. Derivatives of every order in x and filter. */
+ * conv1d: x [n,w,c], filter [kw,c/groups,f] -> [n,ow,f]. number, both of one dtype; options may be NULL. It is one
+ * product of ebb_matmul for each group, whose left operand is written out: all windows, n oh ow kh kw c elements, and
+ * as many again for its derivatives in x. Sizes but n have to be known. A ValueError: a window that does not fit,
+ * channels that the groups do not divide, negative numbers, `same` together with low or high. Derivatives of every
+ * order in x and filter. */
 #define ebb_conv1d(x, filter, ...) ebb_conv1d_at((x), (filter), __VA_ARGS__, __FILE__, __LINE__)
 #define ebb_conv2d(x, filter, ...) ebb_conv2d_at((x), (filter), __VA_ARGS__, __FILE__, __LINE__)
 
-/* What a pooling may be told, likewise; low and high have to be less than the window. */
+/* What a pooling may be told, likewise. */
 typedef struct ebb_pool_options {
-    int64_t stride[2]; /* the window's size */
-    int64_t low[2], high[2];
-    bool same;
+    int64_t stride[2];       /* from window to window; the window's size */
+    int64_t low[2], high[2]; /* padding before and after x, each less than the window (else ValueError); 0 */
+    bool same;               /* instead: as for a convolution */
 } ebb_pool_options;
 
 /* The largest element, and the mean, of each window of x [n,h,w,c] -> [n,oh,ow,c], and x [n,w,c] -> [n,ow,c]. What is

@@ -129,7 +129,8 @@ typedef struct ebb_gradient_options {
  * each call, in program order. Tensors from outside are captured. Functions may call functions, and start tapes;
  * one that calls itself is a RuntimeError. A traced tensor cannot be used after its body has ended. */
 
-/* The C code of a function. in[k] is argument k, borrowed; the body stores its results, which it need not own, in
+/* The C code of a function. in[k] is argument k, borrowed; of the first eight those that a call does not give are NULL,
+ * whose use is an error of the call. The body stores its results, which it need not own, in
  * out[0] to out[results - 1]; one that it leaves NULL is a ValueError of the call, an absent one is allowed. */
 typedef void ebb_body(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data);
 
@@ -312,9 +313,10 @@ EBB_API ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt);
 /* in_axes of an argument that is the same for all examples. */
 #define EBB_SAME (-1)
 
+/* What ebb_vmap may be told; axes count from 0. */
 typedef struct ebb_vmap_options {
-    /* [arguments]: the axis of each tensor argument where its examples lie, or EBB_SAME. NULL: axis 0 of all. C
-     * numbers, variables and captured tensors are always the same for all. Copied. */
+    /* [arguments]: the axis of each tensor argument where its examples lie, or EBB_SAME, as for arguments beyond these.
+     * NULL: axis 0 of all. C numbers, variables and captured tensors are always the same for all. Copied. */
     const int *in_axes;
     int arguments;
     /* [results of f]: where the examples of each result shall lie. NULL: axis 0. Copied. */
@@ -323,13 +325,13 @@ typedef struct ebb_vmap_options {
 
 /* f for many examples in one program. Arguments: f's, where those that have examples have one axis more. Results: f's,
  * with one axis more; what is the same for all examples is repeated. No loop over examples is run: each operation works
- * on all of them. Random numbers drawn inside f are the same for all examples. Differentiable as f is, in both orders:
- * ebb_grad(ebb_vmap(...)), ebb_vmap(ebb_grad(...)); nest it for several axes. Errors in the first call: an argument
- * without that axis is an IndexError; different numbers of examples, none at all, or a variable assigned what differs
- * between examples, a ValueError. */
+ * on all of them. Random numbers drawn inside f are the same for all examples. Differentiable as f is, and takes
+ * derivatives: ebb_vjp(ebb_vmap(...)), ebb_vmap(ebb_grad(...)); nest it for several axes. NULL for a NULL f, negative
+ * `arguments`, or without memory. Errors in the first call: an argument without that axis is an IndexError; different
+ * numbers of examples, none at all, or a variable assigned what differs between examples, a ValueError. */
 EBB_API ebb_function *ebb_vmap(ebb_function *f, const ebb_vmap_options *options);
 
-/* Where a NaN was born:
+/* ---- where a NaN was born ----
  *
  *     ebb_function *root = ebb_expression(ebb, "sum(sqrt(x))", 1, (const char *[]){"x"});
  *     ebb_nan_origin o = ebb_find_nan(ebb_hvp(root, NULL), ebb_zeros(ebb, EBB_F64, EBB_SHAPE(2)),

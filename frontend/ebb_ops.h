@@ -28,11 +28,12 @@ extern "C" {
  *
  * Accuracy: arithmetic and sqrt are IEEE 754's, with NaN, infinities, -0 and subnormals; integers wrap. Eager code
  * calls the C library's exp, sin, ...; native code its vector variants (libmvec), within 4 ulp of the former, for:
- * exp expm1 exp2 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid
- * softplus logaddexp erf erfc cbrt hypot; softmax, logsumexp, xlogy and the cross-entropy are made of these. All else
- * in this section agrees between eager and native code bit for bit. Sums are added in one fixed order, a function of
- * dtype, shape and axes: interleaved partial sums in blocks of 128 additions, blocks pairwise, so that errors grow
- * slowly. */
+ * exp expm1 exp2 log log1p log2 log10 sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc cbrt
+ * hypot; sigmoid, softplus, logaddexp, softmax, log_softmax, logsumexp, xlogy and the cross-entropy are made of these.
+ * Native code computes pow(x, 2) with a constant 2 as x * x, which may differ by 1 ulp, and leaves out an
+ * ebb_transpose before a product, after which OpenBLAS may add in another order. All else in this section agrees
+ * between eager and native code bit for bit, products too. Sums are added in one fixed order, a function of dtype,
+ * shape and axes: interleaved partial sums in blocks of 128 additions, blocks pairwise, so that errors grow slowly. */
 
 /* ---- element by element: x [...] -> [...] ---- */
 

@@ -78,6 +78,7 @@ EBB_API ebb_tensor *ebb_iterations(ebb_optimizer *optimizer);
  * A layer is a function of one tensor with variables and layers as its parts. It belongs to the context until
  * ebb_layer_free. Layers are made outside of traced functions, and called anywhere. */
 
+/* What ebb_dense applies to its result, element by element but for softmax. */
 typedef enum ebb_activation {
     EBB_ACTIVATE_NONE = 0,
     EBB_ACTIVATE_RELU,
@@ -150,10 +151,10 @@ EBB_API int ebb_layer_parts(ebb_layer *layer, int room, ebb_layer **layers);
 
 /* (ebb, text, count, names): a function of the `count` named variables (copied), as ebb_function_new makes it, with one
  * result. In rising order of binding: == != < <= > >=, + -, * /, sign, ^ or ** (grouping from the right: -x^2 is
- * -(x^2)). Functions: those of section 6 with one or two operands, by name; sum, mean, norm, logsumexp of a whole
- * tensor; dot(x, y) = sum(x*y); softmax, log_softmax along the last axis; select(c, x, y). Constants: pi, e. Numbers
- * take the dtype of what they meet. An error names the column and gives NULL: EBB_DATA_ERROR for grammar,
- * EBB_LOOKUP_ERROR for an unknown name, EBB_VALUE_ERROR for an impossible variable name. */
+ * -(x^2)). Functions: those of section 6 that work element by element, but cast, by name; sum, mean, norm, logsumexp of
+ * a whole tensor; dot(x, y) = sum(x*y); softmax, log_softmax along the last axis. Constants: pi, e. Numbers take the
+ * dtype of what they meet. An error names the column and gives NULL: EBB_DATA_ERROR for grammar, EBB_LOOKUP_ERROR for
+ * an unknown name, EBB_VALUE_ERROR for an impossible variable name. */
 #define ebb_expression(ebb, ...) ebb_expression_at((ebb), __VA_ARGS__, __FILE__, __LINE__)
 
 #ifdef __cplusplus

@@ -39,8 +39,7 @@ static int64_t size_of(const ebb_einsum_call *e, const ebb_labels *list) {
 /* ---- operations on terms ---- */
 
 static ebb_tensor *transposed(const ebb_einsum_call *e, ebb_tensor *x, int rank, const int64_t *perm) {
-    ebb_application app = {.op = EBB_OP_transpose, .nattr = rank, .attr = perm, .site = e->eq.site};
-    return ebb_dispatch(e->eq.ebb, &app, 1, &x);
+    return ebb_permuted(e->eq.ebb, x, rank, perm, e->eq.site);
 }
 
 /* The axes in another order. */
@@ -86,8 +85,7 @@ static bool take_diagonal(const ebb_einsum_call *e, ebb_term *t, int i, int j) {
     const int64_t n = e->size[label];
     if (n < 0)
         return ebb_einsum_refuse(&e->eq, EBB_VALUE_ERROR, 0,
-                                 "letter '%c' is twice in an operand: its size has to be "
-                                 "known",
+                                 "letter '%c' is twice in an operand: its size has to be known",
                                  ebb_einsum_letter(label));
     ebb_labels left = {0};
     int64_t perm[EBB_MAX_RANK], at[2 * EBB_MAX_RANK] = {0};

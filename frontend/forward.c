@@ -187,9 +187,8 @@ static bool is_primal(ebb_context *ebb, int k, ebb_tensor *const *primal, const 
         return false;
     if (!ebb_is_float(x->type.dtype) || !ebb_is_float(tangent->type.dtype))
         return ebb_fail_at(ebb, EBB_TYPE_ERROR, site,
-                           "ebb_forward_start: primal %d is %s, its tangent %s; both must be "
-                           "real",
-                           k, ebb_type_text(&x->type, a), ebb_type_text(&tangent->type, b)),
+                           "ebb_forward_start: primal %d is %s, its tangent %s; both must be real", k,
+                           ebb_type_text(&x->type, a), ebb_type_text(&tangent->type, b)),
                false;
     if (!ebb_shape_equal(&x->type.shape, &tangent->type.shape))
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_forward_start: primal %d is %s, its tangent %s", k,

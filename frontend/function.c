@@ -210,10 +210,10 @@ static bool trace_results(ebb_trace *t, const ebb_function *f, ebb_tensor *const
 static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site) {
     ebb_function *f = c->function;
     ebb_context *ebb = f->context;
-    size_t room = (size_t)nin + (size_t)f->results + 1;
-    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, room, sizeof *arg);
-    if (!arg) return ebb_fail_memory(&t->diag);
-    ebb_tensor **out = arg + nin;
+    size_t room = (size_t)f->results + (size_t)nin + EBB_SPARE_ARGUMENTS;
+    ebb_tensor **out = ebb_mem_new(&ebb->allocator, room, sizeof *out);
+    if (!out) return ebb_fail_memory(&t->diag);
+    ebb_tensor **arg = out + f->results;
     int scope = ebb_scope_open(ebb);
     bool good = scope && trace_arguments(t, c, nin, in, arg, site);
     if (good) {
@@ -223,7 +223,7 @@ static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *
                ebb_trace_add_states(t);
     }
     ebb_scope_close(ebb, scope);
-    ebb_mem_free(&ebb->allocator, arg);
+    ebb_mem_free(&ebb->allocator, out);
     return good;
 }
 

@@ -98,7 +98,7 @@ ebb_tensor *ebb_unique_at(ebb_tensor *x, int64_t size, ebb_tensor **count, const
     if (size < 0 && (size != -1 || ebb->trace))
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site,
                            ebb->trace ? "ebb_unique: in a traced function the size must be given, not %lld"
-                                      : "ebb_unique: the size is %lld",
+                                      : "ebb_unique: the size is %lld; it must be -1, or 0 or more",
                            (long long)size);
     if (!ebb_shape_size(&x->type.shape, &n) || (n == 0 && size > 0))
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "ebb_unique: %lld elements of %s", (long long)size,

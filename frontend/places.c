@@ -1,7 +1,7 @@
 /* places.c - gather and scatter by indices of several axes, and blocks whose place is computed.
  *
- * Indices: the leading axes of x become one, and so do the parts of an
- * index, so that the operations along one axis do the rest, derivatives too.
+ * Indices: the leading axes of x become one, and so do the parts of an index, so that the operations along one axis do
+ * the rest, derivatives too.
  *
  * Invariant: each part of an index is checked by itself before they are put together, where one could hide behind
  * another. Start reading at by_index. */

@@ -27,7 +27,7 @@ static bool padding_fits(const ebb_frames *f, const ebb_tensor *x) {
     for (int a = 0; a < f->axes; a++)
         if (f->low[a] >= f->size[a] || f->high[a] >= f->size[a] || f->length[a] == 0) {
             ebb_fail_at(f->ebb, EBB_VALUE_ERROR, f->site,
-                        "%s: padding %lld and %lld round spatial axis %d of %s would fill a window of %lld",
+                        "%s: padding %lld and %lld around spatial axis %d of %s would fill a window of %lld",
                         f->function, (long long)f->low[a], (long long)f->high[a], a,
                         ebb_shape_text(&x->type.shape, text), (long long)f->size[a]);
             return false;
@@ -56,10 +56,7 @@ static ebb_tensor *pool(ebb_frames f, ebb_tensor *x, bool real, reduction *reduc
 /* [n,size...,count...,c]: the window's axes are put in the middle, where they are 1 ... axes. */
 static ebb_tensor *windows_of(const ebb_frames *f, ebb_tensor *padded) {
     static const int64_t perm[EBB_SPATIAL][6] = {{0, 2, 1, 3}, {0, 2, 4, 1, 3, 5}};
-    ebb_tensor *x = ebb_frames_cut(f, padded);
-    ebb_application app = {
-        .op = EBB_OP_transpose, .nattr = 2 * f->axes + 2, .attr = perm[f->axes - 1], .site = f->site};
-    return ebb_dispatch(f->ebb, &app, 1, &x);
+    return ebb_permuted(f->ebb, ebb_frames_cut(f, padded), 2 * f->axes + 2, perm[f->axes - 1], f->site);
 }
 
 static const int window_axes[EBB_SPATIAL] = {1, 2};

@@ -126,6 +126,11 @@ ebb_tensor *ebb_reshape_at(ebb_tensor *x, int rank, const int64_t *dims, const c
                        ebb_shape_text(&x->type.shape, text));
 }
 
+ebb_tensor *ebb_permuted(ebb_context *ebb, ebb_tensor *x, int rank, const int64_t *perm, ebb_site site) {
+    ebb_application app = {.op = EBB_OP_transpose, .nattr = rank, .attr = perm, .site = site};
+    return ebb_dispatch(ebb, &app, 1, &x);
+}
+
 ebb_tensor *ebb_transpose_at(ebb_tensor *x, int naxes, const int *perm, const char *file, int line) {
     ebb_site site = ebb_site_at(file, line);
     ebb_context *ebb = ebb_context_of(1, &x);
@@ -137,8 +142,7 @@ ebb_tensor *ebb_transpose_at(ebb_tensor *x, int naxes, const int *perm, const ch
                            perm ? naxes : 0, rank);
     for (int i = 0; i < rank; i++)
         if ((axis[i] = ebb_axis_of(ebb, "ebb_transpose", x, perm[i], site)) < 0) return ebb_poison_of(ebb);
-    return ebb_dispatch(ebb, &(ebb_application){.op = EBB_OP_transpose, .nattr = rank, .attr = axis, .site = site}, 1,
-                        &x);
+    return ebb_permuted(ebb, x, rank, axis, site);
 }
 
 /* ---- slice, pad ---- */

@@ -23,6 +23,9 @@ typedef enum ebb_transform {
     EBB_VMAP
 } ebb_transform;
 
+/* Behind the arguments that a body is given come so many NULL: it may look for one that is missing. */
+enum { EBB_SPARE_ARGUMENTS = 8 };
+
 /* What a trace depends on, argument by argument: a tensor's dtype and shape, a variable's serial, a number's dtype and
  * bits, each behind a word that says which. */
 typedef struct ebb_key {

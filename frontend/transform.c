@@ -130,7 +130,7 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
     case EBB_JACOBIAN:
         return ebb_jacobian_graph(g, (ebb_road)f->order, spec, diag);
     case EBB_BODY:
-    case EBB_VMAP: /* batch.c */
+    case EBB_VMAP: /* vmap.c */
         break;
     }
     return NULL;
@@ -141,13 +141,19 @@ static bool wrt_parameters(const ebb_function *f, const ebb_concrete *base, int 
                            ebb_site site) {
     for (int i = 0; i < f->nwrt; i++) {
         int k = f->wrt[i];
-        if (k < 0 || k >= base->arguments)
-            return ebb_fail(diag, EBB_INDEX_ERROR, site, "%s: there is no parameter %d; %s has %d", f->name, k,
-                            f->base->name, (int)base->arguments);
         if (base->parameter[k] < 0)
             return ebb_fail(diag, EBB_TYPE_ERROR, site, "%s: parameter %d is not a tensor argument", f->name, k);
         parameter[i] = base->parameter[k];
     }
+    return true;
+}
+
+static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
+    for (int i = 0; i < f->nwrt; i++)
+        if (f->wrt[i] < 0 || f->wrt[i] >= arguments)
+            return ebb_fail_at(f->context, EBB_INDEX_ERROR, site, "%s: there is no parameter %d; %s is given %d",
+                               f->name, f->wrt[i], f->base->name, arguments),
+                   false;
     return true;
 }
 
@@ -229,9 +235,10 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     int own = own_arguments(f);
     if (f->transform == EBB_VMAP) return ebb_vmap_trace(c, nin, in, site);
     if (nin < own)
-        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d arguments beside those of %s", f->name, own,
+        return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d more behind the arguments of %s", f->name, own,
                            f->base->name),
                false;
+    if (!check_wrt(f, nin - own, site)) return false;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own, in, site);
     if (!base) return false;
     ebb_graph *inner = derive_from(f, base, &diag, site);

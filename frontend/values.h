@@ -34,6 +34,8 @@ bool ebb_shape_broadcast(const ebb_shape *a, const ebb_shape *b, ebb_shape *both
 /* Operations that give x itself if it has the shape already, or is poison. */
 ebb_tensor *ebb_stretch(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site);
 ebb_tensor *ebb_reshaped(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, ebb_site site);
+/* Axis i of the result is axis perm[i] of x. */
+ebb_tensor *ebb_permuted(ebb_context *ebb, ebb_tensor *x, int rank, const int64_t *perm, ebb_site site);
 /* Part of a tensor: at[i] is the start on axis i, at[rank + i] its step; shape has the sizes. */
 typedef struct ebb_block {
     ebb_shape shape;

@@ -16,6 +16,11 @@ ebb_function *ebb_vmap(ebb_function *f, const ebb_vmap_options *options) {
     const ebb_vmap_options *o = options ? options : &defaults;
     ebb_function *g = ebb_transform_new(f, NULL, EBB_VMAP, "vmap");
     if (!g) return NULL;
+    if (o->arguments < 0) {
+        ebb_function_free(g);
+        ebb_fail_at(f->context, EBB_VALUE_ERROR, ebb_site_at(NULL, 0), "ebb_vmap: %d arguments", o->arguments);
+        return NULL;
+    }
     ebb_mem_free(&f->context->allocator, g->wrt);
     g->nwrt = o->in_axes ? o->arguments : 0;
     g->wrt = g->nwrt ? copy_axes(g, o->in_axes, g->nwrt) : NULL;

@@ -168,15 +168,16 @@ Test(command, failures) {
 }
 
 Test(command, help) {
-    static const char *const names[] = {"eval", "grad", "hessian", "train", "bench"};
+    static const char *const names[] = {"eval", "grad", "hessian", "train", "bench", "taylor"};
     outcome *o = run((const char *const[]){"--help", NULL});
     cr_expect_eq(o->status, 0);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         cr_expect_not_null(strstr(o->out, names[i]), "%s is in the list", names[i]);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         o = run((const char *const[]){names[i], "--help", NULL});
         cr_expect(o->status == 0 && strncmp(o->out, "usage: ebb ", 11) == 0, "%s: %s", names[i], o->out);
         cr_expect_not_null(strstr(o->out, i == 3 ? "--epochs N" : "--variable NAME=VALUE"), "%s: %s", names[i], o->out);
+        cr_expect((i == 3) == !strstr(o->out, " erfinv "), "%s lists functions: %s", names[i], o->out);
     }
 }
 

@@ -527,7 +527,7 @@ Test(convolution, refusals) {
     REFUSE(EBB_VALUE_ERROR, "ebb_max_pool2d: window -1 of spatial axis 0 is not positive",
            ebb_max_pool2d(x, -1, 2, NULL));
     REFUSE(EBB_VALUE_ERROR,
-           "ebb_average_pool1d: padding 0 and 2 round spatial axis 0 of [2,5,4] would fill a window of 2",
+           "ebb_average_pool1d: padding 0 and 2 around spatial axis 0 of [2,5,4] would fill a window of 2",
            ebb_average_pool1d(v, 2, POOL_(.high = {2})));
     REFUSE(EBB_VALUE_ERROR, "would fill a window of 3", ebb_max_pool1d(none, 3, POOL_(.low = {2}, .high = {2})));
     REFUSE(EBB_VALUE_ERROR, "does not fit", ebb_max_pool1d(none, 3, POOL_(.same = true)));

@@ -209,6 +209,11 @@ BODY(makes_error) {
     UNUSED;
     out[0] = ebb_matmul(in[0], in[0]);
 }
+BODY(wants_two) {
+    UNUSED;
+    out[0] = ebb_square(in[0]);
+    out[0] = ebb_add(out[0], in[1]);
+}
 
 Test(functions, refusals_are_named_errors) {
     ebb_function *f = native(leaks, NULL);
@@ -224,6 +229,13 @@ Test(functions, refusals_are_named_errors) {
     cr_expect(ebb_is_poison(ebb_call(native(makes_error, NULL), f32("3"))));
     expect_error(ebb, EBB_VALUE_ERROR, "ebb_matmul", "an error in the body");
     cr_expect_eq(ebb_trace_count(r), 0, "a trace that failed is not kept");
+    for (ebb_mode mode = EBB_COMPILED; mode <= EBB_EAGER; mode++) {
+        f = ebb_function_new(ebb, wants_two, &(ebb_function_options){.mode = mode});
+        cr_expect(ebb_is_poison(ebb_call(f, f32("3"))), "mode %d", (int)mode);
+        expect_error(ebb, EBB_TYPE_ERROR, "ebb_add: operand 2 is NULL", "an argument that was not given");
+        cr_expect(ebb_is_poison(ebb_call(ebb_jvp(f, NULL), f32("3"))), "mode %d", (int)mode);
+        expect_error(ebb, EBB_INDEX_ERROR, "no parameter 0; function is given 0", "a direction, but no argument");
+    }
 }
 
 /* ---- life ---- */

@@ -371,6 +371,9 @@ static void refusals(void) {
     expect_error(ebb, EBB_INDEX_ERROR, "outside", "an index that would lie in the next example");
     cr_expect_null(ebb_vmap(NULL, NULL));
     ebb_clear_error(ebb);
+    cr_expect_null(ebb_vmap(f, &(ebb_vmap_options){.arguments = -1, .in_axes = (int[]){0}}));
+    expect_error(ebb, EBB_VALUE_ERROR, "ebb_vmap: -1 arguments", "a number of arguments below 0");
+    ebb_clear_error(ebb);
 }
 
 Test(vmap, of_functions) {

@@ -13,12 +13,29 @@ static const command commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-static const char language[] =
-    "EXPR is an infix expression of numbers, variables, pi and e:\n"
-    "  + - * / ^ (or **; -x^2 is -(x^2)), comparisons, and functions by name: abs sign exp expm1 log log1p sqrt\n"
-    "  square recip sin cos tan asin acos atan sinh cosh tanh sigmoid softplus erf relu pow max min select(c,x,y)\n"
-    "  sum mean norm logsumexp dot(x,y) softmax log_softmax logical_and logical_or logical_not stop_gradient\n"
-    "An expression that begins with a minus goes behind --.\n";
+#define WORD(op) " " #op
+static const char functions[] = EBB_UNARY_LIST(WORD) EBB_BINARY_LIST(WORD) /* and those of all axes, or the last */
+    " clip(x,low,high) select(c,x,y) sum mean norm logsumexp dot(x,y) softmax log_softmax";
+#undef WORD
+
+/* Each word with the blank before it, on indented lines. */
+static void help_functions(void) {
+    size_t column = 0, length;
+    putchar(' ');
+    for (const char *word = functions; *word; word += length, column += length) {
+        length = 1 + strcspn(word + 1, " ");
+        if (column + length > 100) fputs("\n ", stdout), column = 0;
+        printf("%.*s", (int)length, word);
+    }
+    putchar('\n');
+}
+
+static void help_language(void) {
+    puts("EXPR is an infix expression of numbers, variables, pi and e:\n"
+         "  + - * / ^ (or **; -x^2 is -(x^2)), comparisons, and functions by name:");
+    help_functions();
+    puts("An expression that begins with a minus goes behind --.");
+}
 
 static void help_all(FILE *to) {
     fputs("usage: ebb COMMAND [OPTION...]\n\ncommands\n", to);
@@ -33,7 +50,9 @@ static int help_command(const command *c) {
     printf("usage: ebb %s %s%s[OPTION...]\n%s\n\noptions\n", c->name, c->arguments, *c->arguments ? " " : "",
            c->summary);
     options_help(c->takes);
-    if (c->takes != FOR_TRAIN) printf("\n%s", language);
+    if (c->takes == FOR_TRAIN) return EXIT_GOOD;
+    putchar('\n');
+    help_language();
     return EXIT_GOOD;
 }
 
