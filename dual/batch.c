@@ -106,7 +106,7 @@ BATCH(overlap_add, on_first(w, p))
 
 /* ---- products ---- */
 
-/* Examples of x [m, k] with one y for all: their rows are rows of one product. */
+/* Examples of x [m, k] with one y for all: their rows are rows of one product. For a known m. */
 static ebb_id more_rows(ebb_batch *w, const ebb_primal *p) {
     const int64_t *flag = ebb_attr_of(w->b.graph, p->y).v;
     const ebb_shape *x = shape_of(w, p->x[0]), *y = shape_of(w, p->y);
@@ -117,13 +117,23 @@ static ebb_id more_rows(ebb_batch *w, const ebb_primal *p) {
 
 ebb_id batch_dot(ebb_batch *w, const ebb_primal *p) {
     ebb_attr flag = ebb_attr_of(w->b.graph, p->y);
-    bool one_y = w->x[1] == EBB_ABSENT && shape_of(w, p->y)->rank == 2 && !flag.v[0];
+    bool one_y = w->x[1] == EBB_ABSENT && shape_of(w, p->y)->rank == 2 && !flag.v[0] && shape_of(w, p->y)->dim[0] >= 0;
     return one_y ? more_rows(w, p) : again(w, p, flag.n, flag.v);
 }
 
 /* ---- indices ----
  * With one index for all examples, the axis counts on. With an index for each, examples and axis become one long axis,
  * and the index counts along it. */
+
+/* The size of the axis that each example has an index of its own for; -1 and an error if it is not known. */
+static int64_t size_along(const ebb_batch *w, const ebb_primal *p, int axis) {
+    int64_t size = shape_of(w, p->x[0])->dim[axis];
+    if (size >= 0) return size;
+    ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, w->b.site,
+             "vmap: %s with an index for each example: the size of axis %d must be known", ebb_op_table[p->op].name,
+             axis);
+    return -1;
+}
 
 /* index + example * size; what lies outside stays outside. */
 static ebb_id along_all(ebb_batch *w, ebb_id index, int64_t size) {
@@ -161,8 +171,9 @@ ebb_id batch_gather(ebb_batch *w, const ebb_primal *p) {
     int axis = (int)ebb_attr_of(w->b.graph, p->y).v[0];
     if (w->x[1] == EBB_ABSENT) return ebb_g_gather(&w->b, all(w, p, 0), p->x[1], axis + 1);
     int index_rank = shape_of(w, p->x[1])->rank;
-    int64_t size = shape_of(w, p->x[0])->dim[axis];
     if (w->x[0] == EBB_ABSENT) return ebb_move_axis(&w->b, ebb_g_gather(&w->b, p->x[0], w->x[1], axis), axis, 0);
+    int64_t size = size_along(w, p, axis);
+    if (size < 0) return EBB_POISON;
     ebb_id taken = ebb_g_gather(&w->b, long_axis(w, w->x[0], axis), along_all(w, w->x[1], size), 0);
     return index_axes(w, taken, index_rank, axis, false);
 }
@@ -178,7 +189,8 @@ static ebb_id scatters(ebb_batch *w, const ebb_primal *p) {
     ebb_id x = all(w, p, 0), updates = all(w, p, 2);
     if (w->x[1] == EBB_ABSENT) return scatter(w, p, x, p->x[1], updates, axis + 1);
     int index_rank = shape_of(w, p->x[1])->rank;
-    int64_t size = shape_of(w, p->x[0])->dim[axis];
+    int64_t size = size_along(w, p, axis);
+    if (size < 0) return EBB_POISON;
     updates = index_axes(w, updates, index_rank, axis, true);
     ebb_id result = scatter(w, p, long_axis(w, x, axis), along_all(w, w->x[1], size), updates, 0);
     if (result == EBB_POISON) return result;
