@@ -18,26 +18,25 @@
 static const ebb_shape *shape_of(const ebb_batch *w, ebb_id id) { return ebb_shape_of(w->b.graph, id); }
 
 /* One more axis of this size in front; false: there are too many. */
-static bool longer(const ebb_batch *w, const ebb_shape *s, int64_t size, ebb_shape *to) {
-    ebb_graph *g = w->b.graph;
+static bool longer(const ebb_builder *b, const ebb_shape *s, int64_t size, ebb_shape *to) {
     if (s->rank == EBB_MAX_RANK)
-        return ebb_fail(g->diag, EBB_VALUE_ERROR, w->b.site, "vmap: a batch of rank %d would have one axis too many",
-                        EBB_MAX_RANK);
+        return ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site,
+                        "vmap: a batch of rank %d would have one axis too many", EBB_MAX_RANK);
     to->rank = s->rank + 1;
     to->dim[0] = size;
     memcpy(to->dim + 1, s->dim, (size_t)s->rank * sizeof *s->dim);
     return true;
 }
 
-static ebb_id spread(ebb_batch *w, ebb_id x) {
+ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n) {
     static const int64_t axes[EBB_MAX_RANK] = {1, 2, 3, 4, 5, 6, 7, 8};
     ebb_shape to;
-    return longer(w, shape_of(w, x), w->n, &to) ? ebb_g_broadcast(&w->b, x, &to, axes) : EBB_POISON;
+    return longer(b, ebb_shape_of(b->graph, x), n, &to) ? ebb_g_broadcast(b, x, &to, axes) : EBB_POISON;
 }
 
 /* Operand i for all examples. */
 static ebb_id all(ebb_batch *w, const ebb_primal *p, int i) {
-    return w->x[i] != EBB_ABSENT ? w->x[i] : spread(w, p->x[i]);
+    return w->x[i] != EBB_ABSENT ? w->x[i] : ebb_spread(&w->b, p->x[i], w->n);
 }
 
 /* The operation again, on all operands for all examples, with these attributes. */
@@ -46,7 +45,7 @@ static ebb_id again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t 
     ebb_id arg[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
     app.nattr = nattr;
     app.attr = attr;
-    if (!longer(w, shape_of(w, p->y), w->n, &app.asked.shape)) return EBB_POISON;
+    if (!longer(&w->b, shape_of(w, p->y), w->n, &app.asked.shape)) return EBB_POISON;
     for (int i = 0; i < p->arity; i++)
         arg[i] = all(w, p, i);
     return ebb_derive(w->b.graph, &app, p->arity, arg);
@@ -197,7 +196,7 @@ static ebb_id scatters(ebb_batch *w, const ebb_primal *p) {
     ebb_shape to;
     ebb_shape apart = *shape_of(w, result);
     apart.dim[0] = size;
-    if (!longer(w, &apart, w->n, &to)) return EBB_POISON;
+    if (!longer(&w->b, &apart, w->n, &to)) return EBB_POISON;
     return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, result, &to), 1, axis + 1);
 }
 
@@ -210,7 +209,7 @@ enum { MOST_DRAWS = 1024 };
 
 static ebb_id draw(ebb_batch *w, const ebb_primal *p, int64_t example) {
     ebb_shape one = {2, {1, 2}}, key = {1, {2}}, row;
-    if (!longer(w, shape_of(w, p->y), 1, &row)) return EBB_POISON;
+    if (!longer(&w->b, shape_of(w, p->y), 1, &row)) return EBB_POISON;
     ebb_id k = ebb_g_slice(&w->b, w->x[0], (const int64_t[]){example, 0}, (const int64_t[]){1, 1}, &one);
     k = ebb_g_reshape(&w->b, k, &key);
     return ebb_g_reshape(&w->b, ebb_apply(&w->b, p, &k), &row);
