@@ -18,26 +18,25 @@
 static const ebb_shape *shape_of(const ebb_batch *w, ebb_id id) { return ebb_shape_of(w->b.graph, id); }
 
 /* One more axis of this size in front; false: there are too many. */
-static bool longer(const ebb_batch *w, const ebb_shape *s, int64_t size, ebb_shape *to) {
-    ebb_graph *g = w->b.graph;
+static bool longer(const ebb_builder *b, const ebb_shape *s, int64_t size, ebb_shape *to) {
     if (s->rank == EBB_MAX_RANK)
-        return ebb_fail(g->diag, EBB_VALUE_ERROR, w->b.site, "vmap: a batch of rank %d would have one axis too many",
-                        EBB_MAX_RANK);
+        return ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site,
+                        "vmap: a batch of rank %d would have one axis too many", EBB_MAX_RANK);
     to->rank = s->rank + 1;
     to->dim[0] = size;
     memcpy(to->dim + 1, s->dim, (size_t)s->rank * sizeof *s->dim);
     return true;
 }
 
-static ebb_id spread(ebb_batch *w, ebb_id x) {
+ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n) {
     static const int64_t axes[EBB_MAX_RANK] = {1, 2, 3, 4, 5, 6, 7, 8};
     ebb_shape to;
-    return longer(w, shape_of(w, x), w->n, &to) ? ebb_g_broadcast(&w->b, x, &to, axes) : EBB_POISON;
+    return longer(b, ebb_shape_of(b->graph, x), n, &to) ? ebb_g_broadcast(b, x, &to, axes) : EBB_POISON;
 }
 
 /* Operand i for all examples. */
 static ebb_id all(ebb_batch *w, const ebb_primal *p, int i) {
-    return w->x[i] != EBB_ABSENT ? w->x[i] : spread(w, p->x[i]);
+    return w->x[i] != EBB_ABSENT ? w->x[i] : ebb_spread(&w->b, p->x[i], w->n);
 }
 
 /* The operation again, on all operands for all examples, with these attributes. */
@@ -46,7 +45,7 @@ static ebb_id again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t 
     ebb_id arg[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
     app.nattr = nattr;
     app.attr = attr;
-    if (!longer(w, shape_of(w, p->y), w->n, &app.asked.shape)) return EBB_POISON;
+    if (!longer(&w->b, shape_of(w, p->y), w->n, &app.asked.shape)) return EBB_POISON;
     for (int i = 0; i < p->arity; i++)
         arg[i] = all(w, p, i);
     return ebb_derive(w->b.graph, &app, p->arity, arg);
@@ -106,7 +105,7 @@ BATCH(overlap_add, on_first(w, p))
 
 /* ---- products ---- */
 
-/* Examples of x [m, k] with one y for all: their rows are rows of one product. */
+/* Examples of x [m, k] with one y for all: their rows are rows of one product. For a known m. */
 static ebb_id more_rows(ebb_batch *w, const ebb_primal *p) {
     const int64_t *flag = ebb_attr_of(w->b.graph, p->y).v;
     const ebb_shape *x = shape_of(w, p->x[0]), *y = shape_of(w, p->y);
@@ -117,13 +116,23 @@ static ebb_id more_rows(ebb_batch *w, const ebb_primal *p) {
 
 ebb_id batch_dot(ebb_batch *w, const ebb_primal *p) {
     ebb_attr flag = ebb_attr_of(w->b.graph, p->y);
-    bool one_y = w->x[1] == EBB_ABSENT && shape_of(w, p->y)->rank == 2 && !flag.v[0];
+    bool one_y = w->x[1] == EBB_ABSENT && shape_of(w, p->y)->rank == 2 && !flag.v[0] && shape_of(w, p->y)->dim[0] >= 0;
     return one_y ? more_rows(w, p) : again(w, p, flag.n, flag.v);
 }
 
 /* ---- indices ----
  * With one index for all examples, the axis counts on. With an index for each, examples and axis become one long axis,
  * and the index counts along it. */
+
+/* The size of the axis that each example has an index of its own for; -1 and an error if it is not known. */
+static int64_t size_along(const ebb_batch *w, const ebb_primal *p, int axis) {
+    int64_t size = shape_of(w, p->x[0])->dim[axis];
+    if (size >= 0) return size;
+    ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, w->b.site,
+             "vmap: %s with an index for each example: the size of axis %d must be known", ebb_op_table[p->op].name,
+             axis);
+    return -1;
+}
 
 /* index + example * size; what lies outside stays outside. */
 static ebb_id along_all(ebb_batch *w, ebb_id index, int64_t size) {
@@ -161,8 +170,9 @@ ebb_id batch_gather(ebb_batch *w, const ebb_primal *p) {
     int axis = (int)ebb_attr_of(w->b.graph, p->y).v[0];
     if (w->x[1] == EBB_ABSENT) return ebb_g_gather(&w->b, all(w, p, 0), p->x[1], axis + 1);
     int index_rank = shape_of(w, p->x[1])->rank;
-    int64_t size = shape_of(w, p->x[0])->dim[axis];
     if (w->x[0] == EBB_ABSENT) return ebb_move_axis(&w->b, ebb_g_gather(&w->b, p->x[0], w->x[1], axis), axis, 0);
+    int64_t size = size_along(w, p, axis);
+    if (size < 0) return EBB_POISON;
     ebb_id taken = ebb_g_gather(&w->b, long_axis(w, w->x[0], axis), along_all(w, w->x[1], size), 0);
     return index_axes(w, taken, index_rank, axis, false);
 }
@@ -178,14 +188,15 @@ static ebb_id scatters(ebb_batch *w, const ebb_primal *p) {
     ebb_id x = all(w, p, 0), updates = all(w, p, 2);
     if (w->x[1] == EBB_ABSENT) return scatter(w, p, x, p->x[1], updates, axis + 1);
     int index_rank = shape_of(w, p->x[1])->rank;
-    int64_t size = shape_of(w, p->x[0])->dim[axis];
+    int64_t size = size_along(w, p, axis);
+    if (size < 0) return EBB_POISON;
     updates = index_axes(w, updates, index_rank, axis, true);
     ebb_id result = scatter(w, p, long_axis(w, x, axis), along_all(w, w->x[1], size), updates, 0);
     if (result == EBB_POISON) return result;
     ebb_shape to;
     ebb_shape apart = *shape_of(w, result);
     apart.dim[0] = size;
-    if (!longer(w, &apart, w->n, &to)) return EBB_POISON;
+    if (!longer(&w->b, &apart, w->n, &to)) return EBB_POISON;
     return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, result, &to), 1, axis + 1);
 }
 
@@ -198,7 +209,7 @@ enum { MOST_DRAWS = 1024 };
 
 static ebb_id draw(ebb_batch *w, const ebb_primal *p, int64_t example) {
     ebb_shape one = {2, {1, 2}}, key = {1, {2}}, row;
-    if (!longer(w, shape_of(w, p->y), 1, &row)) return EBB_POISON;
+    if (!longer(&w->b, shape_of(w, p->y), 1, &row)) return EBB_POISON;
     ebb_id k = ebb_g_slice(&w->b, w->x[0], (const int64_t[]){example, 0}, (const int64_t[]){1, 1}, &one);
     k = ebb_g_reshape(&w->b, k, &key);
     return ebb_g_reshape(&w->b, ebb_apply(&w->b, p, &k), &row);

@@ -10,6 +10,8 @@ typedef struct ebb_batch {
     ebb_id x[3]; /* operands with the examples in front; EBB_ABSENT: the same for all. One at least is there */
 } ebb_batch;
 
+ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n); /* x for n examples, the same for all */
+
 #define EBB_DECLARE_SOURCE(name)
 #define EBB_DECLARE_POINT(name)
 #define EBB_DECLARE_VIEW(name) ebb_id batch_##name(ebb_batch *w, const ebb_primal *p);

@@ -1,19 +1,20 @@
-/* dual.h - derivatives: a graph goes in, a graph comes out. Knows nothing of LLVM, nor of eager tensors.
+/* dual.h - derivatives and batches: a graph goes in, a graph comes out. Knows nothing of LLVM, nor of eager tensors.
  *
- * Two passes append to an expanded graph (ebb_expand) through the deriving door; everything else is made of them:
+ * Three passes append to an expanded graph (ebb_expand) through the deriving door; everything else is made of them:
  *   ebb_jet_nodes   forward, of any order: the Taylor coefficients of each node, in order.
  *   ebb_vjp_nodes   reverse: the adjoint loop. The cotangent of each node, in reverse order.
  *   ebb_vmap_nodes  batching: every node for many examples at once.
  * ebb_jvp_nodes, dual numbers, is the jet of order 1.
- * Because both take and give ids of the same graph, any nesting is a second call, and perturbations cannot be confused:
- * each call has its own table of tangents, nothing is stored in nodes. EBB_ABSENT is the symbolic zero everywhere.
+ * Because all take and give ids of the same graph, any nesting is a second call, and perturbations cannot be confused:
+ * each call has tables of its own, nothing is stored in nodes. EBB_ABSENT is the symbolic zero of every derivative.
  *
  * Each operation gives one derivative and no more, by family (jit/graph/ops.def): partial_<name> (smooth.c),
- * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). What a select has let through stays guarded by
- * its condition, so a NaN or infinity of the branch not taken stays out of every derivative (guard.c).
- * Every node appended carries the line of the node that it was made for, and that it is part of this derivative (of the
- * derivative that the other one was part of): ebb_site.
- * Start reading at rules.h, then forward.c. */
+ * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). For batches, those that look at axes have
+ * batch_<name> (batch.c). What a select has let through stays guarded by its condition, so a NaN or infinity of the
+ * branch not taken stays out of every derivative (guard.c).
+ * Every node appended carries the line of the node that it was made for; what a derivative appends, also that it is
+ * part of this derivative (of the derivative that the other one was part of): ebb_site. Start reading at rules.h, then
+ * forward.c. */
 #ifndef EBB_DUAL_H
 #define EBB_DUAL_H
 

@@ -15,20 +15,21 @@
  * that an outer one cannot be mistaken for it. */
 #include "dual/dual.h"
 #include "dual/slopes.h"
+#include "jit/graph/plain_floats.h"
 
 typedef struct jet {
     ebb_graph *g;
     int order;
     ebb_slopes slopes;
-    ebb_id nodes;        /* in the tables below: all that there are when the loop begins */
-    ebb_id *row;         /* [nodes]: which row of `coefficient` is the node's, from 1; 0: it has none */
+    ebb_id *row;         /* [slopes.count]: which row of `coefficient` is the node's, from 1; 0: it has none */
     ebb_id *coefficient; /* [rows][order] */
 } jet;
 
 /* Coefficient k, absent if zero; 0 is the node itself. */
 static ebb_id at(const jet *w, ebb_id id, int k) {
     if (k == 0 || id == EBB_ABSENT) return id;
-    return id < w->nodes && w->row[id] ? w->coefficient[(int64_t)(w->row[id] - 1) * w->order + k - 1] : EBB_ABSENT;
+    return id < w->slopes.count && w->row[id] ? w->coefficient[(int64_t)(w->row[id] - 1) * w->order + k - 1]
+                                              : EBB_ABSENT;
 }
 
 static bool set(jet *w, ebb_id id, int k, ebb_id value) {
@@ -142,7 +143,7 @@ static bool sweep(jet *w) {
 /* A node that is named twice moves along the sum of its curves. */
 static bool seed(jet *w, int n, const ebb_id *x, const ebb_id *dx) {
     for (int i = 0; i < n; i++) {
-        if (!w->row[x[i]]) continue;
+        if (x[i] >= w->slopes.count || !w->row[x[i]]) continue;
         ebb_builder b = ebb_builder_for(w->g, x[i], EBB_TANGENT);
         for (int k = 1; k <= w->order; k++)
             if (!set(w, x[i], k, ebb_plus(&b, at(w, x[i], k), dx[(int64_t)i * w->order + k - 1]))) return false;
@@ -153,8 +154,7 @@ static bool seed(jet *w, int n, const ebb_id *x, const ebb_id *dx) {
 static bool make_rows(jet *w) {
     const ebb_allocator *a = w->g->allocator;
     ebb_id rows = 0;
-    w->nodes = w->g->count;
-    w->row = ebb_mem_new(a, (size_t)w->nodes, sizeof *w->row);
+    w->row = ebb_mem_new(a, (size_t)w->slopes.count, sizeof *w->row);
     for (ebb_id id = 1; w->row && id < w->slopes.count; id++)
         if (w->slopes.order[id]) w->row[id] = ++rows;
     w->coefficient = w->row ? ebb_mem_new(a, (size_t)rows * (size_t)w->order + 1, sizeof *w->coefficient) : NULL;
@@ -180,13 +180,14 @@ static bool check_curves(const ebb_graph *g, int order, int n, const ebb_id *x, 
 
 bool ebb_jet_nodes(ebb_graph *g, int order, int n, const ebb_id *x, const ebb_id *dx, int m, const ebb_id *y,
                    ebb_id *dy) {
+    EBB_PLAIN_FLOATS;
     jet w = {.g = g, .order = order};
     bool *moves = ebb_mem_new(g->allocator, (size_t)n + 1, sizeof *moves);
-    for (int i = 0; moves && i < n * order; i++)
+    bool ok = (moves || ebb_fail_memory(g->diag)) && check_curves(g, order, n, x, dx) && ebb_check_ids(g, m, y);
+    for (int64_t i = 0; ok && i < (int64_t)n * order; i++)
         moves[i / order] |= dx[i] != EBB_ABSENT;
-    bool ok = (moves || ebb_fail_memory(g->diag)) && check_curves(g, order, n, x, dx) && ebb_check_ids(g, m, y) &&
-              ebb_slopes_write(g, order, n, x, moves, m, y, &w.slopes) && make_rows(&w) && seed(&w, n, x, dx) &&
-              sweep(&w);
+    ok = ok && ebb_slopes_write(g, order, n, x, moves, m, y, &w.slopes) && make_rows(&w) && seed(&w, n, x, dx) &&
+         sweep(&w);
     for (int j = 0; ok && j < m; j++)
         for (int k = 1; k <= order; k++)
             dy[(int64_t)j * order + k - 1] = at(&w, y[j], k);

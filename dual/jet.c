@@ -3,10 +3,11 @@
 
 /* The coefficients of y, c[order], as [order, y...]. */
 static ebb_id series(ebb_work *w, ebb_id y, int order, ebb_id *c) {
-    ebb_shape row = *ebb_shape_of(w->b.graph, y);
+    ebb_builder b = ebb_builder_for(w->b.graph, y, EBB_TANGENT);
+    ebb_shape row = *ebb_shape_of(b.graph, y);
     if (row.rank == EBB_MAX_RANK) {
-        ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, w->b.graph->site[y],
-                 "jet: a result of %s has rank %d; its series would have one axis too many", w->b.graph->name,
+        ebb_fail(b.graph->diag, EBB_VALUE_ERROR, b.site,
+                 "jet: a result of %s has rank %d; its series would have one axis too many", b.graph->name,
                  EBB_MAX_RANK);
         return EBB_POISON;
     }
@@ -14,8 +15,8 @@ static ebb_id series(ebb_work *w, ebb_id y, int order, ebb_id *c) {
         row.dim[i] = row.dim[i - 1];
     row.dim[0] = 1;
     for (int k = 0; k < order; k++)
-        c[k] = ebb_g_reshape(&w->b, ebb_present(&w->b, c[k], y), &row);
-    return ebb_stack(&w->b, order, c);
+        c[k] = ebb_g_reshape(&b, ebb_present(&b, c[k], y), &row);
+    return ebb_stack(&b, order, c);
 }
 
 /* curve: the directions, orders above 1 absent. c: [results][order]. */

@@ -4,6 +4,7 @@
  * before; EBB_ABSENT is zero. Only nodes between x and y are visited. */
 #include "dual/dual.h"
 #include "dual/rules.h"
+#include "jit/graph/plain_floats.h"
 
 /* A guarded cotangent goes back through an operation on single elements as such, and the guard with it. */
 static ebb_id pull_linear(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
@@ -64,6 +65,7 @@ static bool sweep(ebb_graph *g, const uint8_t *mark, ebb_id limit, ebb_id *cotan
 }
 
 bool ebb_vjp_nodes(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, int n, const ebb_id *x, ebb_id *dx) {
+    EBB_PLAIN_FLOATS;
     if (!ebb_check_pairs(g, "cotangent", m, y, ct) || !ebb_check_ids(g, n, x)) return false;
     ebb_id limit;
     uint8_t *mark = ebb_between(g, n, x, NULL, m, y, &limit);

@@ -10,9 +10,11 @@
 
 #include <string.h>
 
-/* The tables, grown to all nodes that there are. */
-static bool cover(ebb_graph *g, ebb_slopes *s) {
-    ebb_slopes more = {.count = g->count};
+/* The tables, grown to the nodes below `count`. Not to all nodes that there are: a Hessian makes a pass for each of its
+ * rows, behind all that the rows before have appended. */
+static bool cover(ebb_graph *g, ebb_slopes *s, ebb_id count) {
+    if (count <= s->count) return true;
+    ebb_slopes more = {.count = count};
     more.order = ebb_mem_new(g->allocator, (size_t)more.count, sizeof *more.order);
     more.given = ebb_mem_new(g->allocator, (size_t)more.count, sizeof *more.given);
     more.slope = ebb_mem_new(g->allocator, (size_t)more.count, sizeof *more.slope);
@@ -32,7 +34,7 @@ static bool ask(ebb_graph *g, int order, int n, const ebb_id *x, const bool *mov
                 ebb_slopes *s) {
     ebb_id limit;
     uint8_t *mark = ebb_between(g, n, x, moves, m, y, &limit);
-    bool ok = mark && cover(g, s);
+    bool ok = mark && cover(g, s, limit);
     for (ebb_id id = 1; ok && id < limit; id++) {
         if (!ebb_is_between(mark, id)) continue;
         if (s->order[id] < order) s->order[id] = (uint8_t)order;

@@ -1,4 +1,4 @@
-/* slopes.h - what a forward pass of any order asks of the program before it begins: ebb_slopes_of. */
+/* slopes.h - what a forward pass of any order asks of the program before it begins: ebb_slopes_write. */
 #ifndef EBB_DUAL_SLOPES_H
 #define EBB_DUAL_SLOPES_H
 
@@ -6,7 +6,7 @@
 
 /* Slopes are written for the nodes between x and y only, and to the order that their own order asks. */
 typedef struct ebb_slopes {
-    ebb_id count;       /* nodes that the tables cover */
+    ebb_id count;       /* nodes that the tables cover: all below the last one that is asked */
     uint8_t *order;     /* [count]: coefficients 1 ... order are asked of the node; 0: none */
     bool *given;        /* [count]: it is one of x */
     ebb_id (*slope)[3]; /* [count]: partials of a smooth node that is asked, absent where its operand stays fixed */

@@ -1,4 +1,5 @@
 /* vmap.c - the transform vmap: a function of one example becomes one of many. Start reading at ebb_vmap_graph. */
+#include "dual/batch.h"
 #include "dual/transform.h"
 
 /* The axis between 0 and rank, or an error. */
@@ -23,7 +24,7 @@ static bool batch_parameter(ebb_work *w, int k, int64_t n, int axis, ebb_id *in,
     type.shape.dim[axis] = n;
     *in = ebb_add_input(g, type, site);
     if (*in == EBB_POISON) return false;
-    *front = ebb_move_axis(&w->b, *in, axis, 0);
+    *front = ebb_move_axis(&(ebb_builder){g, site}, *in, axis, 0);
     return *front != EBB_POISON;
 }
 
@@ -43,21 +44,12 @@ static bool batch_parameters(ebb_work *w, int64_t n, const int *in_axes, int *co
 
 /* Result j with its examples at the axis; one that is the same for all is repeated. */
 static bool place_result(ebb_work *w, int j, int64_t n, int axis, ebb_id *y) {
-    static const int64_t axes[EBB_MAX_RANK] = {1, 2, 3, 4, 5, 6, 7, 8};
     const ebb_graph *g = w->b.graph;
     if (w->y[j] == EBB_ABSENT) return true;
-    ebb_shape shape = *ebb_shape_of(g, w->y[j]);
-    if (!check_axis(w, "result", j, axis, shape.rank)) return false;
-    if (*y == EBB_ABSENT) {
-        if (shape.rank == EBB_MAX_RANK)
-            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[j]], "vmap: result %d of %s has rank %d already", j,
-                            g->name, EBB_MAX_RANK);
-        for (int i = shape.rank++; i > 0; i--)
-            shape.dim[i] = shape.dim[i - 1];
-        shape.dim[0] = n;
-        *y = ebb_g_broadcast(&w->b, w->y[j], &shape, axes);
-    }
-    if (*y != EBB_POISON) *y = ebb_move_axis(&w->b, *y, 0, axis);
+    if (!check_axis(w, "result", j, axis, ebb_shape_of(g, w->y[j])->rank)) return false;
+    ebb_builder b = {w->b.graph, g->site[w->y[j]]};
+    if (*y == EBB_ABSENT) *y = ebb_spread(&b, w->y[j], n);
+    if (*y != EBB_POISON) *y = ebb_move_axis(&b, *y, 0, axis);
     return *y != EBB_POISON;
 }
 

@@ -51,6 +51,11 @@ static bool one_example(const ebb_function *f, int k, int axis, const ebb_tensor
         return ebb_fail_at(f->context, EBB_INDEX_ERROR, site, "%s: argument %d is %s; it has no axis %d of examples",
                            f->name, k, ebb_type_text(&x->type, text), axis),
                false;
+    if (s->dim[axis] < 0)
+        return ebb_fail_at(f->context, EBB_VALUE_ERROR, site,
+                           "%s: argument %d is %s; the size of axis %d must be known", f->name, k,
+                           ebb_type_text(&x->type, text), axis),
+               false;
     if (*n >= 0 && *n != s->dim[axis])
         return ebb_fail_at(f->context, EBB_VALUE_ERROR, site,
                            "%s: argument %d is %s; axis %d has %lld examples, where earlier arguments have %lld",

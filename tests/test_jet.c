@@ -320,6 +320,37 @@ Test(jet, refusals) {
     ebb_graph_release(l.b.graph);
 }
 
+/* ---- what a pass costs ---- */
+
+static void *counting_resize(void *self, void *memory, size_t bytes) {
+    *(size_t *)self += bytes;
+    return realloc(memory, bytes);
+}
+
+static void counting_release(void *self, void *memory) {
+    (void)self;
+    free(memory);
+}
+
+/* A Hessian makes a pass for each of its rows, behind all that the earlier ones have appended: none may look at that.
+ */
+Test(jet, a_pass_costs_nothing_for_nodes_behind_its_results) {
+    size_t asked = 0;
+    const ebb_allocator counting = {counting_resize, counting_release, &asked};
+    ebb_graph *g = ebb_graph_new(&counting, &diag, "f");
+    ebb_builder b = {.graph = g};
+    ebb_id x = ebb_add_input(g, (ebb_type){EBB_F64, {0}}, (ebb_site){0}), y = ebb_g_sin(&b, ebb_g_exp(&b, x)), dy;
+    for (int i = 0; i < 20000; i++)
+        ebb_add_input(g, (ebb_type){EBB_F64, {0}}, (ebb_site){0});
+    asked = 0;
+    cr_assert(ebb_jvp_nodes(g, 1, &x, &x, 1, &y, &dy), "%s", diag.message);
+    cr_expect(asked < 20000, "%zu bytes asked for", asked);
+    const ebb_id moved[2] = {x, g->count - 1}, with[2] = {x, x};
+    cr_assert(ebb_jvp_nodes(g, 2, moved, with, 1, &y, &dy), "%s", diag.message);
+    cr_expect_neq(dy, EBB_ABSENT, "a node behind the results may move too");
+    ebb_graph_release(g);
+}
+
 /* ---- functions to functions ---- */
 
 static void wave(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {

@@ -376,6 +376,32 @@ static void refusals(void) {
     ebb_clear_error(ebb);
 }
 
+BODY(rows_product) {
+    UNUSED;
+    out[0] = ebb_matmul(in[0], in[1]);
+}
+/* The function that data is, in a trace. */
+BODY(calling) {
+    (void)e;
+    out[0] = ebb_call(data, in[0], in[1]);
+}
+
+static ebb_function *with_signature(ebb_function *f, const char *signature) {
+    return ebb_function_new(ebb, calling, &(ebb_function_options){.name = "f", .data = f, .signature = signature});
+}
+
+/* Sizes that a trace does not know: those of an example may be such, where no rule counts with them. */
+static void unknown_sizes(void) {
+    ebb_vmap_options over_x = {.arguments = 2, .in_axes = (int[]){0, EBB_SAME}};
+    ebb_tensor *x = f64("[[[1, 2]], [[3, 4]]]"), *y = f64("[[1], [10]]"), *rows = f64("[[1, 2, 3], [4, 5, 6]]");
+    ebb_function *f = ebb_vmap(function(rows_product, NULL), &over_x), *g = ebb_vmap(function(taken, NULL), NULL);
+    expect_text(ebb_call(with_signature(f, "f64[2,?,2], f64[2,1]"), x, y), "[[[21.]]\n\n [[43.]]]", "unknown rows");
+    ebb_call(with_signature(f, "f64[?,1,2], f64[2,1]"), x, y);
+    expect_error(ebb, EBB_VALUE_ERROR, "the size of axis 0 must be known", "unknown number of examples");
+    ebb_call(with_signature(g, "f64[2,?], i32[2]"), rows, ebb_literal(ebb, "[2, 0]", EBB_I32));
+    expect_error(ebb, EBB_VALUE_ERROR, "the size of axis 0 must be known", "an index into unknown sizes");
+}
+
 Test(vmap, of_functions) {
     static const ebb_mode modes[] = {EBB_EAGER, EBB_COMPILED, EBB_NATIVE};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
@@ -384,6 +410,7 @@ Test(vmap, of_functions) {
         axes();
         state();
         refusals();
+        if (modes[i] != EBB_EAGER) unknown_sizes(); /* eager calls make no traces */
         expect_ok(ebb, "mode %d", (int)modes[i]);
         ebb_close(ebb);
     }

@@ -45,10 +45,10 @@ void ebb_module_dump(const ebb_target *t, LLVMModuleRef module, const ebb_plan *
 bool ebb_sanitize_wanted(bool *wanted, ebb_diag *diag); /* false: asked for what cannot be had */
 void ebb_sanitize_mark(LLVMModuleRef module);           /* before the pass */
 void ebb_sanitize_strip(LLVMModuleRef module);          /* after it */
-void *ebb_sanitize_address(const char *name); /* of a function or variable of the sanitizer's runtime, or NULL */
+void *ebb_sanitize_address(const char *name);           /* of a function of the sanitizer's runtime, or NULL */
 
 /* session.c */
-/* Defines what the module names and does not have, so that its object can be linked. */
+/* Defines the functions that the module names and does not have, so that its object can be linked. */
 bool ebb_session_define(LLVMModuleRef module, const ebb_rt_symbol *symbols, ebb_diag *diag);
 /* Links an object (takes it, also when it fails) and finds `symbol` in it. What it returns stands for the code. */
 LLVMOrcResourceTrackerRef ebb_session_link(LLVMMemoryBufferRef object, const char *symbol, ebb_entry **entry,

@@ -47,11 +47,14 @@ static bool view_transpose(ebb_attr attr, const ebb_type *type, const ebb_view *
     return true;
 }
 
+/* The step of an axis. One that is never taken may be any number. */
+static int64_t step_of(const ebb_shape *to, int64_t axis, int64_t step) { return to->dim[axis] > 1 ? step : 1; }
+
 static bool view_slice(ebb_attr attr, const ebb_type *type, const ebb_view *x, const ebb_shape *to, ebb_view *y) {
     const int64_t *start = attr.v, *step = attr.v + to->rank;
     int64_t offset = 0;
     for (int a = 0; a < to->rank; a++) {
-        y->stride[a] = x->stride[a] * step[a];
+        y->stride[a] = x->stride[a] * step_of(to, a, step[a]);
         offset += x->stride[a] * start[a];
     }
     if (!empty(to)) y->data = (const unsigned char *)x->data + offset * (int64_t)ebb_dtype_size(type->dtype);
@@ -77,8 +80,8 @@ static bool view_windows(ebb_attr attr, const ebb_type *type, const ebb_view *x,
     (void)type;
     for (int a = 0; a < to->rank; a++)
         y->stride[a] = x->stride[a <= axis ? a : a - 1];
-    y->stride[axis] *= attr.v[2];
-    y->stride[axis + 1] *= attr.v[3];
+    y->stride[axis] *= step_of(to, axis, attr.v[2]);
+    y->stride[axis + 1] *= step_of(to, axis + 1, attr.v[3]);
     return true;
 }
 

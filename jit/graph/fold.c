@@ -137,11 +137,15 @@ static void strides_of(const ebb_shape *s, int64_t *stride) {
     }
 }
 
+/* Attribute k of a view, the step of axis `axis` of its result. One that is never taken may be any number. */
+static int64_t step_of(const ebb_draft *d, int k, int axis) { return d->type.shape.dim[axis] > 1 ? d->app.attr[k] : 1; }
+
 static ebb_walk walk_of(const ebb_draft *d) {
     const ebb_shape *x = ebb_shape_of(d->graph, d->arg[0]);
     ebb_walk w = {0};
     int64_t from[EBB_MAX_RANK];
     const int64_t *attr = d->app.attr;
+    const int axis = d->app.op == EBB_OP_windows ? (int)attr[0] : 0;
     strides_of(x, from);
     if (d->app.op == EBB_OP_reshape || d->app.op == EBB_OP_reverse) strides_of(&d->type.shape, w.stride);
     for (int i = 0; d->app.op == EBB_OP_reverse && i < d->app.nattr; i++) {
@@ -149,13 +153,13 @@ static ebb_walk walk_of(const ebb_draft *d) {
         w.stride[attr[i]] *= -1;
     }
     for (int i = 0; d->app.op == EBB_OP_windows && i <= x->rank; i++)
-        w.stride[i] = i < attr[0] ? from[i] : i > attr[0] + 1 ? from[i - 1] : attr[i - attr[0] + 2] * from[attr[0]];
+        w.stride[i] = i < axis ? from[i] : i > axis + 1 ? from[i - 1] : step_of(d, i - axis + 2, i) * from[axis];
     for (int i = 0; i < x->rank; i++) {
         if (d->app.op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
         if (d->app.op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];
         if (d->app.op == EBB_OP_slice) {
             w.offset += attr[i] * from[i];
-            w.stride[i] = attr[x->rank + i] * from[i];
+            w.stride[i] = step_of(d, x->rank + i, i) * from[i];
         }
     }
     return w;

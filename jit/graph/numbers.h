@@ -1,4 +1,4 @@
-/* numbers.h - what C has no operator for, pasted by type (larger_f32), for folding and for the evaluator: the larger
+/* numbers.h - what C has no operator for, pasted by type (larger_f32), for folding, evaluator and runtime: the larger
  * and the smaller of two numbers (NaN propagates, -0 < +0; without branches, for the vectoriser), and division with
  * whole quotients. */
 #ifndef EBB_NUMBERS_H

@@ -4,7 +4,8 @@
  * too: nothing counts from the end. Duplicates are added in the order of the index, so results repeat to the bit. */
 #include "jit/runtime/runtime.h"
 
-#include <math.h>
+#include "jit/graph/numbers.h"
+
 #include <string.h>
 
 static inline int64_t index_at(const int64_t *desc, const void *index, int64_t i) {
@@ -45,29 +46,20 @@ int ebb_rt_check_index(const int64_t *desc, const void *const *in, void *out) {
 
 /* ---- scatter: rows combined with those that are there ---- */
 
-typedef void combine(void *to, const void *from, int64_t n);
-
-#define COMBINE(NAME, TYPE, FORMULA)                                                                                   \
-    static void NAME(void *to, const void *from, int64_t n) {                                                          \
+/* The larger elements stay. */
+#define RAISE(NAME, TYPE)                                                                                              \
+    static void raise_##NAME(void *to, const void *from, int64_t n) {                                                  \
         TYPE *y = to;                                                                                                  \
         const TYPE *x = from;                                                                                          \
         for (int64_t i = 0; i < n; i++)                                                                                \
-            y[i] = (FORMULA);                                                                                          \
+            y[i] = larger_##NAME(x[i], y[i]);                                                                          \
     }
-/* Integers are added as unsigned numbers, so that they wrap. */
-COMBINE(add_i32, uint32_t, y[i] + x[i])
-COMBINE(add_i64, uint64_t, y[i] + x[i])
-COMBINE(add_f32, float, y[i] + x[i])
-COMBINE(add_f64, double, y[i] + x[i])
+RAISE(i32, int32_t)
+RAISE(i64, int64_t)
+RAISE(f32, float)
+RAISE(f64, double)
 
-/* NaN wins, and +0 wins over -0. */
-#define LARGER (x[i] > y[i] || x[i] != x[i] || (x[i] == y[i] && !signbit(x[i])) ? x[i] : y[i])
-COMBINE(raise_i32, int32_t, x[i] > y[i] ? x[i] : y[i])
-COMBINE(raise_i64, int64_t, x[i] > y[i] ? x[i] : y[i])
-COMBINE(raise_f32, float, LARGER)
-COMBINE(raise_f64, double, LARGER)
-
-static int scatter(ebb_op op, combine *row_into, const int64_t *desc, const void *const *in, void *out) {
+static int scatter(ebb_op op, ebb_rt_combine *row_into, const int64_t *desc, const void *const *in, void *out) {
     const int64_t size = desc[EBB_GATHER_SIZE], inner = desc[EBB_GATHER_INNER];
     const size_t row = (size_t)inner * ebb_dtype_size((ebb_dtype)desc[EBB_GATHER_DTYPE]), slab = (size_t)size * row;
     const unsigned char *updates = in[2];
@@ -82,12 +74,11 @@ static int scatter(ebb_op op, combine *row_into, const int64_t *desc, const void
 }
 
 int ebb_rt_scatter_add(const int64_t *desc, const void *const *in, void *out) {
-    static combine *const add[] = {[EBB_I32] = add_i32, [EBB_I64] = add_i64, [EBB_F32] = add_f32, [EBB_F64] = add_f64};
-    return scatter(EBB_OP_scatter_add, add[desc[EBB_GATHER_DTYPE]], desc, in, out);
+    return scatter(EBB_OP_scatter_add, ebb_rt_adder((ebb_dtype)desc[EBB_GATHER_DTYPE]), desc, in, out);
 }
 
 int ebb_rt_scatter_max(const int64_t *desc, const void *const *in, void *out) {
-    static combine *const raise[] = {
+    static ebb_rt_combine *const raise[] = {
         [EBB_I32] = raise_i32, [EBB_I64] = raise_i64, [EBB_F32] = raise_f32, [EBB_F64] = raise_f64};
     return scatter(EBB_OP_scatter_max, raise[desc[EBB_GATHER_DTYPE]], desc, in, out);
 }

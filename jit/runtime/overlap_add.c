@@ -4,26 +4,12 @@
 
 #include <string.h>
 
-/* `inner` neighbouring elements. Integers are added as unsigned numbers, so that they wrap. */
-#define ADD(NAME, TYPE)                                                                                                \
-    static void add_##NAME(void *to, const void *from, int64_t inner) {                                                \
-        TYPE *y = to;                                                                                                  \
-        const TYPE *x = from;                                                                                          \
-        for (int64_t i = 0; i < inner; i++)                                                                            \
-            y[i] += x[i];                                                                                              \
-    }
-ADD(i32, uint32_t)
-ADD(i64, uint64_t)
-ADD(f32, float)
-ADD(f64, double)
-
 /* One element of the axis: y gets what x, [count, window, inner], has for position `at`. */
 static void collect(const int64_t *desc, const unsigned char *x, int64_t at, unsigned char *y) {
-    static void (*const adds[])(void *, const void *, int64_t) = {
-        [EBB_I32] = add_i32, [EBB_I64] = add_i64, [EBB_F32] = add_f32, [EBB_F64] = add_f64};
     const ebb_dtype dtype = (ebb_dtype)desc[EBB_OVERLAP_DTYPE];
     const int64_t window = desc[EBB_OVERLAP_WINDOW], inner = desc[EBB_OVERLAP_INNER];
     const size_t row = (size_t)inner * ebb_dtype_size(dtype);
+    ebb_rt_combine *const add = ebb_rt_adder(dtype);
     bool first = true;
     for (int64_t j = 0; j < window && j * desc[EBB_OVERLAP_DILATION] <= at; j++) {
         const int64_t start = at - j * desc[EBB_OVERLAP_DILATION], i = start / desc[EBB_OVERLAP_STRIDE];
@@ -32,7 +18,7 @@ static void collect(const int64_t *desc, const unsigned char *x, int64_t at, uns
         if (first)
             memcpy(y, from, row); /* adding to 0 would lose the sign of -0 */
         else
-            adds[dtype](y, from, inner);
+            add(y, from, inner);
         first = false;
     }
     if (first) memset(y, 0, row);

@@ -24,6 +24,10 @@ typedef int ebb_rt_routine(const int64_t *desc, const void *const *in, void *out
 #undef OP
 ebb_rt_routine *ebb_rt_routine_of(ebb_op op); /* NULL if op is not WHOLE */
 
+/* For routines that collect: adds n neighbouring elements to others. Not for bool. */
+typedef void ebb_rt_combine(void *to, const void *from, int64_t n);
+ebb_rt_combine *ebb_rt_adder(ebb_dtype dtype);
+
 /* What went wrong last on this thread: an index outside its axis. */
 typedef struct ebb_rt_fault_info {
     ebb_op op;
