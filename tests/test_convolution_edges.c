@@ -59,6 +59,49 @@ Test(convolution, edges) {
         cr_expect_eq(ebb_dim(rows[8].y, a), (a == 1 || a == 2) ? 3 : 1);
 }
 
+/* ---- every dtype, as it comes and compiled ---- */
+
+static ebb_tensor *pooled(ebb_tensor *x, ebb_tensor *filter) {
+    return ebb_max_pool2d(ebb_conv2d(x, filter, &(ebb_conv_options){.same = true, .groups = 2}), 2, 2, NULL);
+}
+
+static void pooled_body(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)e, (void)data;
+    out[0] = pooled(in[0], in[1]);
+}
+
+/* From -5 to 5, times a factor. */
+static ebb_tensor *whole_numbers(ebb_dtype dtype, int64_t n, int64_t factor) {
+    ebb_tensor *x = ebb_sub(ebb_floormod(ebb_mul(ebb_range(ebb, EBB_I64, n), 7), 11), 5);
+    return ebb_cast(ebb_mul(x, factor), dtype);
+}
+
+/* Small whole numbers give the same in every dtype; with the large factor products of i32 and i64 wrap. */
+static void check_dtype(ebb_dtype dtype, int64_t factor) {
+    ebb_tensor *x = ebb_reshape(whole_numbers(dtype, 192, factor), EBB_SHAPE(2, 4, 6, 4));
+    ebb_tensor *w = ebb_reshape(whole_numbers(dtype, 108, factor), EBB_SHAPE(3, 3, 2, 6));
+    ebb_tensor *eager = pooled(x, w), *wide = pooled(ebb_cast(x, EBB_F64), ebb_cast(w, EBB_F64));
+    ebb_function *f = ebb_function_new(ebb, pooled_body, &(ebb_function_options){.mode = EBB_NATIVE});
+    ebb_tensor *native = ebb_call(f, x, w);
+    bool same = true, all_equal = true;
+    cr_assert(ebb_size(eager) == 72 && ebb_size(native) == 72 && ebb_dtype_of(native) == dtype, "%s", ebb_error(ebb));
+    for (int64_t k = 0; k < 72; k++) {
+        all_equal &= ebb_item(eager, k) == ebb_item(native, k);
+        same &= ebb_item(eager, k) == ebb_item(wide, k);
+    }
+    cr_expect(all_equal, "dtype %d times %lld: eager and native differ", dtype, (long long)factor);
+    cr_expect_eq(same, factor == 1 || dtype == EBB_F64, "dtype %d times %lld beside f64", dtype, (long long)factor);
+    ebb_function_free(f);
+}
+
+Test(convolution, every_dtype) {
+    for (int dtype = EBB_I32; dtype <= EBB_F64; dtype++)
+        EBB_SCOPE (ebb) {
+            check_dtype((ebb_dtype)dtype, 1);
+            check_dtype((ebb_dtype)dtype, dtype == EBB_I64 ? 1234567890123 : 123456789);
+        }
+}
+
 /* ---- a batch whose size is not known ---- */
 
 static ebb_tensor *layers(ebb_tensor *x, ebb_tensor *filter) {
