@@ -382,9 +382,13 @@ static void check_batch(const plan *p) {
 
 Test(convolution, batches) {
     static const char *const names[] = {"3x3", "groups, all at once", "same", "padding"};
+    int tried = 0;
     for (int i = 0; i < COUNT(cases); i++)
         for (int k = 0; k < COUNT(names); k++)
             if (cases[i].axes == 2 && !strcmp(cases[i].name, names[k]))
-                EBB_SCOPE (ebb)
+                EBB_SCOPE (ebb) {
                     check_batch(&cases[i]);
+                    tried++;
+                }
+    cr_expect_eq(tried, 8, "%d cases in batches", tried);
 }
