@@ -225,6 +225,35 @@ Test(bad_input, no_object) {
     EXPECT_VOID(EBB_OK, "", 0, ebb_tape_free(NULL));
 }
 
+/* Tapes, traces and layers that are none. Those that only read a function or a trace answer as nothing has it. */
+Test(bad_input, no_tape_no_trace_no_layer) {
+    ebb_tensor *x = f32("1"), *out[1];
+    ebb_operand in = {.tensor = x};
+    EXPECT(EBB_TYPE_ERROR, "ebb_jacobian", ebb_jacobian(NULL, x, x));
+    EXPECT(EBB_TYPE_ERROR, "ebb_batch_jacobian", ebb_batch_jacobian(NULL, x, x));
+    EXPECT(EBB_TYPE_ERROR, "ebb_tangent", ebb_tangent(NULL, x));
+    EXPECT_NULL(EBB_TYPE_ERROR, "ebb_forward_start", ebb_forward_start(NULL, 1, &x, &x));
+    EXPECT_VOID(EBB_TYPE_ERROR, "ebb_tape_reset", 0, ebb_tape_reset(NULL));
+    EXPECT_VOID(EBB_TYPE_ERROR, "ebb_tape_resume", 0, ebb_tape_resume(NULL));
+    EXPECT_VOID(EBB_TYPE_ERROR, "ebb_watched_variables", 0, cr_expect_eq(ebb_watched_variables(NULL, 1, out), 0));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_eq(ebb_trace_count(NULL), 0));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_str_eq(ebb_retrace_reason(NULL), ""));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_str_eq(ebb_function_name(NULL), ""));
+    EXPECT_VOID(EBB_TYPE_ERROR, "ebb_run_functions_eagerly", 0, ebb_run_functions_eagerly(NULL, true));
+    EXPECT_VOID(EBB_TYPE_ERROR, "ebb_call_concrete", __LINE__, ebb_call_concrete(NULL, 1, &in, 1, out));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_not(ebb_concrete_is_native(NULL)));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_str_eq(ebb_concrete_signature(NULL), ""));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_str_eq(ebb_concrete_text(NULL), ""));
+    EXPECT_NULL(EBB_TYPE_ERROR, "jet", ebb_jet(NULL, NULL, 1));
+    EXPECT_NULL(EBB_TYPE_ERROR, "vmap", ebb_vmap(NULL, NULL));
+    EXPECT_NULL(EBB_TYPE_ERROR, "ebb_dense", ebb_dense(NULL, NULL));
+    EXPECT_NULL(EBB_TYPE_ERROR, "ebb_sequential", ebb_sequential(NULL, "s", 0, NULL));
+    EXPECT(EBB_TYPE_ERROR, "ebb_layer_call", ebb_layer_call(NULL, x));
+    EXPECT_VOID(EBB_OK, "", 0, cr_expect_str_eq(ebb_layer_name(NULL), ""));
+    EXPECT_VOID(EBB_TYPE_ERROR, "ebb_layer_variables", 0, cr_expect_eq(ebb_layer_variables(NULL, true, 1, out), 0));
+    EXPECT_VOID(EBB_OK, "", 0, ebb_layer_free(NULL));
+}
+
 Test(bad_input, derived_functions) {
     static ebb_function *(*const derive[])(ebb_function *, const ebb_wrt *) = {
         ebb_grad, ebb_value_and_grad, ebb_jvp, ebb_vjp, ebb_hvp, ebb_hessian};

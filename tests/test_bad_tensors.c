@@ -163,6 +163,44 @@ static void lookups_and_products_with(const bad *b) {
     TRY("ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(y, x));
 }
 
+static void places_with(const bad *b) {
+    ebb_tensor *x = b->tensor, *y = f32("[1, 2]"), *i = ebb_literal(ebb, "[[0], [1]]", EBB_I32);
+    ebb_tensor *at = ebb_literal(ebb, "[0]", EBB_I32), *one = f32("[1]");
+    FIRST("ebb_gather_nd", ebb_gather_nd(x, i));
+    TRY("ebb_gather_nd", ebb_gather_nd(y, x));
+#define SCATTER(name, index, ...)                                                                                      \
+    FIRST("ebb_" #name, ebb_##name(x, index, y __VA_ARGS__));                                                          \
+    TRY("ebb_" #name, ebb_##name(y, x, y __VA_ARGS__));                                                                \
+    TRY("ebb_" #name, ebb_##name(y, index, x __VA_ARGS__))
+    SCATTER(scatter_nd_add, i, );
+    SCATTER(scatter_nd_max, i, );
+    SCATTER(scatter_nd_min, i, );
+    SCATTER(scatter_nd_update, i, );
+    SCATTER(scatter_max, ebb_reshape(i, EBB_SHAPE(2)), , 0);
+    SCATTER(scatter_min, ebb_reshape(i, EBB_SHAPE(2)), , 0);
+    SCATTER(scatter_update, ebb_reshape(i, EBB_SHAPE(2)), , 0);
+#undef SCATTER
+    FIRST("ebb_dynamic_slice", ebb_dynamic_slice(x, at, EBB_SHAPE(1)));
+    TRY("ebb_dynamic_slice", ebb_dynamic_slice(y, x, EBB_SHAPE(1)));
+    FIRST("ebb_dynamic_update", ebb_dynamic_update(x, at, one));
+    TRY("ebb_dynamic_update", ebb_dynamic_update(y, x, one));
+    TRY("ebb_dynamic_update", ebb_dynamic_update(y, at, x));
+}
+
+static void choices_with(const bad *b) {
+    ebb_tensor *x = b->tensor, *y = f32("[1, 2]");
+    FIRST("ebb_clip", ebb_clip(x, 0, 1));
+    TRY("ebb_clip", ebb_clip(y, x, 1));
+    TRY("ebb_clip", ebb_clip(y, 0, x));
+    FIRST("ebb_top_k", ebb_top_k(x, 1, 0, NULL));
+    FIRST("ebb_searchsorted", ebb_searchsorted(x, y, false));
+    TRY("ebb_searchsorted", ebb_searchsorted(y, x, false));
+    FIRST("ebb_unique", ebb_unique(x, 1, NULL));
+    FIRST("ebb_quantile_over", ebb_quantile_over(x, 0.5, EBB_ALL_AXES, false));
+    FIRST("ebb_random_categorical", ebb_random_categorical(x, 1));
+    FIRST("ebb_random_shuffle", ebb_random_shuffle(x));
+}
+
 static void loss_is_data(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)e, (void)in;
     out[0] = data;
@@ -171,6 +209,8 @@ static void loss_is_data(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out
 /* The same for what is not an operation. */
 static void machinery_with(const bad *b) {
     ebb_tensor *x = b->tensor, *y = f32("1"), *v = ebb_variable(ebb, y, "v"), *g[1];
+    ebb_tensor *w = ebb_variable(ebb, f32("[1, 2]"), "w");
+    const int64_t zero[] = {0}, one[] = {1};
     ebb_function *f = function_of(identity);
     ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_PERSISTENT);
     ebb_optimizer *sgd = ebb_sgd(ebb, NULL);
@@ -179,8 +219,14 @@ static void machinery_with(const bad *b) {
     TRY("ebb_assign", ebb_assign(v, x));
     TRY("ebb_assign_add", ebb_assign_add(v, x));
     TRY("ebb_assign_sub", ebb_assign_sub(v, x));
+    TRY("ebb_assign_item", ebb_assign_item_at(w, 1, zero, ebb_operand_tensor(x), __FILE__, __LINE__));
+    TRY("ebb_assign_slice", ebb_assign_slice(w, zero, one, NULL, x));
     TRY("ebb_gradient", ebb_gradient(tape, x, y));
     TRY("ebb_gradient", ebb_gradient(tape, y, x));
+    TRY("ebb_jacobian", ebb_jacobian(tape, x, y));
+    TRY("ebb_jacobian", ebb_jacobian(tape, y, x));
+    TRY("ebb_batch_jacobian", ebb_batch_jacobian(tape, x, y));
+    TRY("ebb_batch_jacobian", ebb_batch_jacobian(tape, y, x));
     TRY("function", ebb_call(f, x));
     TRY("function", ebb_call(f, y, x));
     TRY("function", ebb_call(f, x, 1));
@@ -215,6 +261,8 @@ Test(bad_tensors, tensors_that_are_none) {
             rearranging_with(&b[i]);
             reductions_with(&b[i]);
             lookups_and_products_with(&b[i]);
+            places_with(&b[i]);
+            choices_with(&b[i]);
             machinery_with(&b[i]);
         }
 }
