@@ -136,7 +136,8 @@ typedef struct line {
 
 static line new_line(void) {
     diag = (ebb_diag){0};
-    line l = {.b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "line"), {"series.c", 3}}};
+    line l = {
+        .b = {.graph = ebb_graph_new(&ebb_malloc_allocator, &diag, "line"), .site = {.file = "series.c", .line = 3}}};
     l.x = ebb_add_input(l.b.graph, (ebb_type){EBB_F64, {0}}, l.b.site);
     l.one = ebb_g_number(&l.b, EBB_F64, 1);
     return l;
