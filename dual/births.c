@@ -190,15 +190,15 @@ static bool visit_all(births *w, ebb_id limit) {
     return true;
 }
 
-ebb_graph *ebb_births_graph(const ebb_graph *g, bool infinite, ebb_diag *diag) {
-    const ebb_allocator *a = g->allocator;
-    births w = {.b.graph = ebb_graph_clone(g, diag), .infinite = infinite};
-    ebb_id *room = ebb_mem_new(a, 3 * (size_t)g->count, sizeof *room);
+ebb_graph *ebb_births_graph(const ebb_graph *f, bool infinite, ebb_diag *diag) {
+    const ebb_allocator *a = f->allocator;
+    births w = {.b.graph = ebb_graph_clone(f, diag), .infinite = infinite};
+    ebb_id *room = ebb_mem_new(a, 3 * (size_t)f->count, sizeof *room);
     if (room)
-        w.bad = room, w.reaches = room + g->count, w.first = w.reaches + g->count;
+        w.bad = room, w.reaches = room + f->count, w.first = w.reaches + f->count;
     else
         ebb_fail_memory(diag);
-    bool good = room && w.b.graph && visit_all(&w, g->count);
+    bool good = room && w.b.graph && visit_all(&w, f->count);
     ebb_mem_free(a, room);
     if (good) return w.b.graph;
     ebb_graph_release(w.b.graph);

@@ -13,7 +13,7 @@ enum {
 /* "ij...k": letters before and after the dots. */
 typedef struct ebb_subscript {
     int letters, dots; /* dots: how many letters are before them; -1: there are none */
-    int8_t label[EBB_MAX_RANK];
+    uint8_t label[EBB_MAX_RANK];
     int column[EBB_MAX_RANK]; /* of each letter, from 1 */
     int start;                /* column of the whole */
 } ebb_subscript;
@@ -29,7 +29,7 @@ typedef struct ebb_equation {
 
 typedef struct ebb_labels {
     int n;
-    int8_t at[EBB_EINSUM_LABELS];
+    uint8_t at[EBB_EINSUM_LABELS];
 } ebb_labels;
 
 /* A tensor with a label for each axis. */

@@ -1,7 +1,7 @@
 /* einsum_bind.c - an equation and its operands: which label each axis has, how large each is, what the result has. */
 #include "frontend/einsum.h"
 
-void ebb_labels_add(ebb_labels *list, int label) { list->at[list->n++] = (int8_t)label; }
+void ebb_labels_add(ebb_labels *list, int label) { list->at[list->n++] = (uint8_t)label; }
 
 int ebb_labels_find(const ebb_labels *list, int label) {
     for (int i = 0; i < list->n; i++)

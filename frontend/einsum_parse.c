@@ -52,7 +52,7 @@ static bool add_letter(reading *r, ebb_subscript *s, int label) {
     if (s->letters == EBB_MAX_RANK)
         return ebb_einsum_refuse(r->e, EBB_VALUE_ERROR, column(r), "more than %d axes", EBB_MAX_RANK);
     s->column[s->letters] = column(r);
-    s->label[s->letters++] = (int8_t)label;
+    s->label[s->letters++] = (uint8_t)label;
     r->at++;
     return true;
 }

@@ -72,6 +72,9 @@ consume() {
     cmake --build "$work" >/dev/null
     expect_gradient "$work/in_c"
     expect_gradient "$work/in_cpp"
+    if [[ -e $work/in_c_static ]]; then # it knows no engine but that of the build's own prefix
+        EBB_ENGINE=$(find "$tree" -name ebb-engine.so) expect_gradient "$work/in_c_static"
+    fi
     PKG_CONFIG_PATH=$(dirname "$(find "$tree" -name ebb.pc)")
     library=$(pkg-config --variable=libdir ebb)
     read -ra flags <<<"$(pkg-config --cflags --libs ebb)"

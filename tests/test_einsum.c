@@ -18,8 +18,6 @@ static void stop(void) {
 }
 TestSuite(einsum, .init = start, .fini = stop);
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
-
 enum { OPERANDS = 4, MOST = 4096 };
 
 typedef struct row {
@@ -319,10 +317,21 @@ Test(einsum, values_and_derivatives) {
 
 /* ---- other dtypes, unknown sizes, refusals ---- */
 
+static void matrix_product(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)e, (void)data;
+    out[0] = ebb_einsum("ij,jk", in[0], in[0]);
+}
+
 Test(einsum, integers_wrap_and_f32) {
     ebb_tensor *i = ebb_literal(ebb, "[[2147483647, 1], [2, 3]]", EBB_I32), *l = ebb_cast(i, EBB_I64);
     ebb_tensor *f = ebb_literal(ebb, "[[1, 2], [3, 4]]", EBB_F32);
     expect_text(ebb_einsum("ij,jk", i, i), "[[          3 -2147483646]\n [          4          11]]", "i32");
+    ebb_function *product = ebb_function_new(ebb, matrix_product, &(ebb_function_options){.mode = EBB_NATIVE});
+    expect_text(ebb_call(product, i), "[[          3 -2147483646]\n [          4          11]]", "i32, native");
+    expect_text(ebb_call(product, l),
+                "[[4611686014132420611          2147483650]\n [         4294967300                  11]]",
+                "i64, native");
+    expect_text(ebb_call(product, f), "[[ 7. 10.]\n [15. 22.]]", "f32, native");
     expect_text(ebb_einsum("ij,ij->", l, l), "4611686014132420623", "i64");
     ebb_tensor *five = ebb_ones(ebb, EBB_F32, EBB_SHAPE(1, 1, 1, 1, 1));
     expect_text(ebb_einsum("abcde,fghij,abcde,fghij->", five, five, five, five), "1.0", "fewer axes first");

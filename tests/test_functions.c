@@ -240,6 +240,15 @@ Test(functions, refusals_are_named_errors) {
 
 /* ---- life ---- */
 
+Test(functions, names_are_copied) {
+    char given[] = "loss";
+    ebb_function *f = ebb_function_new(ebb, doubled, &(ebb_function_options){.name = given});
+    given[0] = 'x';
+    cr_expect_str_eq(ebb_function_name(f), "loss");
+    cr_expect_str_eq(ebb_function_name(ebb_grad(f, NULL)), "grad_loss");
+    cr_expect_str_eq(ebb_function_name(ebb_function_new(ebb, doubled, NULL)), "function");
+}
+
 Test(functions, code_is_given_back) {
     ebb_function *f[8];
     for (int i = 0; i < 8; i++) {

@@ -1,12 +1,10 @@
 /* test_index.c - what reads and writes where an index says, by its public names: gather and scatter by indices of
- * several axes, blocks, what is found by sorting, random choices; ties and duplicates, indices outside.
+ * several axes, blocks, what is found by sorting; ties and duplicates, indices outside.
  *
  * A case has its value and the gradient of the sum of w * y with w = 1, 2, 3, ..., run directly and compiled, with
  * f32 and i32, and with f64 and i64. Start reading at `cases`. */
 #include <criterion/criterion.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/support/check.h"
 
@@ -17,8 +15,6 @@ static void stop(void) {
     ebb_close(ebb);
 }
 TestSuite(index, .init = start, .fini = stop);
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* A function of a tensor x, an index i and updates u. */
 typedef ebb_tensor *make(ebb_tensor *x, ebb_tensor *i, ebb_tensor *u);
@@ -214,71 +210,7 @@ Test(index, values_and_gradients) {
     printf("cases: %d values and gradients\n", checks);
 }
 
-/* ---- dtypes without derivatives ---- */
-
-static ebb_tensor *top_places(const char *text, int64_t k) {
-    ebb_tensor *at;
-    ebb_top_k(literal(text, EBB_F64), k, 0, &at);
-    return at;
-}
-
-Test(index, integers_and_bools) {
-    ebb_tensor *i = literal("[1, 1]", EBB_I32), *b = literal("[true, false]", EBB_NONE);
-    ebb_tensor *x = literal("[-2147483648, 5]", EBB_I32), *u = literal("[2147483647, -3]", EBB_I32);
-    ebb_tensor *wide = literal("[-9223372036854775807, 5]", EBB_I64),
-               *v = literal("[3, -9223372036854775807]", EBB_I64);
-    ebb_tensor *count = NULL;
-    struct {
-        const char *name;
-        ebb_tensor *y;
-        const char *text;
-    } table[] = {
-        {"max of i32", ebb_scatter_max(x, i, u, 0), "[-2147483648  2147483647]"},
-        {"min of i32", ebb_scatter_min(x, i, u, 0), "[-2147483648          -3]"},
-        {"max of i64", ebb_scatter_max(wide, i, v, 0), "[-9223372036854775807                    5]"},
-        {"min of i64", ebb_scatter_min(wide, i, v, 0), "[-9223372036854775807 -9223372036854775807]"},
-        {"update of i64", ebb_scatter_update(wide, i, v, 0), "[-9223372036854775807 -9223372036854775807]"},
-        {"update of bools", ebb_scatter_update(b, i, b, 0), "[ True False]"},
-        {"update of bools, once", ebb_scatter_update(b, literal("[1]", EBB_I64), literal("[true]", EBB_NONE), 0),
-         "[ True  True]"},
-        {"gather_nd of bools", ebb_gather_nd(b, literal("[[1], [0]]", EBB_I64)), "[False  True]"},
-        {"NaN wins", ebb_scatter_max(literal("[nan, 1]", EBB_F32), i, literal("[9, nan]", EBB_F32), 0), "[nan nan]"},
-        {"NaN wins the minimum", ebb_scatter_min(literal("[nan, 1]", EBB_F32), i, literal("[nan, 9]", EBB_F32), 0),
-         "[nan nan]"},
-        {"block at INT64_MAX", ebb_dynamic_slice(wide, literal("[9223372036854775807]", EBB_I64), EBB_SHAPE(1)), "[5]"},
-        {"block of bools", ebb_dynamic_slice(b, literal("[9]", EBB_I32), EBB_SHAPE(1)), "[False]"},
-        {"block of bools replaced", ebb_dynamic_update(b, literal("[1]", EBB_I64), literal("[true]", EBB_NONE)),
-         "[ True  True]"},
-        {"top of i32", ebb_top_k(u, 1, 0, NULL), "[2147483647]"},
-        {"where the top is", top_places("[1, 7, nan, 7]", 4), "[2 1 3 0]"},
-        {"where equal ones are", top_places("[5, 5, 5]", 2), "[0 1]"},
-        {"searched", ebb_searchsorted(literal("[1, 2, 2, 3]", EBB_F32), literal("[[0, 2], [9, nan]]", EBB_F32), false),
-         "[[0 1]\n [4 4]]"},
-        {"searched, right",
-         ebb_searchsorted(literal("[1, 2, 2, nan]", EBB_F32), literal("[2, nan, -inf]", EBB_F32), true), "[3 4 0]"},
-        {"searched for NaN", ebb_searchsorted(literal("[1, nan, nan]", EBB_F32), literal("nan", EBB_F32), false), "1"},
-        {"searched in rows", ebb_searchsorted(literal("[[1, 2], [5, 6]]", EBB_I64), literal("[2, 2]", EBB_I64), false),
-         "[1 0]"},
-        {"searched in nothing", ebb_searchsorted(literal("[]", EBB_F32), literal("[1]", EBB_F32), true), "[0]"},
-        {"as many as there are", ebb_unique(literal("[3, 1, 3, 2, 1]", EBB_I32), -1, NULL), "[1 2 3]"},
-        {"different bools", ebb_unique(b, -1, NULL), "[False  True]"},
-        {"nothing is different", ebb_unique(literal("[]", EBB_F32), -1, &count), "[]"},
-        {"none", count, "0"},
-        {"one", ebb_unique(literal("7", EBB_F32), 2, &count), "[7. 7.]"},
-        {"how many", count, "1"},
-        {"quantile over nothing", ebb_quantile_over(ebb_zeros(ebb, EBB_F32, EBB_SHAPE(2, 0)), 0.5, EBB_AXES(1), true),
-         "[[nan]\n [nan]]"},
-        {"of nothing", ebb_gather_nd(literal("[[]]", EBB_F32), literal("[[0], [0]]", EBB_I64)), "[]"},
-        {"by nothing",
-         ebb_scatter_nd_add(literal("[1, 2]", EBB_F32), ebb_zeros(ebb, EBB_I32, EBB_SHAPE(0, 1)),
-                            literal("[]", EBB_F32)),
-         "[1. 2.]"},
-    };
-    for (int k = 0; k < COUNT(table); k++)
-        expect_text(table[k].y, table[k].text, "%s", table[k].name);
-}
-
-/* ---- refusals ---- */
+/* ---- indices outside ---- */
 
 static void call(make *f, const char *x, const char *i, const char *u, ebb_mode mode) {
     const index_case c = {.f = f, .u = u};
@@ -331,153 +263,4 @@ Test(index, a_variable_keeps_its_value) {
     ebb_call(f, literal("[2, 3]", EBB_I64), u);
     expect_error(ebb, EBB_INDEX_ERROR, "index 3 at position 1 is outside [0, 3)", "outside");
     expect_text(v, "[9. 2. 3.]", "kept");
-}
-
-Test(index, refusals) {
-    ebb_tensor *x = literal("[[1, 2, 3], [4, 5, 6]]", EBB_F32), *f = literal("[[0, 0]]", EBB_F32);
-    ebb_tensor *i = literal("[[0, 0]]", EBB_I32), *u = literal("[1]", EBB_F32), *b = literal("[true]", EBB_NONE);
-    ebb_tensor *deep = ebb_ones(ebb, EBB_F32, EBB_SHAPE(1, 1, 1, 1, 1, 1, 1, 1)), *places;
-#define REFUSE(code, text, call)                                                                                       \
-    cr_expect(ebb_is_poison(call), "%s", text);                                                                        \
-    expect_error(ebb, code, text, "%s", #call)
-    REFUSE(EBB_TYPE_ERROR, "ebb_gather_nd: the index is f32[1,2]; it needs i32 or i64", ebb_gather_nd(x, f));
-    REFUSE(EBB_TYPE_ERROR, "ebb_gather_nd: operand 2", ebb_gather_nd(x, NULL));
-    REFUSE(EBB_TYPE_ERROR, "ebb_scatter_nd_max: operand 3", ebb_scatter_nd_max(x, i, NULL));
-    REFUSE(EBB_VALUE_ERROR, "ebb_gather_nd: x [2,3] with an index []: an index needs an axis for its parts",
-           ebb_gather_nd(x, literal("1", EBB_I32)));
-    REFUSE(EBB_VALUE_ERROR, "ebb_gather_nd: x [2,3] with an index [3]: it has more parts than x has axes",
-           ebb_gather_nd(x, literal("[0, 0, 0]", EBB_I32)));
-    REFUSE(EBB_VALUE_ERROR, "x has too many axes", ebb_gather_nd(deep, ebb_zeros(ebb, EBB_I32, EBB_SHAPE(1, 0))));
-    REFUSE(EBB_VALUE_ERROR, "updates are f32[2,3]; they need to be f32[1]", ebb_scatter_nd_add(x, i, x));
-    REFUSE(EBB_TYPE_ERROR, "operand is bool[1]; it needs i32, i64, f32 or f64",
-           ebb_scatter_max(b, literal("[0]", EBB_I32), b, 0));
-    REFUSE(EBB_VALUE_ERROR, "updates are f32[1]; they need to be bool[1]",
-           ebb_scatter_update(b, literal("[0]", EBB_I32), u, 0));
-    REFUSE(EBB_VALUE_ERROR, "ebb_dynamic_slice: size 4 of axis 1 does not fit into [2,3]",
-           ebb_dynamic_slice(x, literal("[0, 0]", EBB_I32), EBB_SHAPE(1, 4)));
-    REFUSE(EBB_VALUE_ERROR, "ebb_dynamic_slice: size -1 of axis 1 is negative",
-           ebb_dynamic_slice(x, literal("[0, 0]", EBB_I32), EBB_SHAPE(1, -1)));
-    REFUSE(EBB_VALUE_ERROR, "ebb_dynamic_slice: takes 2 attributes, got 1",
-           ebb_dynamic_slice(x, literal("[0, 0]", EBB_I32), EBB_SHAPE(1)));
-    REFUSE(EBB_TYPE_ERROR, "ebb_dynamic_update: operand 3", ebb_dynamic_update(x, i, NULL));
-    REFUSE(EBB_VALUE_ERROR, "ebb_top_k: 4 elements of axis 1 of [2,3]", ebb_top_k(x, 4, 1, &places));
-    cr_expect(ebb_is_poison(places));
-    REFUSE(EBB_INDEX_ERROR, "ebb_top_k: axis 2 is out of range", ebb_top_k(x, 1, 2, NULL));
-    REFUSE(EBB_TYPE_ERROR, "ebb_searchsorted: operand 1", ebb_searchsorted(NULL, u, false));
-    REFUSE(EBB_VALUE_ERROR, "ebb_searchsorted: values [1] do not fit [2,3]", ebb_searchsorted(x, u, false));
-    REFUSE(EBB_VALUE_ERROR, "ebb_unique: the size is -2", ebb_unique(x, -2, NULL));
-    REFUSE(EBB_VALUE_ERROR, "ebb_unique: 1 elements of f32[0]", ebb_unique(literal("[]", EBB_F32), 1, NULL));
-    REFUSE(EBB_VALUE_ERROR, "ebb_quantile_over: 1.5 is outside [0, 1]", ebb_quantile_over(x, 1.5, EBB_AXES(0), false));
-    REFUSE(EBB_VALUE_ERROR, "ebb_quantile_over: nan is outside", ebb_quantile_over(x, (double)NAN, EBB_AXES(0), false));
-    REFUSE(EBB_TYPE_ERROR, "ebb_quantile_over: operand is bool[1]", ebb_quantile_over(b, 0.5, EBB_AXES(0), false));
-    REFUSE(EBB_VALUE_ERROR, "ebb_quantile_over: axis 1 is given twice",
-           ebb_quantile_over(x, 0.5, EBB_AXES(1, 1), true));
-    REFUSE(EBB_TYPE_ERROR, "ebb_random_categorical: the logits are bool[1]", ebb_random_categorical(b, 1));
-    REFUSE(EBB_VALUE_ERROR, "ebb_random_categorical: -1 samples of logits [1]", ebb_random_categorical(u, -1));
-    REFUSE(EBB_VALUE_ERROR, "1 samples of logits [0]", ebb_random_categorical(literal("[]", EBB_F32), 1));
-    REFUSE(EBB_VALUE_ERROR, "ebb_random_permutation: of -1 elements", ebb_random_permutation(ebb, -1));
-    REFUSE(EBB_VALUE_ERROR, "ebb_random_shuffle: f32[] has no first axis", ebb_random_shuffle(literal("1", EBB_F32)));
-    REFUSE(EBB_VALUE_ERROR, "ebb_random_truncated_normal: mean and deviation must be finite",
-           ebb_random_truncated_normal(ebb, EBB_F32, EBB_SHAPE(2), 0, -1));
-    REFUSE(EBB_INDEX_ERROR, "ebb_scatter_update: axis 2 is out of range", ebb_scatter_update(x, i, u, 2));
-}
-
-/* A traced function cannot know how many there are. */
-static void unique_body(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
-    (void)e;
-    out[0] = ebb_unique(in[0], *(const int64_t *)data, &out[1]);
-}
-
-Test(index, unique_in_functions) {
-    int64_t size = 2;
-    ebb_tensor *x = literal("[3, 1, 3, 2]", EBB_I32), *y[2];
-    ebb_function *f = ebb_function_new(ebb, unique_body, &(ebb_function_options){.data = &size, .results = 2});
-    ebb_call_n(f, 1, (ebb_operand[]){EBB_OPERAND(x)}, 2, y);
-    expect_text(y[0], "[1 2]", "cut");
-    expect_text(y[1], "3", "counted");
-    size = -1;
-    ebb_call_n(ebb_function_new(ebb, unique_body, &(ebb_function_options){.data = &size, .results = 2}), 1,
-               (ebb_operand[]){EBB_OPERAND(x)}, 2, y);
-    expect_error(ebb, EBB_VALUE_ERROR, "ebb_unique: in a traced function the size must be given, not -1", "no size");
-}
-
-/* ---- random choices ---- */
-
-static const double weights[2][4] = {{1, 0, 2, 5}, {4, 4, 0, 0}};
-
-static ebb_tensor *choices(void) {
-    return ebb_random_categorical(ebb_log(ebb_constant(ebb, EBB_F64, EBB_SHAPE(2, 4), weights)), 4000);
-}
-static ebb_tensor *orders(void) {
-    ebb_tensor *y[500];
-    for (int k = 0; k < COUNT(y); k++)
-        y[k] = ebb_random_permutation(ebb, 3);
-    return ebb_stack(COUNT(y), y, 0);
-}
-static ebb_tensor *shuffled(void) {
-    return ebb_random_shuffle(ebb_reshape(ebb_range(ebb, EBB_I32, 300), EBB_SHAPE(100, 3)));
-}
-static ebb_tensor *near_normal(void) { return ebb_random_truncated_normal(ebb, EBB_F64, EBB_SHAPE(20000), 10, 2); }
-static ebb_tensor *narrow_normal(void) { return ebb_random_truncated_normal(ebb, EBB_F32, EBB_SHAPE(20000), 10, 2); }
-
-typedef ebb_tensor *draws(void);
-
-static void draw_body(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
-    (void)e, (void)in;
-    out[0] = (*(draws *const *)data)();
-}
-
-/* The same stream in every mode, and other numbers at each call. */
-Test(index, random_choices_are_the_same_compiled) {
-    static draws *const all[] = {choices, orders, shuffled, near_normal, narrow_normal};
-    for (int k = 0; k < COUNT(all); k++) {
-        ebb_tensor *y[4];
-        ebb_function *f = ebb_function_new(ebb, draw_body, &(ebb_function_options){.data = (void *)(uintptr_t)&all[k]});
-        ebb_set_seed(ebb, 5);
-        y[0] = all[k](), y[1] = all[k]();
-        ebb_set_seed(ebb, 5);
-        ebb_call_n(f, 0, NULL, 1, &y[2]);
-        ebb_call_n(f, 0, NULL, 1, &y[3]);
-        expect_ok(ebb, "draws %d", k);
-        int64_t fresh = 0;
-        for (int64_t i = 0; i < ebb_size(y[0]); i++) {
-            cr_assert(ebb_item(y[0], i) == ebb_item(y[2], i) && ebb_item(y[1], i) == ebb_item(y[3], i), "%d: %d", k,
-                      (int)i);
-            fresh += ebb_item(y[0], i) != ebb_item(y[1], i);
-        }
-        cr_expect(fresh > ebb_size(y[0]) / 4, "draws %d are as before", k);
-    }
-}
-
-Test(index, random_choices_have_their_frequencies) {
-    ebb_tensor *y = choices(), *p = orders(), *s = shuffled();
-    int count[8] = {0}, order[27] = {0}, kinds = 0;
-    for (int64_t i = 0; i < 8000; i++)
-        count[i / 4000 * 4 + (int)ebb_item(y, i)]++;
-    for (int k = 0; k < 8; k++) /* five deviations of a count are 160 at most */
-        cr_expect_float_eq(count[k], 500 * weights[k / 4][k % 4], weights[k / 4][k % 4] ? 160 : 0, "class %d: %d", k,
-                           count[k]);
-    for (int64_t i = 0; i < 500; i++)
-        order[(int)(9 * ebb_item(p, 3 * i) + 3 * ebb_item(p, 3 * i + 1) + ebb_item(p, 3 * i + 2))]++;
-    for (int k = 0; k < 27; k++) {
-        kinds += order[k] > 0;
-        cr_expect(order[k] == 0 || abs(order[k] - 83) < 42, "order %d: %d times", k, order[k]);
-    }
-    cr_expect_eq(kinds, 6);
-    expect_text(ebb_sum_over(s, EBB_AXES(0), false), "[14850 14950 15050]", "rows stay whole");
-    expect_text(ebb_random_categorical(literal("[nan, 0]", EBB_F32), 2), "[1 1]", "no distribution");
-    expect_text(ebb_random_categorical(literal("[[7], [-1]]", EBB_F32), 2), "[[0 0]\n [0 0]]", "one class");
-    expect_text(ebb_random_permutation(ebb, 0), "[]", "of nothing");
-}
-
-/* Inside two deviations, with mean 0 and variance 0.7737. */
-Test(index, truncated_normal_numbers) {
-    static draws *const both[] = {near_normal, narrow_normal};
-    for (int k = 0; k < 2; k++) {
-        ebb_tensor *z = ebb_div(ebb_sub(ebb_cast(both[k](), EBB_F64), 10), 2);
-        cr_expect_lt(ebb_item(ebb_max_over(ebb_abs(z), EBB_AXES(0), false), 0), 2 + 1e-6);
-        cr_expect_gt(ebb_item(ebb_max_over(ebb_abs(z), EBB_AXES(0), false), 0), 1.99);
-        cr_expect_float_eq(ebb_item(ebb_mean(z), 0), 0, 0.03);
-        cr_expect_float_eq(ebb_item(ebb_variance_over(z, EBB_ALL_AXES, false), 0), 0.7737, 0.03);
-    }
 }

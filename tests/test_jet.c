@@ -85,10 +85,11 @@ static void compare(const engines *e, const trial *t, int engine) {
     }
 }
 
-static void try(const op_case *c) {
+/* Whether it has results with derivatives. */
+static bool try(const op_case *c) {
     trial t;
     engines e;
-    if (!op_use_of(c, EBB_F64, EBB_I32, &t.use) || !ebb_is_float(t.use.result.dtype)) return;
+    if (!op_use_of(c, EBB_F64, EBB_I32, &t.use) || !ebb_is_float(t.use.result.dtype)) return false;
     engines_start(&e, c->name);
     record(&e, &t);
     ebb_id *map = engines_expand(&e);
@@ -103,6 +104,7 @@ static void try(const op_case *c) {
     for (int engine = 0; engine < ENGINES; engine++)
         compare(&e, &t, engine);
     engines_stop(&e);
+    return true;
 }
 
 static bool is_small(const op_case *c) {
@@ -115,9 +117,9 @@ Test(jet, every_operation_has_every_order) {
     for (int op = 1; op < EBB_OP_COUNT; op++) {
         bool pointwise = ebb_op_table[op].access == EBB_POINT && ebb_op_table[op].arity > 0;
         op_case point = op_case_point((ebb_op)op, 5, op == EBB_OP_cast ? EBB_F64 : EBB_NONE);
-        if (pointwise) try(&point), cases++;
+        if (pointwise) cases += try(&point);
         for (int i = 0; i < op_case_count; i++)
-            if (op_cases[i].op == (ebb_op)op && is_small(&op_cases[i])) try(&op_cases[i]), cases++;
+            if (op_cases[i].op == (ebb_op)op && is_small(&op_cases[i])) cases += try(&op_cases[i]);
     }
     cr_expect(cases > EBB_OP_COUNT / 2);
     printf("cases: %d operations to order %d\n", cases, ORDER);
@@ -134,7 +136,8 @@ typedef struct line {
 
 static line new_line(void) {
     diag = (ebb_diag){0};
-    line l = {.b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "line"), {.file = "series.c", .line = 3}}};
+    line l = {
+        .b = {.graph = ebb_graph_new(&ebb_malloc_allocator, &diag, "line"), .site = {.file = "series.c", .line = 3}}};
     l.x = ebb_add_input(l.b.graph, (ebb_type){EBB_F64, {0}}, l.b.site);
     l.one = ebb_g_number(&l.b, EBB_F64, 1);
     return l;

@@ -34,15 +34,13 @@ static const struct {
 
 #define AT "a.c", 7
 
-Test(refusals, of_types_and_shapes) {
-    ebb_tensor *x = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(2, 3)), *i = ebb_zeros(ebb, EBB_I32, EBB_SHAPE(2, 3)),
-               *d = ebb_zeros(ebb, EBB_F64, EBB_SHAPE(3));
-    ebb_tensor *wide = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(64, 784)), *tall = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(10, 784)),
-               *s = ebb_scalar(ebb, 1.0f);
-    ebb_tensor *b = read("[true, false]"), *index = read("[5]"), *deep = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(3, 2, 3)),
-               *empty = read("[]");
-    const int twice[] = {0, 0}, third[] = {2};
 #define CASE(code, call, text) ebb_clear_error(ebb), (void)(call), expect_error(ebb, code, text, #call)
+
+static ebb_tensor *zeros(ebb_dtype dtype) { return ebb_zeros(ebb, dtype, EBB_SHAPE(2, 3)); }
+
+Test(refusals, of_types) {
+    ebb_tensor *x = zeros(EBB_F32), *i = zeros(EBB_I32), *d = ebb_zeros(ebb, EBB_F64, EBB_SHAPE(3));
+    ebb_tensor *b = read("[true, false]");
     CASE(EBB_TYPE_ERROR, ebb_add_at(EBB_OPERAND(x), EBB_OPERAND(d), AT),
          "ebb_add: f32 and f64 do not mix; cast one (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_select_at(x, EBB_OPERAND(x), EBB_OPERAND(x), AT),
@@ -56,6 +54,11 @@ Test(refusals, of_types_and_shapes) {
          "ebb_div: operand is i32[2,3]; it needs f32 or f64 (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_cast_at(x, EBB_NONE, AT), "ebb_cast: no dtype is asked for (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_cast_at(x, (ebb_dtype)40, AT), "ebb_cast: no dtype is asked for (a.c:7)");
+}
+
+Test(refusals, of_shapes_and_axes) {
+    ebb_tensor *x = zeros(EBB_F32), *empty = read("[]");
+    const int twice[] = {0, 0};
     CASE(EBB_VALUE_ERROR, ebb_broadcast_to_at(x, EBB_SHAPE(2, 4), AT),
          "ebb_broadcast_to: [2,3] does not broadcast to [2,4] (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_broadcast_to_at(x, EBB_SHAPE(3), AT),
@@ -82,6 +85,10 @@ Test(refusals, of_types_and_shapes) {
     CASE(EBB_VALUE_ERROR, ebb_pad_at(x, I64(0, -1), I64(0, 0), AT), "ebb_pad: a width on axis 1 is negative (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_pad_at(x, I64(INT64_MAX, 0), I64(0, 0), AT),
          "ebb_pad: the padded size of axis 0 of [2,3] is too large (a.c:7)");
+}
+
+Test(refusals, of_windows) {
+    ebb_tensor *x = zeros(EBB_F32);
     CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 4, 1, 1, AT),
          "ebb_windows: a window of 4 with dilation 1 does not fit 3 elements ([2,3]) (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_windows_at(x, 1, 2, 1, INT64_MAX, AT),
@@ -97,6 +104,12 @@ Test(refusals, of_types_and_shapes) {
          "ebb_overlap_add: axis 2 is out of range for [2,3] (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_overlap_add_at(x, 0, 6, 1, 1, AT),
          "ebb_overlap_add: 6 elements have 4 such windows, axis 0 of [2,3] has 2 (a.c:7)");
+}
+
+Test(refusals, of_reductions) {
+    ebb_tensor *x = zeros(EBB_F32), *i = zeros(EBB_I32), *b = read("[true, false]"), *empty = read("[]");
+    ebb_tensor *s = ebb_scalar(ebb, 1.0f);
+    const int twice[] = {0, 0}, third[] = {2};
     CASE(EBB_INDEX_ERROR, ebb_sum_at(x, 1, third, false, AT), "ebb_sum: axis 2 is out of range for [2,3] (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_sum_at(x, 1, (int[]){-9}, false, AT),
          "ebb_sum: axis -9 is out of range for [2,3] (a.c:7)");
@@ -112,10 +125,12 @@ Test(refusals, of_types_and_shapes) {
     CASE(EBB_INDEX_ERROR, ebb_softmax_at(x, 2, AT), "ebb_softmax: axis 2 is out of range for [2,3] (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_log_softmax_at(i, 0, AT),
          "ebb_log_softmax: operand is i32[2,3]; it needs f32 or f64 (a.c:7)");
-    CASE(EBB_VALUE_ERROR, ebb_sparse_softmax_cross_entropy_at(x, index, AT),
-         "ebb_sparse_softmax_cross_entropy: labels [1] do not fit logits [2,3] (a.c:7)");
-    CASE(EBB_TYPE_ERROR, ebb_sparse_softmax_cross_entropy_at(x, x, AT),
-         "ebb_sparse_softmax_cross_entropy: labels is f32[2,3]; it needs i32 or i64 (a.c:7)");
+}
+
+Test(refusals, of_products) {
+    ebb_tensor *x = zeros(EBB_F32), *d = ebb_zeros(ebb, EBB_F64, EBB_SHAPE(3)), *b = read("[true, false]");
+    ebb_tensor *wide = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(64, 784)), *tall = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(10, 784));
+    ebb_tensor *s = ebb_scalar(ebb, 1.0f), *deep = ebb_zeros(ebb, EBB_F32, EBB_SHAPE(3, 2, 3));
     CASE(EBB_VALUE_ERROR, ebb_matmul_at(wide, tall, false, false, AT),
          "ebb_matmul: [64,784] x [10,784]: inner sizes 784 and 10 differ (a.c:7)");
     CASE(EBB_VALUE_ERROR, ebb_matmul_at(wide, tall, true, true, AT),
@@ -126,6 +141,14 @@ Test(refusals, of_types_and_shapes) {
          "ebb_matmul: [3,2,3] x [2,3,2]: batch axes do not broadcast (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_matmul_at(x, d, false, false, AT), "ebb_matmul: f32 and f64 do not mix; cast one (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_matmul_at(b, b, false, false, AT), "ebb_matmul: operand is bool[1,2]; it needs");
+}
+
+Test(refusals, of_indices) {
+    ebb_tensor *x = zeros(EBB_F32), *d = ebb_zeros(ebb, EBB_F64, EBB_SHAPE(3)), *index = read("[5]");
+    CASE(EBB_VALUE_ERROR, ebb_sparse_softmax_cross_entropy_at(x, index, AT),
+         "ebb_sparse_softmax_cross_entropy: labels [1] do not fit logits [2,3] (a.c:7)");
+    CASE(EBB_TYPE_ERROR, ebb_sparse_softmax_cross_entropy_at(x, x, AT),
+         "ebb_sparse_softmax_cross_entropy: labels is f32[2,3]; it needs i32 or i64 (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_gather_at(x, index, 2, AT), "ebb_gather: axis 2 is out of range for [2,3] (a.c:7)");
     CASE(EBB_TYPE_ERROR, ebb_gather_at(x, d, 0, AT), "ebb_gather: index is f64[3]; it needs i32 or i64 (a.c:7)");
     CASE(EBB_INDEX_ERROR, ebb_gather_at(x, index, 0, AT), "ebb_gather: ");
@@ -134,8 +157,9 @@ Test(refusals, of_types_and_shapes) {
          "ebb_scatter_add: ");
     CASE(EBB_VALUE_ERROR, ebb_scatter_add_at(x, index, x, 0, AT),
          "ebb_scatter_add: updates are f32[2,3]; they need to be f32[1,3] (a.c:7)");
-#undef CASE
 }
+
+#undef CASE
 
 /* Operands that no operation takes, at each place. */
 typedef struct bad_operand {

@@ -36,7 +36,8 @@ const char *op_use_text(const op_use *use); /* "f32 gather rows"; overwritten by
 void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x);
 void op_fill_direction(uint64_t seed, quad_tensor *x);
 
-/* Where floating-point numbers for operand k come from: inside the domain, where results are of ordinary size. */
+/* Where floating-point numbers for operand k come from (op_domain.c): inside the domain, where results are of ordinary
+ * size. */
 void op_domain(ebb_op op, int k, double *low, double *high);
 bool op_is_order(ebb_op op, int k); /* orders of derivatives are whole numbers */
 
