@@ -19,13 +19,9 @@ static const ebb_shape *shape_of(const ebb_batch *w, ebb_id id) { return ebb_sha
 
 /* One more axis of this size in front; false: there are too many. */
 static bool longer(const ebb_builder *b, const ebb_shape *s, int64_t size, ebb_shape *to) {
-    if (s->rank == EBB_MAX_RANK)
-        return ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site,
-                        "vmap: a batch of rank %d would have one axis too many", EBB_MAX_RANK);
-    to->rank = s->rank + 1;
-    to->dim[0] = size;
-    memcpy(to->dim + 1, s->dim, (size_t)s->rank * sizeof *s->dim);
-    return true;
+    return ebb_shape_insert(s, 0, size, to) ||
+           ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site, "vmap: a batch of rank %d would have one axis too many",
+                    EBB_MAX_RANK);
 }
 
 ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n) {

@@ -7,13 +7,18 @@
 #include "dual/transform.h"
 
 /* The identity of x's elements, [size, x...]: 1 at each element in turn. */
-static ebb_id identity(ebb_builder *b, ebb_type type, int64_t size) {
+static ebb_id identity(ebb_work *w, ebb_id x, int64_t size) {
+    ebb_graph *g = w->b.graph;
     const ebb_shape square = {2, {size, size}};
-    ebb_id here = ebb_g_eq(b, ebb_g_iota(b, EBB_I64, &square, 0), ebb_g_iota(b, EBB_I64, &square, 1));
-    for (int i = type.shape.rank++; i > 0; i--)
-        type.shape.dim[i] = type.shape.dim[i - 1];
-    type.shape.dim[0] = size;
-    return ebb_g_reshape(b, ebb_g_cast_to(b, here, type.dtype), &type.shape);
+    ebb_shape batch;
+    if (!ebb_shape_insert(ebb_shape_of(g, x), 0, size, &batch)) {
+        ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[x],
+                 "%s: %s is differentiated in rank %d; there is no axis for directions", w->verb, g->name,
+                 EBB_MAX_RANK);
+        return EBB_POISON;
+    }
+    ebb_id here = ebb_g_eq(&w->b, ebb_g_iota(&w->b, EBB_I64, &square, 0), ebb_g_iota(&w->b, EBB_I64, &square, 1));
+    return ebb_g_reshape(&w->b, ebb_g_cast_to(&w->b, here, ebb_dtype_at(g, x)), &batch);
 }
 
 /* [y..., x...]; false: too many axes. */
@@ -35,8 +40,7 @@ static int64_t size_of(const ebb_work *w, ebb_id x) {
     return size;
 }
 
-/* d [like...] with the examples in front, or absent, as the block [y..., x...]. The examples are x's elements if
- * `columns`, y's otherwise. */
+/* d as the block [y..., x...]; absent is zeros. `columns`: x's elements are its first axis, and go last. */
 static ebb_id as_block(ebb_work *w, ebb_id d, ebb_id y, ebb_id x, bool columns) {
     ebb_shape shape;
     if (d == EBB_POISON || !block_shape(w, y, x, &shape)) return EBB_POISON;
@@ -45,46 +49,39 @@ static ebb_id as_block(ebb_work *w, ebb_id d, ebb_id y, ebb_id x, bool columns) 
     return d == EBB_POISON ? d : ebb_g_reshape(&w->b, d, &shape);
 }
 
-/* The direction as a parameter; ebb_extract leaves it out. */
-static ebb_id free_direction(ebb_work *w, ebb_id like) {
-    ebb_graph *g = w->b.graph;
-    return ebb_add_input(g, ebb_type_of(g, like), g->site[like]);
+static bool is_real(const ebb_work *w, ebb_id y) {
+    return y != EBB_ABSENT && ebb_is_float(ebb_dtype_at(w->b.graph, y));
 }
 
-/* out[] for each element of `like` in place of v: one pass of batching. */
-static bool over_all(ebb_work *w, ebb_id like, ebb_id v, int n, ebb_id *out) {
-    ebb_id basis = identity(&w->b, ebb_type_of(w->b.graph, like), size_of(w, like));
-    return basis != EBB_POISON && ebb_vmap_nodes(w->b.graph, size_of(w, like), 1, &v, &basis, n, out, out);
+/* ebb_jvp_nodes or ebb_vjp_nodes: the derivatives of[n] along directions of at[]. */
+typedef bool pass(ebb_graph *g, int n, const ebb_id *at, const ebb_id *direction, int m, const ebb_id *of, ebb_id *out);
+
+/* The pass in every direction of node `at`, beside each other on a first axis. A node of one element has one direction,
+ * and no such axis; else the pass is written for a parameter, which ebb_extract leaves out, and batched. */
+static bool every_direction(ebb_work *w, pass *along, ebb_id at, int n, const ebb_id *of, ebb_id *out) {
+    ebb_graph *g = w->b.graph;
+    int64_t size = size_of(w, at);
+    bool one = size == 1;
+    ebb_id v = one ? ebb_g_full_like(&w->b, at, 1) : ebb_add_input(g, ebb_type_of(g, at), g->site[at]);
+    if (v == EBB_POISON || !along(g, 1, &at, &v, n, of, out)) return false;
+    ebb_id basis = one ? EBB_ABSENT : identity(w, at, size);
+    return one || (basis != EBB_POISON && ebb_vmap_nodes(g, size, 1, &v, &basis, n, out, out));
 }
 
 bool ebb_columns(ebb_work *w, ebb_id x, int m, const ebb_id *y, ebb_id *block) {
-    ebb_graph *g = w->b.graph;
-    bool one = size_of(w, x) == 1; /* the only direction needs no batch */
-    ebb_id v = one ? ebb_g_full_like(&w->b, x, 1) : free_direction(w, x);
-    if (v == EBB_POISON || !ebb_jvp_nodes(g, 1, &x, &v, m, y, block)) return false;
-    if (!one && !over_all(w, x, v, m, block)) return false;
-    for (int j = 0; j < m; j++) {
-        if (y[j] == EBB_ABSENT || !ebb_is_float(ebb_dtype_at(g, y[j]))) continue;
-        block[j] = as_block(w, block[j], y[j], x, !one);
-        if (block[j] == EBB_POISON) return false;
-    }
-    return true;
+    bool one = size_of(w, x) == 1;
+    bool ok = every_direction(w, ebb_jvp_nodes, x, m, y, block);
+    for (int j = 0; ok && j < m; j++)
+        if (is_real(w, y[j])) ok = (block[j] = as_block(w, block[j], y[j], x, !one)) != EBB_POISON;
+    return ok;
 }
 
-/* dx[i] = the block of y in x[i]. */
+/* block[i] = the derivative of y in x[i], [y..., x[i]...] */
 static bool rows(ebb_work *w, ebb_id y, int n, const ebb_id *x, ebb_id *block) {
-    ebb_id ct = free_direction(w, y);
-    if (ct == EBB_POISON || !ebb_vjp_nodes(w->b.graph, 1, &y, &ct, n, x, block) || !over_all(w, y, ct, n, block))
-        return false;
-    for (int i = 0; i < n; i++) {
-        block[i] = as_block(w, block[i], y, x[i], false);
-        if (block[i] == EBB_POISON) return false;
-    }
-    return true;
-}
-
-static bool is_real(const ebb_work *w, ebb_id y) {
-    return y != EBB_ABSENT && ebb_is_float(ebb_dtype_at(w->b.graph, y));
+    bool ok = every_direction(w, ebb_vjp_nodes, y, n, x, block);
+    for (int i = 0; ok && i < n; i++)
+        ok = (block[i] = as_block(w, block[i], y, x[i], false)) != EBB_POISON;
+    return ok;
 }
 
 /* A reverse pass costs about twice a forward one. */

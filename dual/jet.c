@@ -4,16 +4,13 @@
 /* The coefficients of y, c[order], as [order, y...]. */
 static ebb_id series(ebb_work *w, ebb_id y, int order, ebb_id *c) {
     ebb_builder b = ebb_builder_for(w->b.graph, y, EBB_TANGENT);
-    ebb_shape row = *ebb_shape_of(b.graph, y);
-    if (row.rank == EBB_MAX_RANK) {
+    ebb_shape row;
+    if (!ebb_shape_insert(ebb_shape_of(b.graph, y), 0, 1, &row)) {
         ebb_fail(b.graph->diag, EBB_VALUE_ERROR, b.site,
                  "jet: a result of %s has rank %d; its series would have one axis too many", b.graph->name,
                  EBB_MAX_RANK);
         return EBB_POISON;
     }
-    for (int i = row.rank++; i > 0; i--)
-        row.dim[i] = row.dim[i - 1];
-    row.dim[0] = 1;
     for (int k = 0; k < order; k++)
         c[k] = ebb_g_reshape(&b, ebb_present(&b, c[k], y), &row);
     return ebb_stack(&b, order, c);

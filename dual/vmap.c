@@ -16,13 +16,11 @@ static bool batch_parameter(ebb_work *w, int k, int64_t n, int axis, ebb_id *in,
     ebb_type type = ebb_type_of(g, g->input[k]);
     ebb_site site = g->site[g->input[k]];
     if (!check_axis(w, "parameter", k, axis, type.shape.rank)) return false;
-    if (type.shape.rank == EBB_MAX_RANK)
+    ebb_shape with_examples;
+    if (!ebb_shape_insert(&type.shape, axis, n, &with_examples))
         return ebb_fail(g->diag, EBB_VALUE_ERROR, site, "vmap: parameter %d of %s has rank %d already", k, g->name,
                         EBB_MAX_RANK);
-    for (int i = type.shape.rank++; i > axis; i--)
-        type.shape.dim[i] = type.shape.dim[i - 1];
-    type.shape.dim[axis] = n;
-    *in = ebb_add_input(g, type, site);
+    *in = ebb_add_input(g, (ebb_type){type.dtype, with_examples}, site);
     if (*in == EBB_POISON) return false;
     *front = ebb_move_axis(&(ebb_builder){g, site}, *in, axis, 0);
     return *front != EBB_POISON;

@@ -25,6 +25,10 @@ BODY(deep) {
     UNUSED;
     out[0] = ebb_reshape(in[0], EBB_SHAPE(1, 1, 1, 1, 1, 1, 3));
 }
+BODY(total) {
+    UNUSED;
+    out[0] = ebb_sum(ebb_square(in[0]));
+}
 BODY(square_norm) {
     UNUSED;
     out[0] = ebb_sum(ebb_mul(in[0], ebb_square(in[0])));
@@ -89,6 +93,19 @@ static void hessians_of_any_size(void) {
         cr_expect_eq(ebb_item(large, k), k / 300 == k % 300 ? 6.0 * (double)(k / 300) : 0, "element %d", (int)k);
 }
 
+/* As many axes as there can be: the only row needs no axis for directions, columns would. */
+static void of_the_highest_rank(void) {
+    ebb_function *f = function(total, 1, NULL);
+    ebb_tensor *x = ebb_reshape(f64("[1, 2, 3, 4, 5, 6]"), EBB_SHAPE(1, 1, 1, 1, 1, 1, 1, 6)), *row;
+    for (int road = 0; road < 3; road++) {
+        row = ebb_call(ebb_jacobian_of(f, NULL, (ebb_road)road), x);
+        if (road == EBB_FORWARD)
+            expect_error(ebb, EBB_VALUE_ERROR, "no axis for directions", "columns of rank 8");
+        else
+            expect_text(ebb_reshape(row, EBB_SHAPE(6)), "[ 2.  4.  6.  8. 10. 12.]", "the only row");
+    }
+}
+
 static void refusals(void) {
     ebb_call(ebb_jacobian_of(function(deep, 1, NULL), NULL, EBB_FORWARD), f64("[[1, 2, 3]]"));
     expect_error(ebb, EBB_VALUE_ERROR, "would have rank 9", "too many axes");
@@ -107,6 +124,7 @@ Test(jacobian, of_functions) {
         roads_agree();
         nested();
         hessians_of_any_size();
+        of_the_highest_rank();
         refusals();
         expect_ok(ebb, "mode %d", (int)modes[i]);
         ebb_close(ebb);

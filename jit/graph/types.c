@@ -33,6 +33,15 @@ bool ebb_shape_concrete(const ebb_shape *s) {
 }
 
 /* Sizes beside a 0 count too: strides, which are made of them, must not overflow either. */
+bool ebb_shape_insert(const ebb_shape *s, int axis, int64_t size, ebb_shape *to) {
+    if (s->rank >= EBB_MAX_RANK) return false;
+    *to = *s;
+    for (int i = to->rank++; i > axis; i--)
+        to->dim[i] = s->dim[i - 1];
+    to->dim[axis] = size;
+    return true;
+}
+
 bool ebb_shape_size(const ebb_shape *s, int64_t *size) {
     int64_t product = 1;
     bool empty = false;

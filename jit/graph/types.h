@@ -54,6 +54,8 @@ static inline bool ebb_type_equal(const ebb_type *a, const ebb_type *b) {
     return a->dtype == b->dtype && ebb_shape_equal(&a->shape, &b->shape);
 }
 bool ebb_shape_concrete(const ebb_shape *s);
+/* s with one more axis of this size, the one with that number; false: it has EBB_MAX_RANK already. */
+bool ebb_shape_insert(const ebb_shape *s, int axis, int64_t size, ebb_shape *to);
 bool ebb_shape_size(const ebb_shape *s, int64_t *size); /* product; false on overflow of int64 or a symbol */
 bool ebb_type_bytes(const ebb_type *t, int64_t *bytes); /* false on overflow, a symbol, or more than EBB_MAX_BYTES */
 
