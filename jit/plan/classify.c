@@ -1,22 +1,6 @@
 /* classify.c - what every node of the graph is to the planner: which live, which are views, which must be in memory. */
 #include "jit/plan/planner.h"
 
-/* What computing an element once more costs, in additions. */
-int ebb_op_cost(ebb_op op) {
-    static const uint8_t cost[EBB_OP_COUNT] = {
-        [EBB_OP_neg] = 1,         [EBB_OP_abs] = 1,         [EBB_OP_sign] = 1,        [EBB_OP_square] = 1,
-        [EBB_OP_relu] = 1,        [EBB_OP_add] = 1,         [EBB_OP_sub] = 1,         [EBB_OP_mul] = 1,
-        [EBB_OP_max] = 1,         [EBB_OP_min] = 1,         [EBB_OP_eq] = 1,          [EBB_OP_ne] = 1,
-        [EBB_OP_lt] = 1,          [EBB_OP_le] = 1,          [EBB_OP_gt] = 1,          [EBB_OP_ge] = 1,
-        [EBB_OP_logical_and] = 1, [EBB_OP_logical_or] = 1,  [EBB_OP_logical_not] = 1, [EBB_OP_select] = 1,
-        [EBB_OP_floor] = 1,       [EBB_OP_ceil] = 1,        [EBB_OP_round] = 1,       [EBB_OP_trunc] = 1,
-        [EBB_OP_bitwise_not] = 1, [EBB_OP_bitwise_and] = 1, [EBB_OP_bitwise_or] = 1,  [EBB_OP_bitwise_xor] = 1,
-        [EBB_OP_shift_left] = 3,  [EBB_OP_shift_right] = 3, [EBB_OP_rsqrt] = 8,       [EBB_OP_cast] = 1,
-        [EBB_OP_div] = 4,         [EBB_OP_recip] = 4,       [EBB_OP_sqrt] = 4,
-    };
-    return cost[op] ? cost[op] : 16;
-}
-
 static void mark_live(ebb_planner *p) {
     const ebb_graph *g = p->graph;
     for (int32_t j = 0; j < g->outputs; j++)
@@ -81,7 +65,7 @@ static void find_free(ebb_planner *p, ebb_id id) {
     c->free = c->role == EBB_ROLE_IOTA;
     if (c->free) c->cost = 0;
     if (c->role != EBB_ROLE_POINT || !ebb_may_recompute(p)) return;
-    int cost = ebb_op_cost(ebb_op_of(p->graph, id));
+    int cost = ebb_point_cost(ebb_op_of(p->graph, id));
     for (int32_t i = 0; i < p->graph->node[id].arity; i++)
         cost += p->cell[p->cell[x[i]].root].cost;
     c->free = cost <= EBB_CHEAP;

@@ -164,7 +164,7 @@ static bool find_operands(ebb_writer *w, ebb_id id, const ebb_map *m, ebb_inst *
 
 static int32_t put_apply(ebb_writer *w, ebb_id id, const ebb_map *m) {
     ebb_inst inst = new_inst(w, EBB_APPLY, id);
-    ebb_fact fact = {.cost = ebb_op_cost(ebb_op_of(w->p->graph, id)), .buffer = -1};
+    ebb_fact fact = {.cost = ebb_point_cost(ebb_op_of(w->p->graph, id)), .buffer = -1};
     inst.op = (uint8_t)ebb_op_of(w->p->graph, id);
     if (!find_operands(w, id, m, &inst) || !depend(w, &inst, w->p->graph->node[id].arity, &fact)) return -1;
     return ebb_put_inst(w->p, &inst, fact);

@@ -15,6 +15,7 @@
 #ifndef EBB_PLANNER_H
 #define EBB_PLANNER_H
 
+#include "jit/graph/cost.h"
 #include "jit/plan/plan.h"
 
 /* What a live node is to the planner. */
@@ -135,7 +136,6 @@ uint32_t ebb_reduced_axes(const ebb_planner *p, ebb_id reduce); /* bits: axes of
 
 /* ---- classify.c ---- */
 bool ebb_classify(ebb_planner *p);
-int ebb_op_cost(ebb_op op);
 static inline bool ebb_may_recompute(const ebb_planner *p) {
     return !p->options->no_fusion && !p->options->no_recomputing;
 }
