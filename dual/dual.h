@@ -18,7 +18,7 @@
 #ifndef EBB_DUAL_H
 #define EBB_DUAL_H
 
-#include "jit/graph/graph.h"
+#include "jit/graph/cost.h"
 
 /* dy[j] = tangent of node y[j], when node x[i] (any nodes, also intermediate ones) has tangent dx[i] of the same type
  * (EBB_ABSENT: zero). */
@@ -44,10 +44,29 @@ bool ebb_vmap_nodes(ebb_graph *g, int64_t n, int count, const ebb_id *x, const e
  * passes through exactly once, after its own results. wrt names parameters; each must be f32 or f64. */
 typedef struct ebb_dual_spec {
     int nwrt;
-    const int *wrt; /* nwrt 0: parameter 0 */
-    int results;    /* 0: all outputs */
-    bool value;     /* grad, hvp, hessian: give the value too, first */
+    const int *wrt;          /* nwrt 0: parameter 0 */
+    int results;             /* 0: all outputs */
+    bool value;              /* grad, hvp, hessian: give the value too, first */
+    int64_t budget;          /* bytes beside the parameters, where there is a choice; 0: EBB_DEFAULT_BUDGET */
+    struct ebb_roads *roads; /* gets the roads that were weighed; NULL: none is, but to decide */
 } ebb_dual_spec;
+enum { EBB_DEFAULT_BUDGET = 1 << 28 };
+
+/* ---- roads ----
+ * What can be computed in several ways is computed in the cheapest one (roads.c). */
+typedef struct ebb_candidate {
+    const char *road;           /* "forward"; static */
+    int64_t directions, blocks; /* side by side, one after the other */
+    ebb_cost cost;
+    double peak;      /* as in ebb_bill */
+    ebb_diag refusal; /* why it cannot be, if it cannot */
+} ebb_candidate;
+enum { EBB_MOST_ROADS = 6 };
+typedef struct ebb_roads {
+    int count, chosen;
+    ebb_candidate candidate[EBB_MOST_ROADS];
+    char why[256];
+} ebb_roads;
 
 /* In: f's. Out: [value,] cotangent of each wrt (zeros where unconnected), state. f's result 0 must be a scalar of a
  * float dtype; other results are auxiliary: given (after the value) if spec->value. */
@@ -67,7 +86,7 @@ ebb_graph *ebb_vjp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag
  * state. */
 ebb_graph *ebb_hvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's. Out: [results,] for each result, in each wrt, the block of shape y + x; absent for a result that is not
- * real; state. By columns (forward) or rows (reverse). */
+ * real; state. By columns (forward), by rows (reverse), or by what is cheaper, for which both are written. */
 ebb_graph *ebb_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's. Out: [value, gradients,] for each pair (i, j) of wrt, row by row, the block of shape xi + xj, state. */
 ebb_graph *ebb_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);

@@ -4,7 +4,9 @@
  * of each parameter. The pass is written once, for a direction that is a parameter of its own, and vmap makes it a
  * program for the identity matrix: its size does not depend on the number of directions. Start reading at ebb_columns.
  */
-#include "dual/transform.h"
+#include "dual/roads.h"
+
+#include <string.h>
 
 /* The identity of x's elements, [size, x...]: 1 at each element in turn. */
 static ebb_id identity(ebb_work *w, ebb_id x, int64_t size) {
@@ -84,27 +86,44 @@ static bool rows(ebb_work *w, ebb_id y, int n, const ebb_id *x, ebb_id *block) {
     return ok;
 }
 
-/* A reverse pass costs about twice a forward one. */
-static bool forward_is_cheaper(const ebb_work *w) {
-    int64_t columns = 0, all_rows = 0;
-    for (int i = 0; i < w->n; i++)
-        columns += size_of(w, w->x[i]);
-    for (int j = 0; j < w->results; j++)
-        if (is_real(w, w->y[j])) all_rows += size_of(w, w->y[j]);
-    return columns / 2 <= all_rows;
-}
-
-/* block[j * n + i] */
-static bool derive(ebb_work *w, ebb_road road, ebb_id *block) {
-    bool forward = road == EBB_FORWARD || (road == EBB_CHEAPER && forward_is_cheaper(w));
-    for (int i = 0; forward && i < w->n; i++) {
+/* block[j * n + i]: result j in parameter i. */
+static bool by_columns(ebb_work *w, ebb_id *block) {
+    for (int i = 0; i < w->n; i++) {
         if (!ebb_columns(w, w->x[i], w->results, w->y, w->dy)) return false;
         for (int j = 0; j < w->results; j++)
             block[(int64_t)j * w->n + i] = w->dy[j];
     }
-    for (int j = 0; !forward && j < w->results; j++)
+    return true;
+}
+
+static bool by_rows(ebb_work *w, ebb_id *block) {
+    for (int j = 0; j < w->results; j++)
         if (is_real(w, w->y[j]) && !rows(w, w->y[j], w->n, w->x, block + (int64_t)j * w->n)) return false;
     return true;
+}
+
+/* Both are written and weighed; other[] is room for the blocks of one. */
+static bool by_choice(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *block, ebb_id *other) {
+    ebb_roads own = {0}, *c = spec && spec->roads ? spec->roads : &own;
+    int64_t columns = 0, all_rows = 0;
+    int blocks = w->results * w->n;
+    for (int i = 0; i < w->n; i++)
+        columns += size_of(w, w->x[i]);
+    for (int j = 0; j < w->results; j++)
+        if (is_real(w, w->y[j])) all_rows += size_of(w, w->y[j]);
+    *c = (ebb_roads){0};
+    if (!ebb_weigh(w, c, "forward", columns, 1, by_columns, blocks, block) ||
+        !ebb_weigh(w, c, "reverse", all_rows, 1, by_rows, blocks, other))
+        return false;
+    bool ok =
+        road == EBB_CHEAPER ? ebb_choose(w, c, spec ? spec->budget : 0) : ebb_choose_named(w, c, road == EBB_REVERSE);
+    if (ok && c->chosen == 1) memcpy(block, other, (size_t)blocks * sizeof *block);
+    return ok;
+}
+
+static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *block, ebb_id *other) {
+    if (road == EBB_CHEAPER || (spec && spec->roads)) return by_choice(w, road, spec, block, other);
+    return road == EBB_FORWARD ? by_columns(w, block) : by_rows(w, block);
 }
 
 static ebb_graph *jacobian(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *room) {
@@ -113,9 +132,9 @@ static ebb_graph *jacobian(ebb_work *w, ebb_road road, const ebb_dual_spec *spec
     int64_t values = spec && spec->value ? w->results : 0, blocks = (int64_t)w->results * w->n;
     for (int64_t j = 0; j < values; j++)
         room[j] = w->y[j];
+    if (!derive(w, road, spec, room + values, room + values + blocks)) return NULL;
     for (int j = 0; j < state; j++)
         room[values + blocks + j] = w->y[w->results + j];
-    if (!derive(w, road, room + values)) return NULL;
     return ebb_extract(g, parameters, g->input, (int)(values + blocks) + state, room);
 }
 
@@ -123,7 +142,7 @@ ebb_graph *ebb_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_
     ebb_work w;
     ebb_graph *done = NULL;
     if (ebb_start(&w, "jacobian", f, spec, diag)) {
-        size_t size = (size_t)w.results * (size_t)w.n + (size_t)w.outputs + 1;
+        size_t size = 2 * (size_t)w.results * (size_t)w.n + (size_t)w.outputs + 1;
         ebb_id *room = ebb_mem_new(f->allocator, size, sizeof *room);
         if (room)
             done = jacobian(&w, road, spec, room);

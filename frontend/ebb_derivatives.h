@@ -295,8 +295,8 @@ EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
 /* The whole Jacobian. Results: for each result y of f, one after the other, and each wrt x, the block of shape
  * [y's shape..., x's shape...]; absent for a result that is not real. All columns (EBB_FORWARD: as many as wrt have
  * elements) or all rows (EBB_REVERSE: as many as results have) are computed side by side, as ebb_vmap does, so a
- * program's size does not depend on their number; its memory does. EBB_CHEAPER: columns, if they are at most twice as
- * many. A block of rank above EBB_MAX_RANK is a ValueError. */
+ * program's size does not depend on their number; its memory does. EBB_CHEAPER: both programs are written, and the one
+ * with less work is taken. A block of rank above EBB_MAX_RANK is a ValueError. */
 EBB_API ebb_function *ebb_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road);
 
 /* The whole Hessian of f's first result, a real scalar. Results: for each pair of wrt x_i, x_j, row by row, the

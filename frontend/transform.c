@@ -164,7 +164,8 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
     if (!parameter)
         ebb_fail_memory(diag);
     else if (wrt_parameters(f, base, parameter, diag, site)) {
-        ebb_dual_spec spec = {f->nwrt, parameter, base->results, f->transform == EBB_VALUE_AND_GRAD};
+        ebb_dual_spec spec = {
+            .nwrt = f->nwrt, .wrt = parameter, .results = base->results, .value = f->transform == EBB_VALUE_AND_GRAD};
         g = derive_graph(f, base->graph, &spec, diag);
     }
     ebb_mem_free(a, parameter);

@@ -1,5 +1,5 @@
 /* cost.c - the facts: what each operation costs. An operation that is not here does not compile: POINT ones have a
- * line of `COST_`, WHOLE ones a function `whole_`. programs are added up in bill.c. */
+ * line of `COST_`, WHOLE ones a function `whole_`. Programs are added up in bill.c. */
 #include "jit/graph/cost.h"
 
 #include <math.h>

@@ -25,10 +25,10 @@
 /* Element types. EBB_NONE is no type: "the default" in options, a tuple in graphs. */
 typedef enum ebb_dtype { EBB_NONE = 0, EBB_BOOL, EBB_I32, EBB_I64, EBB_F32, EBB_F64 } ebb_dtype;
 
-/* What an operation is there for: the program itself, its tangents (forward mode), its adjoints (reverse mode). */
-/* Which way a Jacobian is computed: column by column, row by row, or whichever has fewer of them. */
+/* Which way a Jacobian is computed: column by column, row by row, or whichever costs less. */
 typedef enum ebb_road { EBB_CHEAPER = 0, EBB_FORWARD, EBB_REVERSE } ebb_road;
 
+/* What an operation is there for: the program itself, its tangents (forward mode), its adjoints (reverse mode). */
 typedef enum ebb_part { EBB_PRIMAL = 0, EBB_TANGENT, EBB_ADJOINT } ebb_part;
 
 /* What went wrong, in the classes that TensorFlow's exceptions name. */
