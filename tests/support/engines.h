@@ -19,7 +19,8 @@ typedef struct engines {
     ebb_graph *graph;
     ebb_executable *native;
     void **in, **out[ENGINES], *work;
-    int inputs, capacity;
+    int inputs;
+    bool no_code; /* set it to have the evaluator alone: quick where many programs are tried */
 } engines;
 
 void engines_start(engines *e, const char *name);
@@ -32,6 +33,7 @@ void engines_compile(engines *e);
 void engines_set(engines *e, int input, const quad_tensor *value);
 int engines_code(engines *e, int engine); /* runs one engine: its error code */
 void engines_run(engines *e);             /* runs both; fails the test if one fails */
+int engines_there(const engines *e);      /* how many of them there are: EVALUATOR, or both */
 /* Element k of a result; of an absent one, 0. */
 quad engines_get(const engines *e, int engine, int output, int64_t k);
 
