@@ -48,7 +48,8 @@ typedef struct ebb_dual_spec {
     int results;             /* 0: all outputs */
     bool value;              /* grad, hvp, hessian: give the value too, first */
     int64_t budget;          /* bytes beside the parameters, where there is a choice; 0: EBB_DEFAULT_BUDGET */
-    struct ebb_roads *roads; /* gets the roads that were weighed; NULL: none is, but to decide */
+    const char *road;        /* which one to take, by its name; NULL: the usual one, or the cheapest */
+    struct ebb_roads *roads; /* gets what the roads cost and which was taken; NULL: they are weighed to decide only */
 } ebb_dual_spec;
 enum { EBB_DEFAULT_BUDGET = 1 << 28 };
 

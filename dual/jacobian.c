@@ -6,8 +6,6 @@
  */
 #include "dual/roads.h"
 
-#include <string.h>
-
 /* The identity of x's elements, [size, x...]: 1 at each element in turn. */
 static ebb_id identity(ebb_work *w, ebb_id x, int64_t size) {
     ebb_graph *g = w->b.graph;
@@ -102,28 +100,14 @@ static bool by_rows(ebb_work *w, ebb_id *block) {
     return true;
 }
 
-/* Both are written and weighed; other[] is room for the blocks of one. */
-static bool by_choice(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *block, ebb_id *other) {
-    ebb_roads own = {0}, *c = spec && spec->roads ? spec->roads : &own;
-    int64_t columns = 0, all_rows = 0;
-    int blocks = w->results * w->n;
-    for (int i = 0; i < w->n; i++)
-        columns += size_of(w, w->x[i]);
-    for (int j = 0; j < w->results; j++)
-        if (is_real(w, w->y[j])) all_rows += size_of(w, w->y[j]);
-    *c = (ebb_roads){0};
-    if (!ebb_weigh(w, c, "forward", columns, 1, by_columns, blocks, block) ||
-        !ebb_weigh(w, c, "reverse", all_rows, 1, by_rows, blocks, other))
-        return false;
-    bool ok =
-        road == EBB_CHEAPER ? ebb_choose(w, c, spec ? spec->budget : 0) : ebb_choose_named(w, c, road == EBB_REVERSE);
-    if (ok && c->chosen == 1) memcpy(block, other, (size_t)blocks * sizeof *block);
-    return ok;
-}
-
-static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *block, ebb_id *other) {
-    if (road == EBB_CHEAPER || (spec && spec->roads)) return by_choice(w, road, spec, block, other);
-    return road == EBB_FORWARD ? by_columns(w, block) : by_rows(w, block);
+/* The road may be named by number too. */
+static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *block) {
+    static const char *const names[] = {[EBB_FORWARD] = "forward", [EBB_REVERSE] = "reverse"};
+    const ebb_road_row roads[] = {{names[EBB_FORWARD], by_columns, ebb_elements_of(w, w->n, w->x), 1},
+                                  {names[EBB_REVERSE], by_rows, ebb_elements_of(w, w->results, w->y), 1}};
+    ebb_dual_spec own = spec ? *spec : (ebb_dual_spec){0};
+    if (road != EBB_CHEAPER) own.road = names[road];
+    return ebb_take_road(w, &own, true, 2, roads, w->results * w->n, block);
 }
 
 static ebb_graph *jacobian(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *room) {
@@ -132,7 +116,7 @@ static ebb_graph *jacobian(ebb_work *w, ebb_road road, const ebb_dual_spec *spec
     int64_t values = spec && spec->value ? w->results : 0, blocks = (int64_t)w->results * w->n;
     for (int64_t j = 0; j < values; j++)
         room[j] = w->y[j];
-    if (!derive(w, road, spec, room + values, room + values + blocks)) return NULL;
+    if (!derive(w, road, spec, room + values)) return NULL;
     for (int j = 0; j < state; j++)
         room[values + blocks + j] = w->y[w->results + j];
     return ebb_extract(g, parameters, g->input, (int)(values + blocks) + state, room);
@@ -142,7 +126,7 @@ ebb_graph *ebb_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_
     ebb_work w;
     ebb_graph *done = NULL;
     if (ebb_start(&w, "jacobian", f, spec, diag)) {
-        size_t size = 2 * (size_t)w.results * (size_t)w.n + (size_t)w.outputs + 1;
+        size_t size = (size_t)w.results * (size_t)w.n + (size_t)w.outputs + 1;
         ebb_id *room = ebb_mem_new(f->allocator, size, sizeof *room);
         if (room)
             done = jacobian(&w, road, spec, room);

@@ -5,29 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- weighing ---- */
-
-bool ebb_weigh(ebb_work *w, ebb_roads *c, const char *road, int64_t directions, int64_t blocks, ebb_road_writer *write,
-               int m, ebb_id *result) {
-    ebb_graph *g = w->b.graph;
-    ebb_diag *diag = g->diag;
-    ebb_candidate *one = &c->candidate[c->count++];
-    *one = (ebb_candidate){.road = road, .directions = directions, .blocks = blocks};
-    g->diag = &one->refusal;
-    ebb_bill bill = {.peak = 0};
-    if (write(w, result) && ebb_cost_nodes(g, m, result, 0, NULL, 1, &bill)) {
-        one->cost = bill.once;
-        one->peak = bill.peak;
-    }
-    g->diag = diag;
-    return one->refusal.code != EBB_NO_MEMORY || ebb_fail_memory(diag);
-}
-
-/* ---- choosing ---- */
-
 static bool is_possible(const ebb_candidate *c) { return c->refusal.code == EBB_OK; }
 
 static double work_of(const ebb_candidate *c) { return ebb_work_of(&c->cost); }
+
+/* ---- weighing ---- */
+
+/* False: out of memory. A road that cannot be written is a candidate that says why. */
+static bool weigh(ebb_work *w, const ebb_road_row *row, int m, ebb_id *result, ebb_candidate *c) {
+    ebb_graph *g = w->b.graph;
+    ebb_diag *diag = g->diag;
+    ebb_bill bill;
+    *c = (ebb_candidate){.road = row->name, .directions = row->directions, .blocks = row->blocks};
+    g->diag = &c->refusal;
+    if (row->write(w, result) && ebb_cost_nodes(g, m, result, 0, NULL, 1, &bill)) {
+        c->cost = bill.once;
+        c->peak = bill.peak;
+    }
+    g->diag = diag;
+    return c->refusal.code != EBB_NO_MEMORY || ebb_fail_memory(diag);
+}
 
 static bool is_better(const ebb_candidate *a, const ebb_candidate *b, double budget) {
     bool fits = a->peak <= budget;
@@ -45,40 +42,99 @@ static int best_of(const ebb_roads *c, int without, double budget) {
     return best;
 }
 
-__attribute__((format(printf, 2, 3))) static bool say(ebb_roads *c, const char *format, ...) {
+/* ---- why ---- */
+
+__attribute__((format(printf, 2, 3))) static void say(ebb_roads *c, const char *format, ...) {
     va_list list;
     va_start(list, format);
     vsnprintf(c->why, sizeof c->why, format, list);
     va_end(list);
-    return true;
 }
 
 static double megabytes(double bytes) { return bytes * 1e-6; }
 
-/* Why the chosen one, and not the next best. */
-static bool explain(ebb_roads *c, int next, double budget) {
+/* Why the chosen one, and not the best of the others. */
+static void explain_choice(ebb_roads *c, double budget) {
+    int next = best_of(c, c->chosen, budget);
     const ebb_candidate *a = &c->candidate[c->chosen], *b = next < 0 ? NULL : &c->candidate[next];
-    if (!b) return say(c, c->count > 1 ? "%s: the other roads cannot be taken" : "%s: the only road", a->road);
-    if (a->peak > budget)
-        return say(c, "%s: no road stays within %.4g MB; this one needs the least, %.4g MB, %s %.4g MB", a->road,
-                   megabytes(budget), megabytes(a->peak), b->road, megabytes(b->peak));
-    if (b->peak > budget)
-        return say(c, "%s: stays within %.4g MB; %s needs %.4g MB", a->road, megabytes(budget), b->road,
-                   megabytes(b->peak));
-    return say(c, "%s: the work of %s is %.3g times as much", a->road, b->road, work_of(b) / work_of(a));
+    if (!b)
+        say(c, c->count > 1 ? "%s: the other roads cannot be taken" : "%s: the only road", a->road);
+    else if (a->peak > budget)
+        say(c, "%s: no road stays within %.4g MB; this one needs the least, %.4g MB, %s %.4g MB", a->road,
+            megabytes(budget), megabytes(a->peak), b->road, megabytes(b->peak));
+    else if (b->peak > budget)
+        say(c, "%s: stays within %.4g MB; %s needs %.4g MB", a->road, megabytes(budget), b->road, megabytes(b->peak));
+    else
+        say(c, "%s: the work of %s is %.3g times as much", a->road, b->road, work_of(b) / work_of(a));
 }
 
-bool ebb_choose(ebb_work *w, ebb_roads *c, int64_t budget) {
-    double bytes = budget > 0 ? (double)budget : EBB_DEFAULT_BUDGET;
-    c->chosen = best_of(c, -1, bytes);
-    if (c->chosen >= 0) return explain(c, best_of(c, c->chosen, bytes), bytes);
-    *w->b.graph->diag = c->candidate[0].refusal;
-    return false;
+static void explain_given(ebb_roads *c, const char *reason, double budget) {
+    int next = best_of(c, c->chosen, budget);
+    const ebb_candidate *a = &c->candidate[c->chosen], *b = next < 0 ? NULL : &c->candidate[next];
+    if (b)
+        say(c, "%s: %s; the work of %s is %.3g times as much", a->road, reason, b->road, work_of(b) / work_of(a));
+    else
+        say(c, "%s: %s", a->road, reason);
 }
 
-bool ebb_choose_named(ebb_work *w, ebb_roads *c, int road) {
-    c->chosen = road;
-    if (is_possible(&c->candidate[road])) return say(c, "%s: asked for by name", c->candidate[road].road);
-    *w->b.graph->diag = c->candidate[road].refusal;
-    return false;
+/* ---- taking ---- */
+
+/* The row that the caller names; 0 if he names none, -1 and an error if there is no such. */
+static int row_named(ebb_work *w, const char *name, int rows, const ebb_road_row *row) {
+    char known[200] = "";
+    size_t at = 0;
+    for (int k = 0; k < rows; k++) {
+        if (!name || strcmp(row[k].name, name) == 0) return k;
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s\"%s\"", k ? ", " : "", row[k].name);
+        if (at >= sizeof known) at = sizeof known - 1;
+    }
+    ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, (ebb_site){0}, "%s: no road is called \"%s\"; there are %s", w->verb,
+             name, known);
+    return -1;
+}
+
+/* results: [rows][m] */
+static bool choose_road(ebb_work *w, const ebb_dual_spec *spec, int named, bool choose, int rows,
+                        const ebb_road_row *row, int m, ebb_id *results) {
+    ebb_roads own, *c = spec && spec->roads ? spec->roads : &own;
+    double budget = spec && spec->budget > 0 ? (double)spec->budget : EBB_DEFAULT_BUDGET;
+    bool given = (spec && spec->road) || !choose;
+    *c = (ebb_roads){.count = rows};
+    for (int k = 0; k < rows; k++)
+        if (!weigh(w, &row[k], m, results + (int64_t)k * m, &c->candidate[k])) return false;
+    c->chosen = given ? named : best_of(c, -1, budget);
+    if (c->chosen < 0) c->chosen = 0;
+    if (!is_possible(&c->candidate[c->chosen])) {
+        *w->b.graph->diag = c->candidate[c->chosen].refusal;
+        return false;
+    }
+    if (given)
+        explain_given(c, spec && spec->road ? "asked for by name" : "always taken", budget);
+    else
+        explain_choice(c, budget);
+    memcpy(results, results + (int64_t)c->chosen * m, (size_t)m * sizeof *results);
+    return true;
+}
+
+bool ebb_take_road(ebb_work *w, const ebb_dual_spec *spec, bool choose, int rows, const ebb_road_row *row, int m,
+                   ebb_id *result) {
+    const char *name = spec ? spec->road : NULL;
+    int named = row_named(w, name, rows, row);
+    if (named < 0) return false;
+    if ((name || !choose) && !(spec && spec->roads)) return row[named].write(w, result);
+    const ebb_allocator *a = w->b.graph->allocator;
+    ebb_id *results = ebb_mem_new(a, (size_t)rows * (size_t)m + 1, sizeof *results);
+    bool ok = results ? choose_road(w, spec, named, choose, rows, row, m, results) : ebb_fail_memory(w->b.graph->diag);
+    if (ok) memcpy(result, results, (size_t)m * sizeof *results);
+    ebb_mem_free(a, results);
+    return ok;
+}
+
+int64_t ebb_elements_of(const ebb_work *w, int n, const ebb_id *x) {
+    int64_t sum = 0, size;
+    for (int i = 0; i < n; i++)
+        if (x[i] != EBB_ABSENT && ebb_is_float(ebb_dtype_at(w->b.graph, x[i])) &&
+            ebb_shape_size(ebb_shape_of(w->b.graph, x[i]), &size))
+            sum += size;
+    return sum;
 }

@@ -1,24 +1,27 @@
-/* roads.h - which road to a derivative is the cheapest: candidates are written as the programs they are, and weighed.
+/* roads.h - which road to a derivative is the cheapest: every candidate is written as the program it is, and weighed.
  *
- * A road is written into the program at work, beside the others; nothing of it stays if it is not chosen, as programs
- * are taken out by ebb_extract. So what is weighed is what would run, with all that folding and sharing make of it, at
- * the price of deriving it. Among those whose memory stays within the budget the one with the least work is chosen; if
- * none does, the one that needs the least memory. Start reading at ebb_weigh. */
+ * A road is written into the program at work, beside the others; nothing of it stays if it is not taken, as programs
+ * are taken out by ebb_extract or ebb_finish. So what is weighed is what would run, with all that folding and sharing
+ * make of it, at the price of deriving it. Among the roads whose memory stays within the budget the one with the least
+ * work is taken; if none does, the one that needs the least memory. Start reading at ebb_take_road. */
 #ifndef EBB_DUAL_ROADS_H
 #define EBB_DUAL_ROADS_H
 
 #include "dual/transform.h"
 
-/* Writes the nodes of a derivative, result[...]. */
-typedef bool ebb_road_writer(ebb_work *w, ebb_id *result);
+typedef struct ebb_road_row {
+    const char *name;                           /* "forward over reverse" */
+    bool (*write)(ebb_work *w, ebb_id *result); /* appends the derivative's nodes */
+    int64_t directions, blocks;                 /* side by side; one block after the other */
+} ebb_road_row;
 
-/* One more candidate: a road with so many directions side by side, `blocks` times one after the other, whose writer
- * gives m results. One that cannot be written is a candidate too, which says why. False: out of memory. */
-bool ebb_weigh(ebb_work *w, ebb_roads *c, const char *road, int64_t directions, int64_t blocks, ebb_road_writer *write,
-               int m, ebb_id *result);
-/* Sets c->chosen, c->why. False: no candidate can be written; w has the error of the first. */
-bool ebb_choose(ebb_work *w, ebb_roads *c, int64_t budget);
-/* The same where the caller has named the road. */
-bool ebb_choose_named(ebb_work *w, ebb_roads *c, int road);
+/* Writes result[m] by one of the `rows` roads: the one that spec->road names; else, if `choose`, the cheapest; else the
+ * first. If spec->roads is there, all are weighed and told. A road that cannot be written is no candidate; when the one
+ * to take cannot, its error is w's. */
+bool ebb_take_road(ebb_work *w, const ebb_dual_spec *spec, bool choose, int rows, const ebb_road_row *row, int m,
+                   ebb_id *result);
+
+/* Directions in some nodes: the elements of those that are real. */
+int64_t ebb_elements_of(const ebb_work *w, int n, const ebb_id *x);
 
 #endif

@@ -98,10 +98,20 @@ void ebb_abandon(ebb_work *w) {
     ebb_graph_release(w->b.graph);
 }
 
+static bool give_state(ebb_work *w) { return ebb_give(w, w->outputs - w->results, w->y + w->results); }
+
 ebb_graph *ebb_finish(ebb_work *w, bool ok) {
     ebb_graph *done = NULL;
-    if (ok && ebb_give(w, w->outputs - w->results, w->y + w->results))
-        done = ebb_expand(w->b.graph, false, NULL, w->b.graph->diag);
+    if (ok && give_state(w)) done = ebb_expand(w->b.graph, false, NULL, w->b.graph->diag);
+    ebb_abandon(w);
+    return done;
+}
+
+ebb_graph *ebb_finish_part(ebb_work *w, int parameters, bool ok) {
+    ebb_graph *done = NULL;
+    const ebb_graph *g = w->b.graph;
+    if (ok && g->inputs == parameters) return ebb_finish(w, ok);
+    if (ok && give_state(w)) done = ebb_extract(g, parameters, g->input, g->outputs, g->output);
     ebb_abandon(w);
     return done;
 }

@@ -29,6 +29,8 @@ bool ebb_fill(ebb_work *w, int n, const ebb_id *like, ebb_id *d);
 bool ebb_give(ebb_work *w, int n, const ebb_id *id);
 /* The state given, dead nodes dropped; the program, or NULL if `ok` is false. Releases what w owns. */
 ebb_graph *ebb_finish(ebb_work *w, bool ok);
+/* The same where the graph has got parameters that its program does not need: only the first ones stay. */
+ebb_graph *ebb_finish_part(ebb_work *w, int parameters, bool ok);
 void ebb_abandon(ebb_work *w); /* releases what w owns */
 
 /* The part of g that computes nodes out[] from nodes in[], as a program with just these parameters and results
@@ -39,7 +41,8 @@ ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, 
  * The graph gets a parameter that its program does not need: take the program out by ebb_extract. */
 bool ebb_columns(ebb_work *w, ebb_id x, int m, const ebb_id *y, ebb_id *block);
 
-/* dx = the gradients of the loss, result 0, checked to be a float scalar (transforms.c) */
+/* The loss, result 0, is a float scalar; dx = its gradients (transforms.c) */
+bool ebb_check_loss(ebb_work *w);
 bool ebb_gradients(ebb_work *w);
 
 #endif
