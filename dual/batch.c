@@ -237,6 +237,7 @@ typedef ebb_id batch_rule(ebb_batch *w, const ebb_primal *p);
 #define RULE_VIEW(name) batch_##name
 #define RULE_REDUCE(name) batch_##name
 #define RULE_WHOLE(name) batch_##name
+#define RULE_NESTED(name) NULL
 #define RULE_NOWHERE(name) NULL
 static batch_rule *const rules[EBB_OP_COUNT] = {
 #define OP(name, family, access, arity, rule) [EBB_OP_##name] = RULE_##access(name),
@@ -248,9 +249,10 @@ static ebb_id batch_node(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batch
     ebb_batch w = {.b = {g, g->site[id]}, .n = n};
     ebb_primal p = ebb_primal_of(g, id);
     bool any = false;
-    for (int i = 0; i < p.arity && i < 3; i++) {
-        w.x[i] = batched[p.x[i]];
-        any |= w.x[i] != EBB_ABSENT;
+    const ebb_id *operand = ebb_operands(g, id);
+    for (int i = 0; i < p.arity; i++) {
+        if (i < 3) w.x[i] = batched[operand[i]];
+        any |= batched[operand[i]] != EBB_ABSENT;
     }
     if (!any) return EBB_ABSENT;
     if (rules[p.op]) return rules[p.op](&w, &p);

@@ -17,6 +17,7 @@ ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n); /* x for n examples, the
 #define EBB_DECLARE_VIEW(name) ebb_id batch_##name(ebb_batch *w, const ebb_primal *p);
 #define EBB_DECLARE_REDUCE(name) ebb_id batch_##name(ebb_batch *w, const ebb_primal *p);
 #define EBB_DECLARE_WHOLE(name) ebb_id batch_##name(ebb_batch *w, const ebb_primal *p);
+#define EBB_DECLARE_NESTED(name)
 #define EBB_DECLARE_NOWHERE(name)
 #define OP(name, family, access, arity, rule) EBB_DECLARE_##access(name)
 #include "jit/graph/ops.def"

@@ -105,7 +105,7 @@ static structure structure_of(ebb_op op) {
     const ebb_op_row *row = &ebb_op_table[op];
     if (row->access == EBB_POINT || row->arity == 0) return POINTWISE;
     if (row->access == EBB_REDUCE) return REDUCING;
-    if (row->access == EBB_NOWHERE) return UNKNOWN;
+    if (row->access == EBB_NOWHERE || row->access == EBB_NESTED) return UNKNOWN;
     if (op == EBB_OP_scatter_max) return LINEARLY;
     return row->family == EBB_LINEAR ? LINEARLY : row->family == EBB_BILINEAR ? BILINEARLY : UNKNOWN;
 }
@@ -125,8 +125,9 @@ static ebb_id inherits(births *w, const ebb_primal *p) {
     case UNKNOWN:
         break;
     }
+    const ebb_op op = p->op == EBB_OP_get ? ebb_op_of(w->b.graph, p->x[0]) : p->op;
     ebb_fail(w->b.graph->diag, EBB_LOOKUP_ERROR, w->b.graph->site[p->y], "it is not known what %s is computed from",
-             ebb_op_table[p->op].name);
+             ebb_op_table[op].name);
     return EBB_POISON;
 }
 
@@ -166,7 +167,7 @@ static bool visit(births *w, ebb_id id) {
     ebb_id marks = w->reaches[id], born = marks, inherited = EBB_ABSENT;
     for (int i = 0; i < p.arity && i < 3; i++) {
         ebb_id x = p.x[i];
-        if (!may_be_bad(w->b.graph, x)) continue;
+        if (!may_be_bad(w->b.graph, x) && p.op != EBB_OP_get) continue;
         if (inherited == EBB_ABSENT) inherited = inherits(w, &p);
         w->reaches[x] = either(w, w->reaches[x], ebb_g_logical_and(&w->b, back(w, &p, marks, i), bad_of(w, x)));
         if (inherited == EBB_POISON || w->reaches[x] == EBB_POISON) return false;

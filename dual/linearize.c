@@ -16,16 +16,9 @@ static void mark_needed(const ebb_graph *g, uint8_t *needed, const ebb_id *map) 
 }
 
 static ebb_id copy_node(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map) {
-    ebb_primal p = ebb_primal_of(g, id);
-    ebb_application app = ebb_application_of(g, id);
-    if (p.op == EBB_OP_input) {
-        ebb_fail(to->diag, EBB_INTERNAL_ERROR, app.site, "a part of %s needs a parameter that it is not given",
-                 g->name);
-        return EBB_POISON;
-    }
-    for (int i = 0; i < p.arity; i++)
-        p.x[i] = map[p.x[i]];
-    return ebb_graph_keep_site(to, g, &app.site) ? ebb_derive(to, &app, p.arity, p.x) : EBB_POISON;
+    if (ebb_op_of(g, id) != EBB_OP_input) return ebb_derive_again(to, g, id, map);
+    ebb_fail(to->diag, EBB_INTERNAL_ERROR, g->site[id], "a part of %s needs a parameter that it is not given", g->name);
+    return EBB_POISON;
 }
 
 static bool copy_part(ebb_graph *to, const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out,

@@ -72,6 +72,9 @@ static ebb_tensor *replay_node(ebb_context *ebb, const ebb_graph *g, ebb_id id, 
     if (app.op == EBB_OP_input)
         return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, site, "a derived program needs parameter %d, which has no value",
                            (int)attr.v[0]);
+    if (ebb_op_table[app.op].access == EBB_NESTED)
+        return ebb_fail_at(ebb, EBB_LOOKUP_ERROR, app.site, "%s cannot be recorded again under a trace or a tape",
+                           ebb_op_table[app.op].name);
     for (int32_t k = 0; k < g->node[id].arity; k++)
         arg[k] = now[x[k]];
     return ebb_dispatch(ebb, &app, g->node[id].arity, arg);

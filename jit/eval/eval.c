@@ -27,6 +27,7 @@ bool ebb_eval_op(const ebb_application *app, int narg, const ebb_type *type, con
     case EBB_SOURCE:
         if (app->op == EBB_OP_constant) return eval_constant(&c);
         break;
+    case EBB_NESTED:
     case EBB_NOWHERE:
         break;
     }

@@ -139,6 +139,7 @@ COPIES
 #define ROW_VIEW(name, rule)
 #define ROW_REDUCE(name, rule)
 #define ROW_WHOLE(name, rule)
+#define ROW_NESTED(name, rule)
 #define ROW_NOWHERE(name, rule)
 
 static eval_loop *const loops[EBB_OP_COUNT][EBB_F64 + 1] = {

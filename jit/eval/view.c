@@ -116,6 +116,7 @@ bool ebb_eval_view(const ebb_application *app, const ebb_type *arg, const ebb_vi
 #define ROW_VIEW(name) [EBB_OP_##name] = view_##name,
 #define ROW_REDUCE(name)
 #define ROW_WHOLE(name)
+#define ROW_NESTED(name)
 #define ROW_NOWHERE(name)
 #define OP(name, family, access, arity, rule) ROW_##access(name)
 #include "jit/graph/ops.def"

@@ -33,6 +33,7 @@ ebb_id ebb_g_point(ebb_builder *b, ebb_op op, int narg, ebb_id x, ebb_id y, ebb_
 #define EBB_BUILD_VIEW(name, arity)
 #define EBB_BUILD_REDUCE(name, arity)
 #define EBB_BUILD_WHOLE(name, arity)
+#define EBB_BUILD_NESTED(name, arity)
 #define EBB_BUILD_NOWHERE(name, arity)
 #define OP(name, family, access, arity, rule) EBB_BUILD_##access(name, arity)
 #include "jit/graph/ops.def"

@@ -41,9 +41,11 @@ static bool shareable(const ebb_node *n) {
     return n->op != EBB_OP_NONE && n->op != EBB_OP_input && n->op != EBB_OP_call && n->op != EBB_OP_stop_gradient;
 }
 
-/* What a node says, free of what does not matter: the marks of passes, and the order of commuting operands. */
+/* What a node says, free of what does not matter: the marks of passes, the order of commuting operands, and where many
+ * operands lie. */
 static ebb_node saying(ebb_node n) {
     n.flags = 0;
+    if (n.arity > 3) n.operand[0] = 0;
     if ((n.op == EBB_OP_add || n.op == EBB_OP_mul) && n.operand[0] > n.operand[1]) {
         ebb_id first = n.operand[1];
         n.operand[1] = n.operand[0];
@@ -52,15 +54,24 @@ static ebb_node saying(ebb_node n) {
     return n;
 }
 
-static bool same_node(const void *owner, int32_t id, const void *key) {
-    ebb_node have = saying(((const ebb_graph *)owner)->node[id]);
-    return !memcmp(&have, key, sizeof have);
+static size_t operand_bytes(const ebb_graph *g, ebb_id id) {
+    return (size_t)g->node[id].arity * sizeof *ebb_operands(g, id);
 }
 
-static ebb_id find_node(const ebb_graph *g, ebb_node n, uint32_t *hash) {
-    n = saying(n);
+static bool same_node(const void *owner, int32_t id, const void *key) {
+    const ebb_graph *g = owner;
+    const ebb_id wanted = *(const ebb_id *)key;
+    const ebb_node have = saying(g->node[id]), want = saying(g->node[wanted]);
+    return !memcmp(&have, &want, sizeof have) &&
+           (have.arity <= 3 || !memcmp(ebb_operands(g, id), ebb_operands(g, wanted), operand_bytes(g, id)));
+}
+
+/* A node that says what node id does, or -1. */
+static ebb_id find_node(const ebb_graph *g, ebb_id id, uint32_t *hash) {
+    const ebb_node n = saying(g->node[id]);
     *hash = ebb_intern_hash(&n, sizeof n);
-    return ebb_intern_find(g->nodes, *hash, same_node, g, &n);
+    if (n.arity > 3) *hash = 31 * *hash + ebb_intern_hash(ebb_operands(g, id), operand_bytes(g, id));
+    return ebb_intern_find(g->nodes, *hash, same_node, g, &id);
 }
 
 static bool catch_up(ebb_graph *g) {
@@ -70,7 +81,7 @@ static bool catch_up(ebb_graph *g) {
     }
     for (int32_t *id = &g->nodes->seen; *id < g->count; ++*id) {
         uint32_t hash;
-        if (!shareable(&g->node[*id]) || find_node(g, g->node[*id], &hash) >= 0) continue;
+        if (!shareable(&g->node[*id]) || find_node(g, *id, &hash) >= 0) continue;
         if (!ebb_intern_add(g->nodes, hash, *id)) return false;
     }
     return true;
@@ -90,12 +101,13 @@ ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type,
     ebb_id id = ebb_append(g, app, type, narg, arg);
     if (id == EBB_POISON || !shareable(&g->node[id])) return id;
     uint32_t hash;
-    ebb_id known = find_node(g, g->node[id], &hash);
+    ebb_id known = find_node(g, id, &hash);
     if (known < 0 && ebb_intern_add(g->nodes, hash, id)) {
         g->nodes->seen = g->count;
         return id;
     }
     g->count = id;
+    if (g->node[id].arity > 3) g->more_count -= g->node[id].arity;
     if (known < 0) return ebb_fail_memory(g->diag), EBB_POISON;
     if (!app->site.part && g->site[known].part) g->site[known] = app->site;
     return known;

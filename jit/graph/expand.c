@@ -3,9 +3,13 @@
  *
  * A graph is read node by node, in order, by a frame: which node is next, and the new id of each one before it. A call
  * pushes a frame that reads the callee; when that one has been read, the new ids of its results lie in `result`, and
- * the map of the call node says where. So calls of calls cost heap, never stack. Start reading at run. */
+ * the map of the call node says where. So calls of calls cost heap, never stack. Start reading at run.
+ *
+ * Other regions stay. Their callees are written anew in the same way, each once, before those who run them. */
 #include "jit/graph/expand.h"
 #include "jit/graph/plain_floats.h"
+#include "jit/graph/reach.h"
+#include "jit/graph/region.h"
 
 /* Calls that call twice what calls twice ... stand for more operations than there is time for: give up at this many. */
 #define MOST_INLINED 10000000
@@ -28,28 +32,18 @@ typedef struct expansion {
     int64_t inlined; /* nodes of callees read so far */
     int32_t symbols; /* size[k] is written for symbol k */
     const int64_t *size;
+    const ebb_reach *reach; /* the functions of the program; NULL: it has no others */
+    ebb_graph **anew;       /* [reach->count]: what a function is now, if a region that stays runs it */
 } expansion;
+
+static int64_t with_size(const expansion *e, int64_t dim) {
+    return dim < 0 && -1 - dim < e->symbols ? e->size[-1 - dim] : dim;
+}
 
 static ebb_type with_sizes(const expansion *e, ebb_type type) {
     for (int i = 0; i < type.shape.rank; i++)
-        if (type.shape.dim[i] < 0 && -1 - type.shape.dim[i] < e->symbols)
-            type.shape.dim[i] = e->size[-1 - type.shape.dim[i]];
+        type.shape.dim[i] = with_size(e, type.shape.dim[i]);
     return type;
-}
-
-/* The nodes that outputs need, as flags; NULL: no memory. */
-static uint8_t *mark_live(const ebb_graph *g) {
-    uint8_t *live = ebb_mem_new(g->allocator, (size_t)g->count, 1);
-    if (!live) return NULL;
-    for (int32_t k = 0; k < g->outputs; k++)
-        live[g->output[k]] = 1;
-    live[EBB_ABSENT] = 0;
-    for (ebb_id id = g->count - 1; id > 0; id--) {
-        const ebb_id *x = ebb_operands(g, id);
-        for (int32_t k = 0; live[id] && k < g->node[id].arity; k++)
-            live[x[k]] = 1;
-    }
-    return live;
 }
 
 /* A frame that reads `from`, with room for its results. */
@@ -60,7 +54,7 @@ static bool push(expansion *e, const ebb_graph *from, bool all) {
     frame *f = &e->frame[e->depth++];
     *f = (frame){.from = from, .next = 1, .result_base = e->results};
     f->map = ebb_mem_new(a, (size_t)from->count, sizeof *f->map);
-    if (f->map && !all) f->live = mark_live(from);
+    if (f->map && !all) f->live = ebb_live_nodes(from);
     if (!f->map || (!all && !f->live)) return ebb_fail_memory(e->to->diag);
     return true;
 }
@@ -114,21 +108,6 @@ static bool leave_call(expansion *e) {
 
 /* ---- one node ---- */
 
-/* Records the nodes of g that are live (NULL: all) into `to`; renumber has the new ids, those of inputs already. */
-static bool copy_nodes(ebb_graph *to, const ebb_graph *g, const uint8_t *live, ebb_id *renumber) {
-    for (ebb_id id = 1; id < g->count; id++) {
-        if ((live && !live[id]) || ebb_op_of(g, id) == EBB_OP_input) continue;
-        ebb_application app = ebb_application_of(g, id);
-        ebb_id x[3] = {0};
-        for (int32_t k = 0; k < g->node[id].arity && k < 3; k++)
-            x[k] = renumber[ebb_operands(g, id)[k]];
-        if (!ebb_graph_keep_site(to, g, &app.site)) return false;
-        renumber[id] = ebb_record(to, &app, g->node[id].arity, x);
-        if (renumber[id] == EBB_POISON) return false;
-    }
-    return true;
-}
-
 /* What the macro stands for on parameters of its own, so that the deriving door cannot look through an operand and
  * leave it out: its derivative may be asked for. */
 static ebb_graph *lone_macro(const expansion *e, const ebb_application *app, int32_t arity, const ebb_id *x,
@@ -152,7 +131,7 @@ static ebb_id expand_verbatim(expansion *e, const ebb_application *app, int32_t 
         for (int32_t k = 0; renumber && k < arity; k++)
             renumber[g->input[k]] = x[k];
         bool itself = ebb_op_of(g, y) == EBB_OP_input;
-        y = renumber && copy_nodes(e->to, g, NULL, renumber) ? renumber[y] : EBB_POISON;
+        y = renumber && ebb_copy_nodes(e->to, g, NULL, renumber) ? renumber[y] : EBB_POISON;
         if (y != EBB_POISON && itself) y = apart(e, y, app->site);
         ebb_mem_free(g->allocator, renumber);
     }
@@ -160,7 +139,7 @@ static ebb_id expand_verbatim(expansion *e, const ebb_application *app, int32_t 
     return y;
 }
 
-/* Anything but input, call and get: the same operation on the new operands, or what the macro stands for. */
+/* Anything but input, regions and get: the same operation on the new operands, or what the macro stands for. */
 static ebb_id rebuild(expansion *e, const frame *f, ebb_id id) {
     ebb_op op = ebb_op_of(f->from, id);
     int32_t arity = f->from->node[id].arity;
@@ -177,8 +156,25 @@ static ebb_id rebuild(expansion *e, const frame *f, ebb_id id) {
     return ebb_expand_macro(&(ebb_builder){e->to, app.site}, op, x, ebb_attr_of(f->from, id));
 }
 
-static ebb_id resolve_get(const expansion *e, const frame *f, ebb_id id) {
-    return e->result[f->map[ebb_operands(f->from, id)[0]] + ebb_attr_of(f->from, id).v[0]];
+/* A region that stays runs what its callees have become. */
+static ebb_id rebuild_region(expansion *e, const frame *f, ebb_id id) {
+    ebb_region r = ebb_region_of(f->from, id);
+    ebb_site site = f->from->site[id];
+    for (int k = 0; k < 3; k++)
+        if (r.callee[k]) r.callee[k] = e->anew[ebb_reach_find(e->reach, r.callee[k])];
+    if (ebb_region_numbers(r.op) && !r.callee[1]) r.number[2] = with_size(e, r.number[2]);
+    if (!ebb_graph_keep_site(e->to, f->from, &site)) return EBB_POISON;
+    return ebb_put_region(e->verbatim ? ebb_record_region : ebb_derive_region, e->to, &r, f->from, id, f->map, site);
+}
+
+/* Of a call that has been written out, the result is there. */
+static ebb_id resolve_get(expansion *e, const frame *f, ebb_id id) {
+    const ebb_id tuple = ebb_operands(f->from, id)[0];
+    const int k = (int)ebb_attr_of(f->from, id).v[0];
+    ebb_site site = f->from->site[id];
+    if (ebb_op_of(f->from, tuple) == EBB_OP_call) return e->result[f->map[tuple] + k];
+    if (!ebb_graph_keep_site(e->to, f->from, &site)) return EBB_POISON;
+    return (e->verbatim ? ebb_record_get : ebb_derive_get)(e->to, f->map[tuple], k, site);
 }
 
 static bool read_node(expansion *e, frame *f, ebb_id id) {
@@ -195,7 +191,7 @@ static bool read_node(expansion *e, frame *f, ebb_id id) {
         f->map[id] = resolve_get(e, f, id);
         break;
     default:
-        f->map[id] = rebuild(e, f, id);
+        f->map[id] = ebb_is_region(ebb_op_of(f->from, id)) ? rebuild_region(e, f, id) : rebuild(e, f, id);
     }
     return f->map[id] != EBB_POISON;
 }
@@ -251,66 +247,64 @@ static ebb_graph *rebuild_all(expansion e, const ebb_graph *g, bool all, ebb_id 
     return NULL;
 }
 
-/* ---- what is left over ---- */
+/* ---- the functions that regions run ---- */
 
-static bool all_live(const ebb_graph *g, const uint8_t *live) {
-    for (ebb_id id = 1; id < g->count; id++)
-        if (!live[id] && ebb_op_of(g, id) != EBB_OP_input) return false;
-    return true;
+static ebb_graph *rebuild_live(expansion e, const ebb_graph *g, bool all, ebb_id *map, ebb_diag *diag) {
+    ebb_graph *to = rebuild_all(e, g, all, map, diag);
+    return to && !all ? ebb_drop_dead(to, map, g->count) : to;
 }
 
-/* Copies what is live of a rebuilt graph, all parameters included, which come first there. */
-static bool copy_live(ebb_graph *to, const ebb_graph *g, const uint8_t *live, ebb_id *renumber) {
-    for (int32_t k = 0; k < g->inputs; k++) {
-        ebb_id id = g->input[k];
-        ebb_site site = g->site[id];
-        if (!ebb_graph_keep_site(to, g, &site)) return false;
-        renumber[id] = ebb_add_input(to, ebb_type_of(g, id), site);
-        if (renumber[id] == EBB_POISON) return false;
-    }
-    if (!copy_nodes(to, g, live, renumber)) return false;
-    for (int32_t k = 0; k < g->outputs; k++)
-        if (!ebb_add_output(to, renumber[g->output[k]])) return false;
-    return true;
+/* run[k]: whether a region that stays runs function k. */
+static void mark_run(const ebb_reach *reach, uint8_t *run) {
+    for (int32_t k = 0; k < reach->count; k++)
+        for (ebb_id id = 1; reach->graph[k]->callees && id < reach->graph[k]->count; id++) {
+            const ebb_op op = ebb_op_of(reach->graph[k], id);
+            ebb_graph *callee[3];
+            if (!ebb_is_region(op) || op == EBB_OP_call) continue;
+            for (int32_t i = ebb_callees_of(reach->graph[k], id, callee); i-- > 0;)
+                run[ebb_reach_find(reach, callee[i])] = 1;
+        }
 }
 
-/* Folding and unused results of calls leave nodes behind that nothing needs. Takes g; `map` has `count` entries. */
-static ebb_graph *drop_dead(ebb_graph *g, ebb_id *map, int32_t count) {
-    uint8_t *live = mark_live(g);
-    if (live && all_live(g, live)) return ebb_mem_free(g->allocator, live), g;
-    ebb_id *renumber = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *renumber);
-    ebb_graph *to = live && renumber ? ebb_graph_new(g->allocator, g->diag, g->name) : NULL;
-    if (to)
-        to->without = g->without;
-    else
-        ebb_fail_memory(g->diag);
-    if (to && !copy_live(to, g, live, renumber)) {
-        ebb_graph_release(to);
-        to = NULL;
-    }
-    for (int32_t id = 0; to && map && id < count; id++)
-        map[id] = renumber[map[id]];
-    ebb_mem_free(g->allocator, live);
-    ebb_mem_free(g->allocator, renumber);
-    ebb_graph_release(g);
+static bool rebuild_callees(const expansion *e, ebb_diag *diag) {
+    uint8_t *run = ebb_mem_new(e->reach->graph[0]->allocator, (size_t)e->reach->count, 1);
+    if (!run) return ebb_fail_memory(diag);
+    mark_run(e->reach, run);
+    bool good = true;
+    for (int32_t k = 0; good && k < e->reach->count; k++)
+        if (run[k]) good = (e->anew[k] = rebuild_live(*e, e->reach->graph[k], false, NULL, diag)) != NULL;
+    ebb_mem_free(e->reach->graph[0]->allocator, run);
+    return good;
+}
+
+static ebb_graph *rebuild_module(expansion e, const ebb_graph *g, bool all, ebb_id *map, ebb_diag *diag) {
+    EBB_PLAIN_FLOATS;
+    if (!g->callees) return rebuild_live(e, g, all, map, diag);
+    ebb_reach reach;
+    ebb_graph *to = NULL;
+    e.reach = &reach;
+    if (ebb_reach_from(g, &reach)) e.anew = ebb_mem_new(g->allocator, (size_t)reach.count, sizeof(ebb_graph *));
+    if (!e.anew)
+        ebb_fail_memory(diag);
+    else if (rebuild_callees(&e, diag))
+        to = rebuild_live(e, g, all, map, diag);
+    for (int32_t k = 0; e.anew && k < reach.count; k++)
+        ebb_graph_release(e.anew[k]);
+    ebb_mem_free(g->allocator, e.anew);
+    ebb_reach_end(&reach);
     return to;
 }
 
+/* ---- the passes ---- */
+
 ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag) {
-    EBB_PLAIN_FLOATS;
-    ebb_graph *to = rebuild_all((expansion){0}, g, keep, map, diag);
-    return to && !keep ? drop_dead(to, map, g->count) : to;
+    return rebuild_module((expansion){0}, g, keep, map, diag);
 }
 
 ebb_graph *ebb_expand_verbatim(const ebb_graph *g, ebb_id *map, ebb_diag *diag) {
-    EBB_PLAIN_FLOATS;
-    ebb_graph *to = rebuild_all((expansion){.verbatim = true}, g, false, map, diag);
-    return to ? drop_dead(to, map, g->count) : NULL;
+    return rebuild_module((expansion){.verbatim = true}, g, false, map, diag);
 }
 
 ebb_graph *ebb_specialise(const ebb_graph *g, int32_t symbols, const int64_t *size, ebb_diag *diag) {
-    EBB_PLAIN_FLOATS;
-    expansion e = {.verbatim = true, .symbols = symbols, .size = size};
-    ebb_graph *to = rebuild_all(e, g, false, NULL, diag);
-    return to ? drop_dead(to, NULL, g->count) : NULL;
+    return rebuild_module((expansion){.verbatim = true, .symbols = symbols, .size = size}, g, false, NULL, diag);
 }

@@ -204,6 +204,7 @@ ebb_id ebb_fold(ebb_draft *d) {
     case EBB_SOURCE:
     case EBB_REDUCE:
     case EBB_WHOLE:
+    case EBB_NESTED:
     case EBB_NOWHERE:
         break;
     }

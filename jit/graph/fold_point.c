@@ -88,6 +88,7 @@ static ebb_number fold_stop_gradient(const ebb_number *operand) { return operand
 #define ROW_VIEW(name, rule)
 #define ROW_REDUCE(name, rule)
 #define ROW_WHOLE(name, rule)
+#define ROW_NESTED(name, rule)
 #define ROW_NOWHERE(name, rule)
 
 ebb_fold_rule *const ebb_fold_table[EBB_OP_COUNT][EBB_F64 + 1] = {

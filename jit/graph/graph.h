@@ -53,7 +53,7 @@ struct ebb_graph {
     int32_t inputs, input_capacity;
     ebb_id *output; /* [outputs]; an output may be EBB_ABSENT (no derivative) */
     int32_t outputs, output_capacity;
-    ebb_graph **callee; /* [callees]: what call nodes name, counted */
+    ebb_graph **callee; /* [callees]: what regions name, counted */
     int32_t callees, callee_capacity;
     struct ebb_intern *shapes, *attrs, *nodes; /* tables of intern.c; nodes is built at the first derive */
     struct ebb_intern *files; /* file names that were read from text and die with the graph; NULL: none (files.c) */
@@ -80,13 +80,17 @@ bool ebb_is_scalar_constant(const ebb_graph *g, ebb_id id,
                             double *value); /* a constant, or a broadcast of one, whose elements are all *value */
 
 ebb_application ebb_application_of(const ebb_graph *g,
-                                   ebb_id id); /* what a door was given for this node (not call, get) */
+                                   ebb_id id); /* what a door was given for this node (not regions, get) */
 
 /* ---- the two doors; `arg` holds narg ids ---- */
 ebb_id ebb_record(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg);
 ebb_id ebb_derive(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg);
 
-/* ---- parameters, results, calls ---- */
+/* Node id of another graph once more, on operands that map[] has the ids of; any node but an input. */
+ebb_id ebb_record_again(ebb_graph *to, const ebb_graph *from, ebb_id id, const ebb_id *map);
+ebb_id ebb_derive_again(ebb_graph *to, const ebb_graph *from, ebb_id id, const ebb_id *map);
+
+/* ---- parameters, results, calls (other regions: region.h) ---- */
 ebb_id ebb_add_input(ebb_graph *g, ebb_type type, ebb_site site); /* the next parameter */
 bool ebb_add_output(ebb_graph *g, ebb_id id);                     /* appends a result; poison is refused */
 void ebb_clear_outputs(ebb_graph *g);
@@ -100,9 +104,10 @@ bool ebb_graph_keep_site(ebb_graph *to, const ebb_graph *from,
                          ebb_site *site); /* what `from` owns, `to` must own too */
 
 /* ---- passes (each makes a new graph; NULL and an error in diag if it cannot) ---- */
-/* Macros expanded, calls inlined, everything through the deriving door. inputs and outputs keep their order. If `map`
- * is not NULL it has g->count entries and gets the new id of each old node (EBB_ABSENT for tuples). When `keep` is
- * false, nodes that no output needs are dropped (their map is EBB_ABSENT), inputs excepted. */
+/* Macros expanded, calls inlined, everything through the deriving door; the callees of other regions too. inputs and
+ * outputs keep their order. If `map` is not NULL it has g->count entries and gets the new id of each old node
+ * (EBB_ABSENT for tuples). When `keep` is false, nodes that no output needs are dropped (their map is EBB_ABSENT),
+ * inputs excepted. */
 ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag);
 /* Macros expanded and calls inlined, but every other node recorded verbatim, one for one, so that equal nodes stay
  * apart: for tapes, where two tensors are two tensors even if their values are equal. Dead nodes are dropped; same

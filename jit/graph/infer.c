@@ -173,6 +173,9 @@ static bool graph_types_it(const ebb_question *q) {
 
 bool infer_call(const ebb_question *q) { return graph_types_it(q); }
 bool infer_get(const ebb_question *q) { return graph_types_it(q); }
+bool infer_cond(const ebb_question *q) { return graph_types_it(q); }
+bool infer_loop(const ebb_question *q) { return graph_types_it(q); }
+bool infer_unloop(const ebb_question *q) { return graph_types_it(q); }
 
 /* ---- the question ---- */
 
@@ -187,17 +190,10 @@ static bool operands_fit(const ebb_question *q) {
     return true;
 }
 
-/* At most EBB_MAX_BYTES, also where a symbol or a 0 hides behind the known sizes: strides must not overflow. */
 static bool size_fits(const ebb_question *q) {
-    int64_t bytes = (int64_t)ebb_dtype_size(q->result->dtype);
-    for (int i = 0; i < q->result->shape.rank; i++) {
-        int64_t dim = q->result->shape.dim[i];
-        if (dim > 1 && (__builtin_mul_overflow(bytes, dim, &bytes) || bytes > EBB_MAX_BYTES)) {
-            char text[EBB_TYPE_TEXT];
-            return ebb_infer_no(q, EBB_VALUE_ERROR, "%s is too large", ebb_type_text(q->result, text));
-        }
-    }
-    return true;
+    char text[EBB_TYPE_TEXT];
+    return ebb_type_fits(q->result) ||
+           ebb_infer_no(q, EBB_VALUE_ERROR, "%s is too large", ebb_type_text(q->result, text));
 }
 
 bool ebb_infer(ebb_diag *diag, const ebb_application *app, int narg, const ebb_type *arg, ebb_type *result) {

@@ -5,11 +5,12 @@
 #include "jit/graph/types.h"
 
 /* How the attributes of an operation are written: {axis=1}, or with lists {start=[0,1], step=[1,1]}, where the list of
- * attributes is cut in equal parts. No names: the operation has none, or a notation of its own (call, constant). */
+ * attributes is cut in equal parts. A region's functions stand elsewhere. No names: the operation has none, or a
+ * notation of its own (constant). */
 typedef struct ebb_attr_names {
     int names;
     bool list;
-    const char *name[4];
+    const char *name[5];
 } ebb_attr_names;
 extern const ebb_attr_names ebb_attr_notation[EBB_OP_COUNT];
 

@@ -4,6 +4,7 @@
  * The text is taken in one walk, without recursion; reader.h has what it is read with. Start reading at
  * ebb_module_parse, then read_statement. */
 #include "jit/graph/reader.h"
+#include "jit/graph/region.h"
 #include "jit/graph/text.h"
 
 #include <limits.h>
@@ -79,14 +80,17 @@ static bool check_type(parser *p, const statement *s, ebb_id id) {
                   s->tuple ? "a tuple" : ebb_type_text(&s->type, written));
 }
 
-static bool check_tuple_type(parser *p, const statement *s, const ebb_graph *callee) {
+static bool check_tuple_type(parser *p, const statement *s, const ebb_region *r) {
+    const int32_t results = ebb_region_results(r);
     if (!s->tuple) return ebb_no(&p->r, s->type_at, "its type is a tuple");
-    if (p->elements != callee->outputs)
-        return ebb_no(&p->r, s->type_at, "it has %d results, not %d", callee->outputs, p->elements);
-    for (int32_t k = 0; k < callee->outputs; k++) {
+    if (p->elements != results) return ebb_no(&p->r, s->type_at, "it has %d results, not %d", results, p->elements);
+    for (int32_t k = 0; k < results; k++) {
         char is[EBB_TYPE_TEXT] = "absent", written[EBB_TYPE_TEXT] = "absent";
         ebb_type type = {0};
-        if (callee->output[k] != EBB_ABSENT) type = ebb_type_of(callee, callee->output[k]), ebb_type_text(&type, is);
+        if (ebb_region_result(r, k, &type))
+            ebb_type_text(&type, is);
+        else
+            type = (ebb_type){0};
         if (ebb_type_equal(&type, &p->element[k])) continue;
         if (p->element[k].dtype != EBB_NONE) ebb_type_text(&p->element[k], written);
         return ebb_no(&p->r, s->type_at, "its result %d is %s, not %s", k, is, written);
@@ -163,56 +167,60 @@ static bool read_payload(parser *p, statement *s) {
     return !s->type.shape.rank || ebb_expect(&p->r, "]");
 }
 
-/* What stands in brackets behind a source line; *n becomes the length of what is before it. */
-static void read_marks(const char *text, size_t *n, ebb_site *site) {
-    const char *open = *n && text[*n - 1] == ']' ? memrchr(text, '[', *n) : NULL;
-    if (!open || open - text < 2 || open[-1] != ' ') return;
-    if (ebb_marks_parse(open + 1, (size_t)(text + *n - open) - 2, site)) *n = (size_t)(open - text) - 1;
-}
-
-/* The comment behind a statement, if it is a source line such as `loss.c:12` or `loss.c:12 [adjoint]`. */
+/* The comment behind a statement, if it is a source line. */
 static bool read_site(parser *p, ebb_site *site) {
-    const char *text = p->r.lex.comment, *colon;
-    if (!text) return true;
-    size_t n = p->r.lex.comment_length;
-    if (n && *text == ' ') text++, n--;
-    while (n && (text[n - 1] == '\r' || text[n - 1] == ' ' || text[n - 1] == '\t'))
-        n--;
-    ebb_site found = {0};
-    read_marks(text, &n, &found);
-    ebb_token line = {.text = text};
-    if (!n || !(colon = memrchr(text, ':', n)) || colon == text) return true;
-    line.text = colon + 1;
-    line.length = (size_t)(text + n - line.text);
-    char digits[EBB_TOKEN_TEXT];
-    int32_t number;
-    if (!ebb_copy_token(&line, digits) || !ebb_number_parse(EBB_I32, digits, &number)) return true;
-    if (!ebb_unescape(text, (size_t)(colon - text), p->r.name, sizeof p->r.name)) return true;
-    *site = found;
-    site->line = number;
+    if (!ebb_read_site(&p->r, site)) return true;
     return ebb_graph_own_file(p->graph, p->r.name, &site->file) || ebb_fail_memory(p->r.diag);
 }
 
 /* ---- statements ---- */
 
-static bool record_call(parser *p, const statement *s, ebb_token callee_at) {
-    ebb_graph *callee = ebb_module_find(p->module, p->r.name);
-    ebb_site site = {0};
-    if (!callee) return ebb_no(&p->r, callee_at, "no function @%s before this one", p->r.name);
-    if (!check_tuple_type(p, s, callee) || !read_site(p, &site)) return false;
-    ebb_id id = ebb_record_call(p->graph, callee, p->operands, p->operand, site);
-    return id != EBB_POISON || door_no(p, s->op_at);
+/* @body @more, as many as the region may have, into callee[]; *n: how many there are. */
+static bool read_callees(parser *p, const statement *s, ebb_graph *callee[3], int *n) {
+    for (*n = 0; *n == 0 || (*n < ebb_region_callees(s->op) && ebb_lex_is(&p->r.lex, "@")); ++*n) {
+        if (!ebb_expect(&p->r, "@")) return false;
+        ebb_token at = p->r.lex.token;
+        if (!ebb_read_name(&p->r)) return false;
+        callee[*n] = ebb_module_find(p->module, p->r.name);
+        if (!callee[*n]) return ebb_no(&p->r, at, "no function @%s before this one", p->r.name);
+    }
+    return true;
 }
 
-static bool read_call(parser *p, const statement *s) {
-    if (!ebb_expect(&p->r, "@")) return false;
-    ebb_token at = p->r.lex.token;
-    if (!ebb_read_name(&p->r)) return false;
-    if (p->r.lex.token.kind != EBB_LEX_ID || p->r.lex.token.line != at.line) return record_call(p, s, at);
+/* Where a condition is left out, there is one function less than there may be. */
+static bool place_callees(parser *p, const statement *s, int n, ebb_graph *const callee[3], ebb_region *r) {
+    const int most = ebb_region_callees(s->op);
+    const bool loops = s->op == EBB_OP_loop || s->op == EBB_OP_unloop, lacks = loops && n == most - 1;
+    if (n != most && !lacks) return ebb_no(&p->r, s->op_at, "it names %d functions, not %d", most - loops, n);
+    for (int k = 0; k < n; k++)
+        r->callee[k + (lacks && k > 0)] = callee[k];
+    return true;
+}
+
+/* Operands end with the line, as the next one begins with an id too. */
+static bool read_any_operands(parser *p, int line) {
+    if (p->r.lex.token.kind != EBB_LEX_ID || p->r.lex.token.line != line) return true;
     do
         if (!read_operand(p, "an operand such as %1")) return false;
     while (ebb_accept(&p->r, ","));
-    return record_call(p, s, at);
+    return true;
+}
+
+static bool record_region(parser *p, statement *s, ebb_region *r) {
+    ebb_site site = {0};
+    memcpy(r->number, s->attr, sizeof r->number);
+    if (!ebb_region_fits(p->graph, r, p->operands, p->operand, site, &p->door)) return door_no(p, s->op_at);
+    if (!check_tuple_type(p, s, r) || !read_site(p, &site)) return false;
+    return ebb_record_region(p->graph, r, p->operands, p->operand, site) != EBB_POISON || door_no(p, s->op_at);
+}
+
+static bool read_region(parser *p, statement *s) {
+    const int line = p->r.lex.token.line;
+    ebb_graph *callee[3];
+    ebb_region r = {.op = s->op};
+    int n;
+    return read_callees(p, s, callee, &n) && place_callees(p, s, n, callee, &r) && read_any_operands(p, line) &&
+           read_attributes(p, s) && record_region(p, s, &r);
 }
 
 static bool record(parser *p, const statement *s) {
@@ -239,7 +247,7 @@ static bool read_operation(parser *p, statement *s) {
     ebb_lex_next(&p->r.lex);
     p->r.about = ebb_op_table[s->op].name;
     p->operands = 0;
-    if (s->op == EBB_OP_call) return read_call(p, s);
+    if (ebb_is_region(s->op)) return read_region(p, s);
     if (s->op == EBB_OP_constant) return read_payload(p, s) && record(p, s);
     return read_operands(p, ebb_op_table[s->op].arity) && read_attributes(p, s) && record(p, s);
 }

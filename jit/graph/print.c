@@ -4,6 +4,8 @@
  * is remembered and the rest of the writing does nothing, so that only the end has to look. Start at ebb_graph_print.
  */
 #include "jit/graph/notation.h"
+#include "jit/graph/reach.h"
+#include "jit/graph/region.h"
 #include "jit/graph/text.h"
 
 #include <stdarg.h>
@@ -12,26 +14,15 @@
 
 #define SITE_COLUMN 42
 
-typedef struct named {
-    const ebb_graph *graph;
-    char *name;
-} named; /* the name it is printed under; owned */
-
-typedef struct visit {
-    const ebb_graph *graph;
-    int32_t next;
-} visit; /* `next` callee of a graph on the way down */
-
 typedef struct printer {
     const ebb_allocator *allocator;
     bool failed;
     char *text;
     int32_t length, capacity;
     int32_t line; /* where the line begins */
-    named *order; /* functions, callees before callers */
-    int32_t functions, order_capacity;
-    visit *path;
-    int32_t depth, path_capacity;
+    ebb_reach functions;
+    char **name;   /* [functions.count]: what they are printed under; owned */
+    int32_t named; /* how many of them have their name */
 } printer;
 
 /* ---- writing ---- */
@@ -66,10 +57,11 @@ static bool is_identifier(const char *name) {
     return !*name;
 }
 
-static void write_name(printer *p, const named *f) {
-    bool plain = is_identifier(f->name);
+static void write_name(printer *p, const ebb_graph *g) {
+    const char *name = p->name[ebb_reach_find(&p->functions, g)];
+    bool plain = is_identifier(name);
     if (!plain) put(p, "\"");
-    write_escaped(p, f->name);
+    write_escaped(p, name);
     if (!plain) put(p, "\"");
 }
 
@@ -86,17 +78,11 @@ static void write_type(printer *p, const ebb_graph *g, ebb_id id) {
     put(p, ebb_type_text(&type, text));
 }
 
-/* ---- order of functions ---- */
-
-static const named *find(const printer *p, const ebb_graph *g) {
-    for (int32_t k = p->functions; k-- > 0;)
-        if (p->order[k].graph == g) return &p->order[k];
-    return NULL;
-}
+/* ---- names of functions ---- */
 
 static bool is_taken(const printer *p, const char *name) {
-    for (int32_t k = 0; k < p->functions; k++)
-        if (!strcmp(p->order[k].name, name)) return true;
+    for (int32_t k = 0; k < p->named; k++)
+        if (!strcmp(p->name[k], name)) return true;
     return false;
 }
 
@@ -111,35 +97,11 @@ static char *free_name(const printer *p, const ebb_graph *g) {
     return name;
 }
 
-static bool go_down(printer *p, const ebb_graph *g) {
-    if (!ebb_mem_reserve(p->allocator, &p->path, &p->path_capacity, (int64_t)p->depth + 1, sizeof *p->path))
-        return false;
-    p->path[p->depth++] = (visit){g, 0};
-    return true;
-}
-
-static bool come_up(printer *p) {
-    const ebb_graph *g = p->path[--p->depth].graph;
-    if (!ebb_mem_reserve(p->allocator, &p->order, &p->order_capacity, (int64_t)p->functions + 1, sizeof *p->order))
-        return false;
-    char *name = free_name(p, g);
-    if (name) p->order[p->functions++] = (named){g, name};
-    return name;
-}
-
-/* All functions that g reaches, depth first; the path is a stack of its own, as calls may nest deeper than ours. */
-static bool collect(printer *p, const ebb_graph *g) {
-    bool good = go_down(p, g);
-    while (good && p->depth > 0) {
-        visit *top = &p->path[p->depth - 1];
-        if (top->next == top->graph->callees) {
-            good = come_up(p);
-        } else {
-            const ebb_graph *callee = top->graph->callee[top->next++];
-            if (!find(p, callee)) good = go_down(p, callee);
-        }
-    }
-    return good;
+static bool name_functions(printer *p) {
+    p->name = ebb_mem_new(p->allocator, (size_t)p->functions.count, sizeof *p->name);
+    for (; p->name && p->named < p->functions.count; p->named++)
+        if (!(p->name[p->named] = free_name(p, p->functions.graph[p->named]))) return false;
+    return p->name != NULL;
 }
 
 /* ---- one node ---- */
@@ -156,7 +118,9 @@ static void write_list(printer *p, const int64_t *v, int32_t n) {
 static void write_attributes(printer *p, const ebb_graph *g, ebb_id id) {
     const ebb_attr_names *names = &ebb_attr_notation[ebb_op_of(g, id)];
     ebb_attr attr = ebb_attr_of(g, id);
+    const int callees = ebb_region_callees(ebb_op_of(g, id)); /* they stand elsewhere */
     if (!names->names) return;
+    attr = (ebb_attr){attr.n - callees, attr.v + callees};
     int32_t part = attr.n / names->names;
     for (int k = 0; k < names->names; k++) {
         put(p, k ? ", " : " {");
@@ -194,13 +158,24 @@ static void write_operands(printer *p, const ebb_graph *g, ebb_id id) {
     }
 }
 
-static void write_tuple_type(printer *p, const ebb_graph *callee) {
+static void write_tuple_type(printer *p, const ebb_graph *g, ebb_id id) {
+    const int32_t results = ebb_results_of(g, id);
     put(p, "(");
-    for (int32_t k = 0; k < callee->outputs; k++) {
+    for (int32_t k = 0; k < results; k++) {
+        char text[EBB_TYPE_TEXT] = "absent";
+        ebb_type type;
+        if (ebb_result_type(g, id, k, &type)) ebb_type_text(&type, text);
         if (k) put(p, ", ");
-        write_type(p, callee, callee->output[k]);
+        put(p, text);
     }
     put(p, ")");
+}
+
+static void write_callees(printer *p, const ebb_graph *g, ebb_id id) {
+    ebb_graph *callee[3];
+    const int32_t callees = ebb_callees_of(g, id, callee);
+    for (int32_t k = 0; k < callees; k++)
+        put(p, " @"), write_name(p, callee[k]);
 }
 
 static void write_site(printer *p, ebb_site site) {
@@ -222,18 +197,17 @@ static void write_site(printer *p, ebb_site site) {
 
 static void write_node(printer *p, const ebb_graph *g, ebb_id id) {
     ebb_op op = ebb_op_of(g, id);
-    const ebb_graph *callee = op == EBB_OP_call ? g->callee[ebb_attr_of(g, id).v[0]] : NULL;
     p->line = p->length;
     put(p, "  ");
     write_id(p, id);
     put(p, " ");
-    if (callee)
-        write_tuple_type(p, callee);
+    if (ebb_is_region(op))
+        write_tuple_type(p, g, id);
     else
         write_type(p, g, id);
     put(p, " = ");
     put(p, ebb_op_table[op].name);
-    if (callee) put(p, " @"), write_name(p, find(p, callee));
+    if (ebb_is_region(op)) write_callees(p, g, id);
     if (op == EBB_OP_constant) write_payload(p, g, id);
     write_operands(p, g, id);
     write_attributes(p, g, id);
@@ -243,10 +217,9 @@ static void write_node(printer *p, const ebb_graph *g, ebb_id id) {
 
 /* ---- functions ---- */
 
-static void write_function(printer *p, const named *f) {
-    const ebb_graph *g = f->graph;
+static void write_function(printer *p, const ebb_graph *g) {
     put(p, "func ");
-    write_name(p, f);
+    write_name(p, g);
     for (int32_t k = 0; k < g->inputs; k++) {
         put(p, k ? ", " : "(");
         write_id(p, g->input[k]);
@@ -267,16 +240,16 @@ static void write_function(printer *p, const named *f) {
 char *ebb_graph_print(const ebb_graph *g, ebb_diag *diag) {
     printer p = {.allocator = g->allocator};
     ebb_locale locale = ebb_locale_c();
-    p.failed = !collect(&p, g);
-    for (int32_t k = 0; k < p.functions && !p.failed; k++) {
+    p.failed = !ebb_reach_from(g, &p.functions) || !name_functions(&p);
+    for (int32_t k = 0; k < p.functions.count && !p.failed; k++) {
         if (k) put(&p, "\n");
-        write_function(&p, &p.order[k]);
+        write_function(&p, p.functions.graph[k]);
     }
     ebb_locale_restore(locale);
-    for (int32_t k = 0; k < p.functions; k++)
-        ebb_mem_free(p.allocator, p.order[k].name);
-    ebb_mem_free(p.allocator, p.order);
-    ebb_mem_free(p.allocator, p.path);
+    for (int32_t k = 0; k < p.named; k++)
+        ebb_mem_free(p.allocator, p.name[k]);
+    ebb_mem_free(p.allocator, p.name);
+    ebb_reach_end(&p.functions);
     if (!p.failed) return p.text;
     ebb_mem_free(p.allocator, p.text);
     ebb_fail_memory(diag);

@@ -88,6 +88,37 @@ bool ebb_read_name(ebb_reader *r) {
     return true;
 }
 
+/* ---- source lines ---- */
+
+/* What stands in brackets behind a source line; *n becomes the length of what is before it. */
+static void read_marks(const char *text, size_t *n, ebb_site *site) {
+    const char *open = *n && text[*n - 1] == ']' ? memrchr(text, '[', *n) : NULL;
+    if (!open || open - text < 2 || open[-1] != ' ') return;
+    if (ebb_marks_parse(open + 1, (size_t)(text + *n - open) - 2, site)) *n = (size_t)(open - text) - 1;
+}
+
+bool ebb_read_site(ebb_reader *r, ebb_site *site) {
+    const char *text = r->lex.comment, *colon;
+    if (!text) return false;
+    size_t n = r->lex.comment_length;
+    if (n && *text == ' ') text++, n--;
+    while (n && (text[n - 1] == '\r' || text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    ebb_site found = {0};
+    read_marks(text, &n, &found);
+    ebb_token line = {.text = text};
+    if (!n || !(colon = memrchr(text, ':', n)) || colon == text) return false;
+    line.text = colon + 1;
+    line.length = (size_t)(text + n - line.text);
+    char digits[EBB_TOKEN_TEXT];
+    int32_t number;
+    if (!ebb_copy_token(&line, digits) || !ebb_number_parse(EBB_I32, digits, &number)) return false;
+    if (!ebb_unescape(text, (size_t)(colon - text), r->name, sizeof r->name)) return false;
+    *site = found;
+    site->line = number;
+    return true;
+}
+
 /* ---- types ---- */
 
 /* A size, or a symbol n0, n1 ... */

@@ -1,7 +1,7 @@
 /* reader.h - what the parser is made of: messages with line and column, and reading numbers, names and types.
  *
  * The lexer stands on the first token not yet used. Each function that returns bool has, if false, left a message in
- * diag; ebb_accept, which only looks, is the exception. */
+ * diag; ebb_accept and ebb_read_site, which only look, are the exceptions. */
 #ifndef EBB_READER_H
 #define EBB_READER_H
 
@@ -30,5 +30,8 @@ bool ebb_read_int(ebb_reader *r, int64_t *value);
 bool ebb_read_id(ebb_reader *r, const char *what, int64_t *id);
 bool ebb_read_name(ebb_reader *r); /* an identifier, or anything in quotes, into r->name */
 bool ebb_read_type(ebb_reader *r, ebb_type *type);
+/* The comment before the current token, if it is a source line such as `loss.c:12` or `loss.c:12 [adjoint]`: the file
+ * is left in r->name. False, without a message, if it is none. */
+bool ebb_read_site(ebb_reader *r, ebb_site *site);
 
 #endif

@@ -6,7 +6,14 @@
  *       return %4
  *     }
  * Callees are printed before their callers, `%5 (f64[], f32[3]) = call @loss %3, %4` with `%6 f64[] = get %5 {k=0}`;
- * functions of one name become f, f_2 ... Constants are printed bit-exactly: `constant [1.5, -0, inf,
+ * functions of one name become f, f_2 ... The other regions name theirs in the same way, a condition behind the body:
+ *
+ *     %3 (f64[]) = cond @then @otherwise %1, %2
+ *     %4 (f64[], f64[9]) = loop @body %1, %2, %3 {states=1, captures=1, trips=9, reverse=0}
+ *     %5 (f64[]) = loop @body @condition %1, %2 {states=1, captures=1, trips=-1, reverse=0}
+ *     %6 (f64[], absent) = unloop @body @condition @pullback %1, %2, %3 {states=1, captures=1, trips=-1, reverse=0,
+ *                                                                        budget=0}
+ * Constants are printed bit-exactly: `constant [1.5, -0, inf,
  * nan(0x7fc00000)]`, row-major. A result that is absent is `absent`. What follows `;` is the source line of its
  * operation, or a comment; parameters have none. Behind the line stands what the operation is there for, if that is a
  * derivative or a macro: `; loss.c:12 [adjoint]`, `; loss.c:12 [tangent of adjoint in softmax]`. The file names that a

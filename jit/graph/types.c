@@ -32,7 +32,6 @@ bool ebb_shape_concrete(const ebb_shape *s) {
     return true;
 }
 
-/* Sizes beside a 0 count too: strides, which are made of them, must not overflow either. */
 bool ebb_shape_insert(const ebb_shape *s, int axis, int64_t size, ebb_shape *to) {
     if (s->rank >= EBB_MAX_RANK) return false;
     *to = *s;
@@ -42,6 +41,7 @@ bool ebb_shape_insert(const ebb_shape *s, int axis, int64_t size, ebb_shape *to)
     return true;
 }
 
+/* Sizes beside a 0 count too: strides, which are made of them, must not overflow either. */
 bool ebb_shape_size(const ebb_shape *s, int64_t *size) {
     int64_t product = 1;
     bool empty = false;
@@ -60,6 +60,16 @@ bool ebb_type_bytes(const ebb_type *t, int64_t *bytes) {
     int64_t size;
     if (!ebb_shape_size(&t->shape, &size)) return false;
     return !__builtin_mul_overflow(size, (int64_t)ebb_dtype_size(t->dtype), bytes) && *bytes <= EBB_MAX_BYTES;
+}
+
+/* Also where a symbol or a 0 hides behind the known sizes: strides must not overflow. */
+bool ebb_type_fits(const ebb_type *t) {
+    int64_t bytes = (int64_t)ebb_dtype_size(t->dtype);
+    for (int i = 0; i < t->shape.rank; i++) {
+        int64_t dim = t->shape.dim[i];
+        if (dim > 1 && (__builtin_mul_overflow(bytes, dim, &bytes) || bytes > EBB_MAX_BYTES)) return false;
+    }
+    return true;
 }
 
 static const struct {

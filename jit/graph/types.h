@@ -26,7 +26,7 @@ typedef enum ebb_family {
     EBB_REGION
 } ebb_family;
 
-typedef enum ebb_access { EBB_SOURCE, EBB_POINT, EBB_VIEW, EBB_REDUCE, EBB_WHOLE, EBB_NOWHERE } ebb_access;
+typedef enum ebb_access { EBB_SOURCE, EBB_POINT, EBB_VIEW, EBB_REDUCE, EBB_WHOLE, EBB_NESTED, EBB_NOWHERE } ebb_access;
 
 typedef struct ebb_op_row {
     const char *name;
@@ -57,6 +57,7 @@ bool ebb_shape_concrete(const ebb_shape *s);
 /* s with one more axis of this size, the one with that number; false: it has EBB_MAX_RANK already. */
 bool ebb_shape_insert(const ebb_shape *s, int axis, int64_t size, ebb_shape *to);
 bool ebb_shape_size(const ebb_shape *s, int64_t *size); /* product; false on overflow of int64 or a symbol */
+bool ebb_type_fits(const ebb_type *t);                  /* into EBB_MAX_BYTES, where symbols count as 1 */
 bool ebb_type_bytes(const ebb_type *t, int64_t *bytes); /* false on overflow, a symbol, or more than EBB_MAX_BYTES */
 
 size_t ebb_dtype_size(ebb_dtype d);
@@ -80,7 +81,7 @@ typedef struct ebb_application {
 } ebb_application;
 
 /* The type of the result, or false with a message that names the operation, the shapes and the site. Macros have types
- * too. call and get are typed by the graph, not here. */
+ * too. Regions and get are typed by region.c, not here. */
 bool ebb_infer(ebb_diag *diag, const ebb_application *app, int narg, const ebb_type *arg, ebb_type *result);
 
 #endif

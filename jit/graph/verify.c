@@ -5,6 +5,7 @@
  * Start reading at ebb_verify. */
 #include "jit/graph/graph.h"
 #include "jit/graph/intern.h"
+#include "jit/graph/region.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,37 +58,38 @@ static bool check_input(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
     return true;
 }
 
-/* The function that a call names, or NULL. */
-static const ebb_graph *callee_of(const ebb_graph *g, ebb_id id) {
-    ebb_attr number = ebb_attr_of(g, id);
-    bool good = ebb_op_of(g, id) == EBB_OP_call && number.n == 1 && number.v[0] >= 0 && number.v[0] < g->callees;
-    return good ? g->callee[number.v[0]] : NULL;
-}
-
-static bool check_call(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
-    const ebb_graph *callee = callee_of(g, id);
-    const ebb_node *n = &g->node[id];
-    if (!callee) return broken(g, diag, id, "calls a function that does not exist");
-    if (n->dtype != EBB_NONE) return broken(g, diag, id, "a call is a tuple");
-    if (n->arity != callee->inputs)
-        return broken(g, diag, id, "%s takes %d arguments, got %d", callee->name, callee->inputs, n->arity);
-    for (int32_t k = 0; k < n->arity; k++) {
-        ebb_type have = ebb_type_of(g, ebb_operands(g, id)[k]), want = ebb_type_of(callee, callee->input[k]);
-        if (!ebb_type_equal(&have, &want))
-            return broken(g, diag, id, "argument %d of %s has another type", k, callee->name);
+/* A loop may lack its condition, which is its second function. */
+static bool check_callees(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    const ebb_attr attr = ebb_attr_of(g, id);
+    const ebb_op op = ebb_op_of(g, id);
+    const int callees = ebb_region_callees(op);
+    if (attr.n != callees + ebb_region_numbers(op)) return broken(g, diag, id, "%d attributes", attr.n);
+    for (int k = 0; k < callees; k++) {
+        const bool lacks = attr.v[k] == -1 && k == 1 && op != EBB_OP_cond;
+        if (!lacks && (attr.v[k] < 0 || attr.v[k] >= g->callees))
+            return broken(g, diag, id, "runs a function that does not exist");
     }
     return true;
 }
 
+static bool check_region(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
+    ebb_diag why = {0};
+    if (!check_callees(g, diag, id)) return false;
+    if (g->node[id].dtype != EBB_NONE) return broken(g, diag, id, "a region is a tuple");
+    const ebb_region r = ebb_region_of(g, id);
+    return ebb_region_fits(g, &r, g->node[id].arity, ebb_operands(g, id), (ebb_site){0}, &why) ||
+           broken(g, diag, id, "%s", why.message);
+}
+
 static bool check_get(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
-    ebb_attr k = ebb_attr_of(g, id);
-    const ebb_graph *callee = g->node[id].arity == 1 ? callee_of(g, ebb_operands(g, id)[0]) : NULL;
-    if (!callee) return broken(g, diag, id, "get of something that is no tuple");
-    if (k.n != 1 || k.v[0] < 0 || k.v[0] >= callee->outputs || callee->output[k.v[0]] == EBB_ABSENT)
-        return broken(g, diag, id, "%s has no such result", callee->name);
-    ebb_type have = ebb_type_of(g, id), want = ebb_type_of(callee, callee->output[k.v[0]]);
-    return ebb_type_equal(&have, &want) ||
-           broken(g, diag, id, "its type is not that of the result of %s", callee->name);
+    const ebb_attr k = ebb_attr_of(g, id);
+    const ebb_id tuple = g->node[id].arity == 1 ? ebb_operands(g, id)[0] : EBB_ABSENT;
+    ebb_type want, have = ebb_type_of(g, id);
+    if (!ebb_is_region(ebb_op_of(g, tuple))) return broken(g, diag, id, "get of something that is no tuple");
+    if (k.n != 1 || k.v[0] < 0 || k.v[0] >= ebb_results_of(g, tuple) ||
+        !ebb_result_type(g, tuple, (int32_t)k.v[0], &want))
+        return broken(g, diag, id, "%%%d has no such result", tuple);
+    return ebb_type_equal(&have, &want) || broken(g, diag, id, "its type is not that of the result");
 }
 
 /* The type rule of the operation, asked once more. */
@@ -110,7 +112,7 @@ static bool check_node(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
     int op = g->node[id].op;
     if (op <= EBB_OP_NONE || op >= EBB_OP_COUNT) return broken(g, diag, id, "%d is no operation", op);
     if (!check_tables(g, diag, id) || !check_operands(g, diag, id)) return false;
-    if (op == EBB_OP_call) return check_call(g, diag, id);
+    if (ebb_is_region((ebb_op)op)) return check_region(g, diag, id);
     if (op == EBB_OP_get) return check_get(g, diag, id);
     return check_type(g, diag, id) && (op != EBB_OP_input || check_input(g, diag, id));
 }

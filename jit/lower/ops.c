@@ -262,6 +262,7 @@ typedef LLVMValueRef ebb_lower_op(const ebb_apply *a);
 #define LOWER_VIEW(name) NULL
 #define LOWER_REDUCE(name) NULL
 #define LOWER_WHOLE(name) NULL
+#define LOWER_NESTED(name) NULL
 #define LOWER_NOWHERE(name) NULL
 
 static ebb_lower_op *const table[EBB_OP_COUNT] = {

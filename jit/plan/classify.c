@@ -37,6 +37,7 @@ static ebb_role role_of(const ebb_planner *p, ebb_id id) {
         return ebb_reduced_axes(p, id) ? EBB_ROLE_REDUCE : EBB_ROLE_VIEW;
     case EBB_WHOLE:
         return EBB_ROLE_WHOLE;
+    case EBB_NESTED:
     case EBB_NOWHERE:
         break;
     }

@@ -17,6 +17,7 @@ typedef int ebb_rt_routine(const int64_t *desc, const void *const *in, void *out
 #define EBB_RT_POINT(name)
 #define EBB_RT_VIEW(name)
 #define EBB_RT_REDUCE(name)
+#define EBB_RT_NESTED(name)
 #define EBB_RT_NOWHERE(name)
 #define EBB_RT_WHOLE(name) ebb_rt_routine ebb_rt_##name;
 #define OP(name, family, access, arity, rule) EBB_RT_##access(name)

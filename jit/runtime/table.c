@@ -9,6 +9,7 @@ const ebb_rt_symbol ebb_rt_table[] = {
 #define RUN_POINT(name)
 #define RUN_VIEW(name)
 #define RUN_REDUCE(name)
+#define RUN_NESTED(name)
 #define RUN_NOWHERE(name)
 #define RUN_WHOLE(name) SYMBOL(ebb_rt_##name),
 #define OP(name, family, access, arity, rule) RUN_##access(name)

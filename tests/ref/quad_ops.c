@@ -21,6 +21,7 @@ typedef void reference(const quad_call *c);
 #define DECLARE_VIEW(name, family) reference quad_##name;
 #define DECLARE_REDUCE(name, family) reference quad_##name;
 #define DECLARE_WHOLE(name, family) reference quad_##name;
+#define DECLARE_NESTED(name, family)
 #define DECLARE_NOWHERE(name, family) DECLARE_##family(name)
 #define DECLARE_MACRO(name) reference quad_##name;
 #define DECLARE_REGION(name)
@@ -195,6 +196,7 @@ static void quad_iota(const quad_call *c) {
 #define ROW_VIEW(name, family) ROW_POINT(name, family)
 #define ROW_REDUCE(name, family) ROW_POINT(name, family)
 #define ROW_WHOLE(name, family) ROW_POINT(name, family)
+#define ROW_NESTED(name, family)
 #define ROW_NOWHERE(name, family) NOWHERE_##family(name)
 #define NOWHERE_MACRO(name) [EBB_OP_##name] = quad_##name,
 #define NOWHERE_REGION(name)

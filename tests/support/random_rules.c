@@ -287,10 +287,13 @@ static ebb_id make_iota(maker *m, ebb_op op) {
 
 /* ---- the table ---- */
 
-/* Parameters and constants come with the operands, calls when a program is tried. */
+/* Parameters and constants come with the operands, regions when a program is tried. */
 #define make_asked NULL
 #define make_call NULL
 #define make_get NULL
+#define make_cond NULL
+#define make_loop NULL
+#define make_unloop NULL
 
 static make *const makes[EBB_OP_COUNT] = {
 #define OP(name, family, access, arity, rule) [EBB_OP_##name] = make_##rule,
