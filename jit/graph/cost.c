@@ -162,6 +162,7 @@ typedef struct fact {
 #define FACT_VIEW(name) {0, NULL}
 #define FACT_REDUCE(name) {0, NULL}
 #define FACT_WHOLE(name) {0, whole_##name}
+#define FACT_NESTED(name) {0, NULL}
 #define FACT_NOWHERE(name) {0, NULL}
 static const fact facts[EBB_OP_COUNT] = {
 #define OP(name, family, access, arity, rule) [EBB_OP_##name] = FACT_##access(name),
@@ -186,6 +187,7 @@ ebb_cost ebb_cost_at(const ebb_graph *g, ebb_id id) {
     switch (ebb_op_table[op].access) {
     case EBB_SOURCE:
     case EBB_VIEW:
+    case EBB_NESTED:
     case EBB_NOWHERE:
         break;
     case EBB_POINT:
