@@ -38,8 +38,8 @@ void ebb_concrete_free(ebb_concrete *c) {
     ebb_executable_release(c->executable);
     ebb_graph_release(c->graph);
     ebb_graph_release(c->sealed);
-    void *owned[] = {c->parameter, c->key.word, c->binding, c->version,   c->alias, c->in,
-                     c->out,       c->fresh,    c->text,    c->signature, c};
+    void *owned[] = {c->parameter, c->key.word, c->binding,   c->version, c->alias, c->in, c->out,
+                     c->fresh,     c->text,     c->signature, c->program, c->plan,  c};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         ebb_mem_free(a, owned[i]);
 }

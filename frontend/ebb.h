@@ -355,6 +355,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 /* 7. Gradients of what just ran. 8. Traced functions. 9. Derivatives of functions; many examples at once; where a NaN
  * was born. */
 #include "ebb_derivatives.h"
+/* ... what they cost, and why they go the way they go. */
+#include "ebb_explain.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"
 /* The plain functions behind the macros, and what the macros are made of. */

@@ -286,6 +286,7 @@ EBB_API void ebb_call_concrete_at(ebb_concrete *c, int nin, const ebb_operand *i
                                   const char *file, int line);
 EBB_API ebb_nan_origin ebb_find_nan_at(ebb_function *f, int nin, const ebb_operand *in, bool infinity, const char *file,
                                        int line);
+EBB_API ebb_explanation ebb_explain_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 EBB_API ebb_concrete *ebb_get_concrete_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 
 /* ---------------------------------------------------------------- 10. Optimizers ---- */

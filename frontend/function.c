@@ -75,6 +75,7 @@ static void function_destroy(ebb_function *f) {
         ebb->functions = f->next;
     ebb_mem_free(&ebb->allocator, f->wrt);
     ebb_mem_free(&ebb->allocator, f->out_axes);
+    ebb_mem_free(&ebb->allocator, f->road);
     ebb_mem_free(&ebb->allocator, f->owned);
     ebb_mem_free(&ebb->allocator, f->name);
     ebb_mem_free(&ebb->allocator, f);

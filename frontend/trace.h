@@ -52,8 +52,10 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
-    int order;     /* EBB_JET; EBB_JACOBIAN: its ebb_road */
-    int *out_axes; /* EBB_VMAP, [results]; wrt are the axes of arguments. NULL: 0 */
+    int order;      /* EBB_JET; EBB_JACOBIAN: its ebb_road */
+    char *road;     /* transforms: what ebb_set_road has named, or NULL */
+    int64_t budget; /* and allowed; 0: the default */
+    int *out_axes;  /* EBB_VMAP, [results]; wrt are the axes of arguments. NULL: 0 */
     ebb_concrete *concretes;
     int32_t traces;
     ebb_key signature; /* of symbols and sizes; no words: none was given */
@@ -101,8 +103,8 @@ struct ebb_concrete {
     bool tried; /* and there is no compiler, so there is no executable */
     const void **in;
     void **out;
-    ebb_storage **fresh;    /* scratch of a run; fresh: new memory of states */
-    char *text, *signature; /* what ebb_concrete_text and _signature gave last */
+    ebb_storage **fresh;                     /* scratch of a run; fresh: new memory of states */
+    char *text, *signature, *program, *plan; /* what ebb_concrete_text and the others gave last */
 };
 
 bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f);
@@ -128,6 +130,11 @@ ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_tran
 bool ebb_transform_wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site);
 bool ebb_vmap_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site); /* vmap.c */
 bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
+/* The roads that there were to f's derivative for these arguments, which it was traced for; count 0: it is none, or
+ * there is one way only. False: an error is in diag, or was recorded. */
+struct ebb_roads;
+bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, struct ebb_roads *roads, ebb_diag *diag,
+                         ebb_site site);
 
 /* concrete.c */
 ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key); /* copies the key; NULL: no memory */

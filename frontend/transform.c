@@ -157,15 +157,21 @@ static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
     return true;
 }
 
-static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_diag *diag, ebb_site site) {
+static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_roads *roads, ebb_diag *diag,
+                              ebb_site site) {
     const ebb_allocator *a = &f->context->allocator;
     int *parameter = ebb_mem_new(a, (size_t)f->nwrt, sizeof *parameter);
     ebb_graph *g = NULL;
     if (!parameter)
         ebb_fail_memory(diag);
     else if (wrt_parameters(f, base, parameter, diag, site)) {
-        ebb_dual_spec spec = {
-            .nwrt = f->nwrt, .wrt = parameter, .results = base->results, .value = f->transform == EBB_VALUE_AND_GRAD};
+        ebb_dual_spec spec = {.nwrt = f->nwrt,
+                              .wrt = parameter,
+                              .results = base->results,
+                              .value = f->transform == EBB_VALUE_AND_GRAD,
+                              .budget = f->budget,
+                              .road = f->road,
+                              .roads = roads};
         g = derive_graph(f, base->graph, &spec, diag);
     }
     ebb_mem_free(a, parameter);
@@ -242,10 +248,19 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     if (!check_wrt(f, nin - own, site)) return false;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own, in, site);
     if (!base) return false;
-    ebb_graph *inner = derive_from(f, base, &diag, site);
+    ebb_graph *inner = derive_from(f, base, NULL, &diag, site);
     if (inner) inner->diag = &ebb->diag;
     bool good = inner && ebb_transform_wrap(c, base, inner, &diag, site) && check_own(c, base, nin, in, &diag, site);
     ebb_graph_release(inner);
     if (!good) ebb_fail_diag(ebb, &diag, site);
     return good;
+}
+
+bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, ebb_roads *roads, ebb_diag *diag,
+                         ebb_site site) {
+    if (f->transform == EBB_BODY || f->transform == EBB_VMAP) return true;
+    ebb_concrete *base = ebb_function_concrete(f->base, nin - own_arguments(f), in, site);
+    ebb_graph *g = base ? derive_from(f, base, roads, diag, site) : NULL;
+    ebb_graph_release(g);
+    return g != NULL;
 }

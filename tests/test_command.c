@@ -103,6 +103,37 @@ static const struct {
      "{\"value\":[9,18],\"coefficients\":[[9,9],[0,0],[0,0]]}\n"},
     {{"taylor", "x*y*y", "-v", "x=[1,2]", "-v", "y=3", "--along", "y=1", "--order", "2"},
      "t^0       [9, 18]\nt^1       [6, 12]\nt^2       [1, 2]\n"},
+    {{"explain", "x*x", "-v", "x=3"},
+     "grad_expression(f64[]) -> f64[]\n"
+     "\n"
+     "func grad_expression(%1: f64[]) {\n"
+     "  %2 f64[] = add %1, %1                   ; expression:2 [adjoint]\n"
+     "  return %2\n"
+     "}\n"
+     "\n"
+     "cost by operation          number   operations        bytes\n"
+     "  add                           1            1           24\n"
+     "  all                           1            1           24\n"
+     "  at most 8 bytes at once, if nothing is fused\n"
+     "\n"
+     "roads                    directions  blocks   operations        bytes   peak bytes\n"
+     "* reverse                         1       1            1           24            8\n"
+     "  forward                         1       1            1           24            8\n"
+     "  reverse: always taken; the work of forward is 1 times as much\n"
+     "\n"
+     "1 kernel, 0 routines, 0 copies, arena of 0 bytes\n"
+     "plan grad_expression: 1 steps, arena 0\n"
+     "0 kernel scalar\n"
+     "  %0 f64 kernel load in0 {}\n"
+     "  %1 f64 kernel add %0 %0\n"
+     "  store %1 kernel to out0 {}\n"},
+    {{"explain", "x*x", "-v", "x=3", "--of", "value", "--json"},
+     "{\"of\":\"value\",\"signature\":\"expression(f64[]) -> f64[]\",\"program\":\"func expression(%1: f64[]) {\\u000a "
+     " %2 f64[] = mul %1, %1                   ; expression:2\\u000a  return "
+     "%2\\u000a}\\u000a\",\"operations\":1,\"bytes\":24,\"peak_bytes\":8,\"by_operation\":[{\"op\":\"mul\",\"count\":1,"
+     "\"operations\":1,\"bytes\":24}],\"roads\":[],\"plan\":{\"kernels\":1,\"routines\":0,\"copies\":0,\"arena_bytes\":"
+     "0,\"text\":\"plan expression: 1 steps, arena 0\\u000a0 kernel scalar\\u000a  %0 f64 kernel load in0 {}\\u000a  "
+     "%1 f64 kernel mul %0 %0\\u000a  store %1 kernel to out0 {}\\u000a\"}}\n"},
     {{"--version"}, "ebb 0.1.0\n"},
 };
 
@@ -137,6 +168,10 @@ static const struct {
     {{"eval", "1", "--dtype", "f16"}, 2, "\"f16\" is not f32 or f64"},
     {{"eval", "1", "--mode", "fast"}, 2, "\"fast\" is not eager or compiled"},
     {{"eval", "1", "--cpu", ""}, 2, "\"\" is not a processor"},
+    {{"explain", "x", "--of", "it"}, 2, "--of: \"it\" is not value, gradient, jacobian"},
+    {{"explain", "x", "-v", "x=1", "--budget", "0"}, 2, "\"0\" is not a number above 0"},
+    {{"explain", "x", "-v", "x=1", "--road", "sideways"}, 1, "no road is called \"sideways\"; there are \"reverse\""},
+    {{"explain", "x", "-v", "x=[1,2]", "--of", "gradient"}, 1, "a gradient needs a scalar"},
     {{"eval", "x", "-v", "x=1", "--cpu", "z80"}, 1, "cpu \"z80\" is none of native, x86-64"},
     {{"train", "--epochs", "0"}, 2, "\"0\" is not a whole number above 0"},
     {{"train", "--batch", "1x"}, 2, "\"1x\" is not a whole number above 0"},

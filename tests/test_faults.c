@@ -221,6 +221,16 @@ static void layers(const world *w) {
     ebb_layer_free(d);
     ebb_layer_free(l);
 }
+static void explanations(const world *w) {
+    ebb_function *f = ebb_grad(function_of(w, model, EBB_COMPILED), NULL);
+    ebb_set_road(f, "forward", 0);
+    ebb_explanation e = f ? ebb_explain(f, w->x) : (ebb_explanation){0};
+    const ebb_operand in[] = {EBB_OPERAND(w->x)};
+    ebb_concrete *c = e.good ? ebb_get_concrete(f, 1, in) : NULL;
+    ebb_concrete_program(c);
+    ebb_concrete_plan(c);
+    ebb_function_free(f);
+}
 
 static const struct {
     const char *name;
@@ -251,6 +261,7 @@ static const struct {
             {"where a NaN was born", where_a_nan_was_born},
             {"a call checked for NaN", checked_for_nan},
             {"layers", layers},
+            {"explanations", explanations},
             {"images", images}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 

@@ -10,16 +10,19 @@
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Sets of commands, for the options that they take. */
-enum { FOR_MATH = 1, FOR_TRAIN = 2, FOR_BENCH = 4, FOR_TAYLOR = 8 };
+enum { FOR_MATH = 1, FOR_TRAIN = 2, FOR_BENCH = 4, FOR_TAYLOR = 8, FOR_EXPLAIN = 16 };
 
 typedef struct options {
     const char *command;
-    const char *expression; /* FOR_MATH, FOR_BENCH */
+    const char *expression; /* FOR_MATH, FOR_BENCH, FOR_EXPLAIN */
     int variables;          /* -v NAME=VALUE */
     char **name;            /* [variables], owned */
     const char **value;     /* [variables] */
     const char **along;     /* [variables] --along: directions; NULL: none was given */
     int order;              /* FOR_TAYLOR */
+    int object;             /* FOR_EXPLAIN, of explain_object */
+    const char *road;       /* NULL: the planner's choice */
+    double budget;          /* MB; 0: the default */
     ebb_dtype dtype;
     ebb_mode mode;
     const char *cpu; /* NULL: this machine's */
@@ -50,6 +53,8 @@ int command_hessian(const options *o);
 int command_taylor(const options *o);
 int command_train(const options *o);
 int command_bench(const options *o);
+int command_explain(const options *o);
+int explain_object(const char *name); /* which of --of it is; -1: none */
 
 /* Closes the context (NULL: there was no memory for it) and gives the exit status; what went wrong is said on stderr.
  */

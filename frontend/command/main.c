@@ -8,6 +8,7 @@ static const command commands[] = {
     {"grad", command_grad, FOR_MATH, "EXPR", "its value and gradient"},
     {"hessian", command_hessian, FOR_MATH, "EXPR", "its value, gradient and matrix of second derivatives"},
     {"taylor", command_taylor, FOR_MATH | FOR_TAYLOR, "EXPR", "its Taylor coefficients along a line"},
+    {"explain", command_explain, FOR_EXPLAIN, "EXPR", "what a derivative of it costs, and which road it takes"},
     {"train", command_train, FOR_TRAIN, "", "train an image classifier on Fashion-MNIST"},
     {"bench", command_bench, FOR_BENCH, "EXPR", "time value and derivatives, eager against compiled"},
 };

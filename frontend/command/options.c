@@ -84,11 +84,25 @@ static const char *set_epochs(options *o, const char *value) { return set_count(
 static const char *set_batch(options *o, const char *value) { return set_count(&o->batch, value); }
 static const char *set_hidden(options *o, const char *value) { return set_count(&o->hidden, value); }
 
-static const char *set_rate(options *o, const char *value) {
-    char *end;
-    o->learning_rate = strtod(value, &end);
-    return end == value || *end || !(o->learning_rate > 0) || isinf(o->learning_rate) ? "a number above 0" : NULL;
+static const char *set_object(options *o, const char *value) {
+    o->object = explain_object(value);
+    return o->object < 0 ? "value, gradient, jacobian, hessian or hvp" : NULL;
 }
+
+static const char *set_road(options *o, const char *value) {
+    o->road = value;
+    return *value ? NULL : "a road";
+}
+
+static const char *positive(double *to, const char *value) {
+    char *end;
+    *to = strtod(value, &end);
+    return end == value || *end || !(*to > 0) || isinf(*to) ? "a number above 0" : NULL;
+}
+
+static const char *set_budget(options *o, const char *value) { return positive(&o->budget, value); }
+
+static const char *set_rate(options *o, const char *value) { return positive(&o->learning_rate, value); }
 
 static const char *set_seed(options *o, const char *value) {
     char *end;
@@ -109,10 +123,14 @@ typedef struct option_row {
 } option_row;
 
 static const option_row rows[] = {
-    {"--variable", 'v', FOR_MATH | FOR_BENCH, "NAME=VALUE", set_variable, "a variable: 0.7, or a vector [1,2,3]"},
-    {"--dtype", 0, FOR_MATH | FOR_BENCH, "f32|f64", set_dtype, "of the variables (f64)"},
+    {"--variable", 'v', FOR_MATH | FOR_BENCH | FOR_EXPLAIN, "NAME=VALUE", set_variable,
+     "a variable: 0.7, or a vector [1,2,3]"},
+    {"--dtype", 0, FOR_MATH | FOR_BENCH | FOR_EXPLAIN, "f32|f64", set_dtype, "of the variables (f64)"},
     {"--order", 0, FOR_TAYLOR, "N", set_order, "how many coefficients (8)"},
     {"--along", 0, FOR_TAYLOR, "NAME=VALUE", set_along, "a variable's direction (1 for the first one, 0 for others)"},
+    {"--of", 0, FOR_EXPLAIN, "OBJECT", set_object, "value, gradient, jacobian, hessian or hvp (gradient)"},
+    {"--road", 0, FOR_EXPLAIN, "NAME", set_road, "take the road of that name (what the planner chooses)"},
+    {"--budget", 0, FOR_EXPLAIN, "MB", set_budget, "memory that the derivative should keep within (268)"},
     {"--data", 0, FOR_TRAIN, "DIR", set_data, "folder of the four IDX files (Debian's dataset-fashion-mnist)"},
     {"--epochs", 0, FOR_TRAIN, "N", set_epochs, "passes over the training images (10)"},
     {"--batch", 0, FOR_TRAIN, "N", set_batch, "images of a step (64)"},
@@ -122,8 +140,9 @@ static const option_row rows[] = {
     {"--mode", 0, FOR_MATH | FOR_TRAIN, "eager|compiled", set_mode, "one of them only (compiled where possible)"},
     {"--cpu", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH, "NAME", set_cpu,
      "compile for native or x86-64[-v2|-v3|-v4] (native)"},
-    {"--json", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH, NULL, set_json, "one JSON document; nan and inf are strings"},
-    {"--help", 'h', FOR_MATH | FOR_TRAIN | FOR_BENCH, NULL, set_help, "this text"},
+    {"--json", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_EXPLAIN, NULL, set_json,
+     "one JSON document; nan and inf are strings"},
+    {"--help", 'h', FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_EXPLAIN, NULL, set_help, "this text"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -186,7 +205,8 @@ static bool read_operand(options *o, int commands, const char *text) {
 }
 
 bool options_read(options *o, const char *name, int commands, int count, char **arguments) {
-    *o = (options){.command = name, .dtype = EBB_F64, .seed = 1, .epochs = 10, .order = 8};
+    *o = (options){
+        .command = name, .dtype = EBB_F64, .seed = 1, .epochs = 10, .order = 8, .object = explain_object("gradient")};
     o->name = calloc((size_t)count + 1, sizeof *o->name);
     o->value = calloc((size_t)count + 1, sizeof *o->value);
     o->along = calloc((size_t)count + 1, sizeof *o->along);

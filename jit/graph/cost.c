@@ -190,8 +190,8 @@ ebb_cost ebb_cost_at(const ebb_graph *g, ebb_id id) {
     case EBB_NESTED:
     case EBB_NOWHERE:
         break;
-    case EBB_POINT:
-        cost = traffic(g, id);
+    case EBB_POINT: /* one that costs nothing is index arithmetic too */
+        if (facts[op].point) cost = traffic(g, id);
         cost.operations = facts[op].point * of_result(&a);
         break;
     case EBB_REDUCE:
