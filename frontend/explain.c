@@ -15,15 +15,20 @@ _Static_assert(EBB_MOST_ROADS <= sizeof((ebb_explanation){0}.road) / sizeof(ebb_
 
 static double bytes_of(const ebb_cost *cost) { return cost->read + cost->written; }
 
-static bool tell_cost(ebb_explanation *e, const ebb_concrete *c, ebb_diag *diag) {
+/* cost: [sealed->count], or NULL */
+static bool find_costs(const ebb_concrete *c, ebb_bill *bill, ebb_cost *cost, ebb_diag *diag) {
     ebb_graph *g = c->sealed;
     ebb_diag *before = g->diag;
-    ebb_bill bill;
     g->diag = diag;
-    bool good = ebb_cost_graph(g, &bill);
+    bool good = ebb_cost_graph(g, bill, cost);
     g->diag = before;
-    if (!good) return false;
-    e->nodes = g->count - 1 - g->inputs;
+    return good;
+}
+
+static bool tell_cost(ebb_explanation *e, const ebb_concrete *c, ebb_diag *diag) {
+    ebb_bill bill;
+    if (!find_costs(c, &bill, NULL, diag)) return false;
+    e->nodes = c->sealed->count - 1 - c->sealed->inputs;
     e->operations = bill.once.operations;
     e->bytes = bytes_of(&bill.once);
     e->peak_bytes = bill.peak;
@@ -112,19 +117,30 @@ static int dearest_first(const void *a, const void *b) {
     return left != right ? (left < right) - (left > right) : strcmp(x->op, y->op);
 }
 
-int ebb_concrete_costs(const ebb_concrete *c, int room, ebb_operation_cost *costs) {
-    if (!c) return 0;
-    ebb_operation_cost kind[EBB_OP_COUNT] = {{0}};
+/* kind[op] of all nodes together */
+static bool add_kinds(const ebb_concrete *c, ebb_operation_cost *kind, ebb_diag *diag) {
     const ebb_graph *g = c->sealed;
-    int kinds = 0;
-    for (ebb_id id = 1; id < g->count; id++) {
+    const ebb_allocator *a = &c->function->context->allocator;
+    ebb_cost *cost = ebb_mem_new(a, (size_t)g->count, sizeof *cost);
+    ebb_bill bill;
+    bool good = cost ? find_costs(c, &bill, cost, diag) : ebb_fail_memory(diag);
+    for (ebb_id id = 1; good && id < g->count; id++) {
         ebb_op op = ebb_op_of(g, id);
-        ebb_cost cost = ebb_cost_at(g, id);
         kind[op].op = ebb_op_table[op].name;
         kind[op].count += op != EBB_OP_input;
-        kind[op].operations += cost.operations;
-        kind[op].bytes += bytes_of(&cost);
+        kind[op].operations += cost[id].operations;
+        kind[op].bytes += bytes_of(&cost[id]);
     }
+    ebb_mem_free(a, cost);
+    return good;
+}
+
+int ebb_concrete_costs(const ebb_concrete *c, int room, ebb_operation_cost *costs) {
+    ebb_operation_cost kind[EBB_OP_COUNT] = {{0}};
+    int kinds = 0;
+    ebb_diag diag = {0};
+    if (!c) return 0;
+    if (!add_kinds(c, kind, &diag)) return ebb_fail_diag(c->function->context, &diag, ebb_site_at(NULL, 0)), 0;
     for (int op = 0; op < EBB_OP_COUNT; op++)
         if (kind[op].count) kind[kinds++] = kind[op];
     qsort(kind, (size_t)kinds, sizeof *kind, dearest_first);

@@ -53,7 +53,7 @@ Test(roads, of_jacobians) {
         cr_expect(strstr(roads.why, cases[i].why), "%s: %s", cases[i].what, roads.why);
         /* What was weighed is what is there. */
         ebb_bill bill;
-        cr_assert(ebb_cost_graph(jacobian, &bill), "%s", cases[i].what);
+        cr_assert(ebb_cost_graph(jacobian, &bill, NULL), "%s", cases[i].what);
         cr_expect_eq(bill.once.operations, roads.candidate[roads.chosen].cost.operations, "%s: %g and %g operations",
                      cases[i].what, bill.once.operations, roads.candidate[roads.chosen].cost.operations);
         ebb_graph_release(jacobian);

@@ -16,10 +16,15 @@ typedef struct ebb_cost {
 
 /* An element of a POINT operation; 0 for all others. */
 int ebb_point_cost(ebb_op op);
-/* A node of an expanded graph with concrete sizes. */
+/* A node of an expanded graph with concrete sizes, which is no region. */
 ebb_cost ebb_cost_at(const ebb_graph *g, ebb_id id);
 /* One number to compare programs by: operations, and what the bytes cost beside them. */
 double ebb_work_of(const ebb_cost *cost);
+
+/* A loop whose condition ends it is taken to run so often, and its reverse to keep so many bytes of states by default.
+ */
+#define EBB_GUESSED_TRIPS 100.0
+#define EBB_KEPT_STATES 0x1p24
 
 /* What it costs to compute some nodes for many directions at once, as vmap writes it: what hangs on no direction is
  * computed once, all else for each of them. */
@@ -36,7 +41,8 @@ bool ebb_cost_nodes(const ebb_graph *g, int m, const ebb_id *y, int n, const ebb
 /* How many directions have a peak of at most so many bytes: 0 if not even one has, 2^62 if nothing hangs on them. */
 bool ebb_directions_within(const ebb_graph *g, int m, const ebb_id *y, int n, const ebb_id *v, double bytes,
                            int64_t *directions);
-bool ebb_cost_graph(const ebb_graph *g, ebb_bill *bill);      /* of all outputs, once */
+/* Of all outputs, once; cost[g->count] gets what each node costs that they need, the others nothing. NULL: unasked. */
+bool ebb_cost_graph(const ebb_graph *g, ebb_bill *bill, ebb_cost *cost);
 ebb_cost ebb_total(const ebb_bill *bill, int64_t directions); /* once, and each so many times */
 
 #endif
