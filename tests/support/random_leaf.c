@@ -16,7 +16,8 @@ int64_t maker_below(maker *m, int64_t n) { return (int64_t)(ebb_random_next(&m->
 
 ebb_dtype maker_dtype(maker *m) {
     static const ebb_dtype some[] = {EBB_F32, EBB_F64, EBB_F32, EBB_F64, EBB_F32, EBB_I32, EBB_I64, EBB_BOOL};
-    return some[maker_below(m, m->o.smooth ? 5 : 8)];
+    ebb_dtype dtype = some[maker_below(m, m->o.smooth ? 5 : 8)];
+    return m->o.wide && dtype == EBB_F32 ? EBB_F64 : dtype;
 }
 
 int64_t maker_size(maker *m) {

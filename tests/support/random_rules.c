@@ -45,9 +45,10 @@ static bool is_exact(ebb_op op) {
     return !unsure || is_among(exact, LENGTH(exact), op);
 }
 
-static bool is_smooth(ebb_op op) {
+static bool is_smooth(const maker *m, ebb_op op) {
     if (op == EBB_OP_sign || op == EBB_OP_stop_gradient) return true; /* away from 0: see windows */
-    return ebb_op_table[op].family != EBB_STEP && !is_among(jumps, LENGTH(jumps), op);
+    bool jumps_there = ebb_op_table[op].family == EBB_STEP || is_among(jumps, LENGTH(jumps), op);
+    return !jumps_there || (m->o.kinks && op != EBB_OP_cast);
 }
 
 /* ---- operands inside the domain ---- */
@@ -272,7 +273,7 @@ static ebb_id make_concat(maker *m, ebb_op op) {
 
 static ebb_id make_random(maker *m, ebb_op op) {
     ebb_application app = {.op = op, .asked.shape = maker_shape(m)};
-    app.asked.dtype = maker_below(m, 2) ? EBB_F32 : EBB_F64;
+    app.asked.dtype = maker_below(m, 2) && !m->o.wide ? EBB_F32 : EBB_F64;
     ebb_id key = maker_partner(m, EBB_I64, (ebb_shape){.rank = 1, .dim = {2}});
     return maker_record(m, app, 1, key, 0, 0);
 }
@@ -305,7 +306,7 @@ bool maker_may(const maker *m, ebb_op op) {
     const ebb_op_row *row = &ebb_op_table[op];
     if (!makes[op] || (m->o.no_whole && row->access == EBB_WHOLE)) return false;
     if (m->o.no_macros && row->family == EBB_MACRO) return false;
-    return (!m->o.exact || is_exact(op)) && (!m->o.smooth || is_smooth(op));
+    return (!m->o.exact || is_exact(op)) && (!m->o.smooth || is_smooth(m, op));
 }
 
 void maker_add(maker *m, ebb_op op) { makes[op](m, op); }

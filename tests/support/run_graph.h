@@ -9,6 +9,9 @@
  * absent results are left alone. False: the evaluator's error is in diag. */
 bool run_graph(const ebb_graph *g, const double *const *in, double *const *out, ebb_diag *diag);
 
+/* The same as native code. */
+bool run_graph_natively(const ebb_graph *g, const double *const *in, double *const *out, ebb_diag *diag);
+
 int64_t size_of_node(const ebb_graph *g, ebb_id id);
 
 /* n numbers of the splitmix64 stream `seed` (workloads: uniform(seed, n)), scaled to [low, high). */
