@@ -125,10 +125,6 @@ static ebb_id fold_point(const ebb_draft *d) {
 
 /* ---- views ---- */
 
-typedef struct ebb_walk { /* where a view reads its operand: offset + sum of index[i] * stride[i] */
-    int64_t offset, stride[EBB_MAX_RANK];
-} ebb_walk;
-
 static void strides_of(const ebb_shape *s, int64_t *stride) {
     int64_t step = 1;
     for (int i = s->rank - 1; i >= 0; i--) {
@@ -138,34 +134,36 @@ static void strides_of(const ebb_shape *s, int64_t *stride) {
 }
 
 /* Attribute k of a view, the step of axis `axis` of its result. One that is never taken may be any number. */
-static int64_t step_of(const ebb_draft *d, int k, int axis) { return d->type.shape.dim[axis] > 1 ? d->app.attr[k] : 1; }
+static int64_t step_of(const ebb_application *app, const ebb_shape *y, int k, int axis) {
+    return y->dim[axis] > 1 ? app->attr[k] : 1;
+}
 
-static ebb_walk walk_of(const ebb_draft *d) {
-    const ebb_shape *x = ebb_shape_of(d->graph, d->arg[0]);
+ebb_walk ebb_view_walk(const ebb_application *app, const ebb_shape *x, const ebb_shape *y) {
     ebb_walk w = {0};
     int64_t from[EBB_MAX_RANK];
-    const int64_t *attr = d->app.attr;
-    const int axis = d->app.op == EBB_OP_windows ? (int)attr[0] : 0;
+    const int64_t *attr = app->attr;
+    const int axis = app->op == EBB_OP_windows ? (int)attr[0] : 0;
     strides_of(x, from);
-    if (d->app.op == EBB_OP_reshape || d->app.op == EBB_OP_reverse) strides_of(&d->type.shape, w.stride);
-    for (int i = 0; d->app.op == EBB_OP_reverse && i < d->app.nattr; i++) {
+    if (app->op == EBB_OP_reshape || app->op == EBB_OP_reverse) strides_of(y, w.stride);
+    for (int i = 0; app->op == EBB_OP_reverse && i < app->nattr; i++) {
         w.offset += (x->dim[attr[i]] - 1) * from[attr[i]];
         w.stride[attr[i]] *= -1;
     }
-    for (int i = 0; d->app.op == EBB_OP_windows && i <= x->rank; i++)
-        w.stride[i] = i < axis ? from[i] : i > axis + 1 ? from[i - 1] : step_of(d, i - axis + 2, i) * from[axis];
+    for (int i = 0; app->op == EBB_OP_windows && i <= x->rank; i++)
+        w.stride[i] =
+            i < axis ? from[i] : i > axis + 1 ? from[i - 1] : step_of(app, y, i - axis + 2, i) * from[axis];
     for (int i = 0; i < x->rank; i++) {
-        if (d->app.op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
-        if (d->app.op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];
-        if (d->app.op == EBB_OP_slice) {
+        if (app->op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
+        if (app->op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];
+        if (app->op == EBB_OP_slice) {
             w.offset += attr[i] * from[i];
-            w.stride[i] = step_of(d, x->rank + i, i) * from[i];
+            w.stride[i] = step_of(app, y, x->rank + i, i) * from[i];
         }
     }
     return w;
 }
 
-static int64_t read_at(const ebb_walk *w, const ebb_shape *y, int64_t i) {
+int64_t ebb_walk_at(const ebb_walk *w, const ebb_shape *y, int64_t i) {
     int64_t at = w->offset;
     for (int axis = y->rank - 1; axis >= 0; axis--) {
         at += i % y->dim[axis] * w->stride[axis];
@@ -178,9 +176,9 @@ static ebb_id fold_moves(const ebb_draft *d, const ebb_known *k) {
     int64_t n, payload[64] = {0};
     size_t size = ebb_dtype_size(k->dtype);
     if (!small_result(d, &n)) return EBB_ABSENT;
-    ebb_walk w = walk_of(d);
+    ebb_walk w = ebb_view_walk(&d->app, ebb_shape_of(d->graph, d->arg[0]), &d->type.shape);
     for (int64_t i = 0; i < n; i++)
-        memcpy((char *)payload + (size_t)i * size, k->data + (size_t)read_at(&w, &d->type.shape, i) * size, size);
+        memcpy((char *)payload + (size_t)i * size, k->data + (size_t)ebb_walk_at(&w, &d->type.shape, i) * size, size);
     return make_constant(d, &d->type.shape, payload, n);
 }
 
