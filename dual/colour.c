@@ -37,7 +37,7 @@ struct greedy {
     const ebb_rows *r, *turned; /* columns: both; star: r, symmetric */
     const bool *skip;
     int32_t *colour, colours;
-    int64_t *forbidden; /* [columns + 1]: the last vertex, from 1, that may not have this colour */
+    int64_t *forbidden;         /* [columns + 1]: the last vertex, from 1, that may not have this colour */
     void (*restart)(greedy *w); /* before a pass; NULL: nothing to do */
     void *more;                 /* star: its stars */
 };

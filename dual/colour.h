@@ -14,9 +14,9 @@
  * forward products [forward, rows], then of all reverse ones [reverse, columns]. */
 typedef struct ebb_compressed {
     ebb_rows pattern;
-    int32_t forward, reverse;     /* how many products */
-    int32_t *of_column, *of_row;  /* [columns], [rows]: the colour; -1: none */
-    int64_t *place;               /* [entries] */
+    int32_t forward, reverse;    /* how many products */
+    int32_t *of_column, *of_row; /* [columns], [rows]: the colour; -1: none */
+    int64_t *place;              /* [entries] */
 } ebb_compressed;
 
 /* Takes the pattern, also if it fails (false: no memory). The Hessian's must be symmetric. `road` as in jacobian. */

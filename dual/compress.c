@@ -1,4 +1,5 @@
-/* compress.c - from a pattern to products: which way they go, how many there are, and where each entry is found in them.
+/* compress.c - from a pattern to products: which way they go, how many there are, and where each entry is found in
+ * them.
  *
  * Of a Jacobian there are four plans: all columns forward, all rows in reverse, and either of them with the few longest
  * lines of the other direction apart, as a row with k entries costs k forward products or one reverse one. A reverse
@@ -107,8 +108,8 @@ static bool colour_apart(const ebb_allocator *a, const ebb_rows *r, plan *p) {
     for (int64_t i = 0, n = 0; ok && i < r->rows; some.start[++i] = n)
         for (int64_t k = r->start[i]; p->apart[i] && k < r->start[i + 1]; k++)
             some.column[n++] = r->column[k];
-    ok = ok && ebb_rows_transpose(a, &some, &turned) &&
-         ebb_colour_columns(a, &turned, &some, NULL, p->of_row, &p->rows);
+    ok =
+        ok && ebb_rows_transpose(a, &some, &turned) && ebb_colour_columns(a, &turned, &some, NULL, p->of_row, &p->rows);
     ebb_rows_free(a, &some);
     ebb_rows_free(a, &turned);
     return ok;
@@ -134,8 +135,8 @@ static void use(ebb_compressed *c, const plan *p, bool turned) {
         for (int64_t k = r->start[i]; k < r->start[i + 1]; k++) {
             int64_t j = r->column[k];
             bool reverse = turned ? !p->apart[j] : p->apart[i];
-            c->place[k] = reverse ? c->forward * r->rows + c->of_row[i] * r->columns + j
-                                  : c->of_column[j] * r->rows + i;
+            c->place[k] =
+                reverse ? c->forward * r->rows + c->of_row[i] * r->columns + j : c->of_column[j] * r->rows + i;
         }
 }
 

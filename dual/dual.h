@@ -49,6 +49,8 @@ typedef struct ebb_dual_spec {
     bool value;              /* grad, hvp, hessian: give the value too, first */
     int64_t budget;          /* bytes beside the parameters, where there is a choice; 0: EBB_DEFAULT_BUDGET */
     const char *road;        /* which one to take, by its name; NULL: the usual one, or the cheapest */
+    const void *const *known; /* [parameters of f]: the elements of those that never change, NULL for others; NULL: of
+                               * none. Sparse patterns follow indices that are known */
     struct ebb_roads *roads; /* gets what the roads cost and which was taken; NULL: they are weighed to decide only */
 } ebb_dual_spec;
 enum { EBB_DEFAULT_BUDGET = 1 << 28 };

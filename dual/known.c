@@ -56,7 +56,6 @@ static bool can_compute(const ebb_known *k, const ebb_primal *p, int64_t size) {
 static bool know(ebb_known *k, ebb_id id, const void *const *given) {
     const ebb_graph *g = k->graph;
     ebb_primal p = ebb_primal_of(g, id);
-    ebb_application app = ebb_application_of(g, id);
     int64_t size = 0;
     ebb_shape_size(ebb_shape_of(g, id), &size);
     if (p.op == EBB_OP_constant) k->data[id] = ebb_attr_of(g, id).v;
@@ -64,6 +63,7 @@ static bool know(ebb_known *k, ebb_id id, const void *const *given) {
     if (k->data[id] || !can_compute(k, &p, size)) return true;
     char *to = ebb_mem_new(g->allocator, (size_t)size + 1, bytes_at(g, id));
     if (!to) return false;
+    ebb_application app = ebb_application_of(g, id);
     for (int64_t i = 0; i < size; i++) {
         ebb_number y = compute(k, id, &p, &app, i);
         memcpy(to + (size_t)i * bytes_at(g, id), &y, bytes_at(g, id));

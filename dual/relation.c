@@ -154,7 +154,7 @@ bool ebb_relation_add_all(ebb_relation *r) {
     return !ebb_nest_tidy(&n) || (ebb_relation_add(r, &n) && (r->all = true));
 }
 
-static double pairs_of(const ebb_relation *r) {
+double ebb_relation_pairs(const ebb_relation *r) {
     double pairs = (double)ebb_rows_count(&r->rest);
     for (int32_t k = 0; k < r->nests; k++)
         pairs += ebb_nest_pairs(&r->nest[k]);
@@ -173,7 +173,7 @@ bool ebb_relation_all_rows(const ebb_relation *r, ebb_rows *rows) {
 /* The nests go to the rest, row by row; if these are too many, everything is said instead. */
 static bool put_aside(ebb_relation *r) {
     ebb_rows all = {0};
-    if (pairs_of(r) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
+    if (ebb_relation_pairs(r) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
     if (!ebb_relation_all_rows(r, &all)) return false;
     ebb_rows_free(r->allocator, &r->rest);
     r->rest = all;
@@ -248,6 +248,22 @@ bool ebb_relation_join(ebb_relation *r, const ebb_relation *x, int64_t row, int6
     return !x->rest.start || move_rows(r, &x->rest, row, column);
 }
 
+bool ebb_relation_add_transpose(ebb_relation *r) {
+    ebb_relation turned;
+    ebb_rows rows = {0};
+    ebb_relation_start(&turned, r->allocator, r->columns, r->rows);
+    bool ok =
+        !r->rest.start || (ebb_rows_transpose(r->allocator, &r->rest, &rows) && ebb_relation_add_rows(&turned, &rows));
+    for (int32_t k = 0; ok && k < r->nests; k++) {
+        ebb_nest n = r->nest[k];
+        ebb_nest_transpose(&n);
+        ok = ebb_relation_add(&turned, &n);
+    }
+    ok = ok && ebb_relation_join(r, &turned, 0, 0);
+    ebb_relation_free(&turned);
+    return ok;
+}
+
 static bool chain_rows(ebb_relation *r, const ebb_rows *x, const ebb_rows *y) {
     ebb_rows both = {0};
     if (ebb_rows_chain_work(x, y) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
@@ -270,8 +286,7 @@ static bool chain_nests(ebb_relation *r, const ebb_relation *x, const ebb_shape 
     for (int32_t i = 0; i < x->nests; i++)
         for (int32_t k = 0; k < y->nests; k++) {
             bool done;
-            if (!ebb_nests_chain(r, &x->nest[i], between, &y->nest[k], &done) ||
-                (!done && !chain_pairs(r, x, i, y, k)))
+            if (!ebb_nests_chain(r, &x->nest[i], between, &y->nest[k], &done) || (!done && !chain_pairs(r, x, i, y, k)))
                 return false;
         }
     return true;
@@ -281,7 +296,7 @@ static bool chain_nests(ebb_relation *r, const ebb_relation *x, const ebb_shape 
 static bool chain_rest(ebb_relation *r, const ebb_relation *x, const ebb_relation *y) {
     ebb_rows all = {0};
     bool ok = true;
-    if (pairs_of(x) + pairs_of(y) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
+    if (ebb_relation_pairs(x) + ebb_relation_pairs(y) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
     if (y->rest.start) ok = ebb_relation_all_rows(x, &all) && chain_rows(r, &all, &y->rest);
     ebb_rows_free(r->allocator, &all);
     if (ok && x->rest.start && y->nests)

@@ -43,8 +43,8 @@ typedef struct ebb_relation {
 
 /* ---- nests (relation.c) ---- */
 void ebb_nest_add(ebb_nest *n, int64_t count, int64_t row, int64_t column); /* one more loop, inside the others */
-bool ebb_nest_tidy(ebb_nest *n);       /* the same pairs with few loops, rows rising; false: there are no pairs */
-void ebb_nest_transpose(ebb_nest *n);  /* pairs turned round */
+bool ebb_nest_tidy(ebb_nest *n);      /* the same pairs with few loops, rows rising; false: there are no pairs */
+void ebb_nest_transpose(ebb_nest *n); /* pairs turned round */
 double ebb_nest_pairs(const ebb_nest *n);
 
 void ebb_relation_start(ebb_relation *r, const ebb_allocator *a, int64_t rows, int64_t columns); /* no pairs yet */
@@ -56,6 +56,8 @@ bool ebb_relation_add_all(ebb_relation *r);                  /* every pair */
 bool ebb_relation_join(ebb_relation *r, const ebb_relation *x, int64_t row, int64_t column);
 /* Adds (i, k) where x has (i, j) and y has (j, k); the elements j are those of a tensor of this shape. */
 bool ebb_relation_chain(ebb_relation *r, const ebb_relation *x, const ebb_shape *between, const ebb_relation *y);
+double ebb_relation_pairs(const ebb_relation *r);                  /* at most so many */
+bool ebb_relation_add_transpose(ebb_relation *r);                  /* with (i, k) also (k, i) */
 bool ebb_relation_all_rows(const ebb_relation *r, ebb_rows *rows); /* all of it, row by row */
 
 /* nests.c: adds the pairs (i, k) of two nests to r. *done false: these two have no common form. */

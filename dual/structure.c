@@ -222,12 +222,12 @@ static bool add_places(ebb_relation *r, const placing *l, bool turned) {
 
 typedef ebb_nest nest_rule(const ends *e, int i);
 static nest_rule *const rules[EBB_OP_COUNT] = {
-    [EBB_OP_broadcast] = view,           [EBB_OP_transpose] = view,
-    [EBB_OP_slice] = view,               [EBB_OP_reverse] = view,
-    [EBB_OP_windows] = view,             [EBB_OP_sum] = reduction,
-    [EBB_OP_reduce_max] = reduction,     [EBB_OP_pad] = padding,
-    [EBB_OP_concat] = concatenation,     [EBB_OP_overlap_add] = overlapping,
-    [EBB_OP_cumsum] = running,           [EBB_OP_dot] = product,
+    [EBB_OP_broadcast] = view,       [EBB_OP_transpose] = view,
+    [EBB_OP_slice] = view,           [EBB_OP_reverse] = view,
+    [EBB_OP_windows] = view,         [EBB_OP_sum] = reduction,
+    [EBB_OP_reduce_max] = reduction, [EBB_OP_pad] = padding,
+    [EBB_OP_concat] = concatenation, [EBB_OP_overlap_add] = overlapping,
+    [EBB_OP_cumsum] = running,       [EBB_OP_dot] = product,
 };
 
 static bool is_scatter(ebb_op op) { return op == EBB_OP_scatter_add || op == EBB_OP_scatter_max; }

@@ -95,7 +95,8 @@ static void expect_block(const dense *d, const ebb_rows *r, int64_t row, int64_t
 static void compare(const dense *d, ebb_graph *jacobian, const ebb_rows *r, const char *what) {
     double *out[MOST * MOST] = {0};
     for (int j = 0; j < jacobian->outputs; j++)
-        if (jacobian->output[j]) out[j] = calloc((size_t)size_of_node(jacobian, jacobian->output[j]) + 1, sizeof(double));
+        if (jacobian->output[j])
+            out[j] = calloc((size_t)size_of_node(jacobian, jacobian->output[j]) + 1, sizeof(double));
     cr_assert(run_graph(jacobian, (const double *const *)d->in, out, &diag), "%s: %s", what, diag.message);
     int64_t row = 0;
     for (int j = 0; j < d->f->outputs; j++) {
@@ -258,28 +259,35 @@ static void print_rows(const ebb_rows *r, char *text, size_t size) {
 static const struct exact {
     const char *what, *program, *rows;
 } exact[] = {
-    {"differences", "func f(%1: f64[4]) {\n%2 f64[3] = slice %1 {start=[1], step=[1]}\n"
-                    "%3 f64[3] = slice %1 {start=[0], step=[1]}\n%4 f64[3] = sub %2, %3\nreturn %4\n}",
+    {"differences",
+     "func f(%1: f64[4]) {\n%2 f64[3] = slice %1 {start=[1], step=[1]}\n"
+     "%3 f64[3] = slice %1 {start=[0], step=[1]}\n%4 f64[3] = sub %2, %3\nreturn %4\n}",
      "0 1;1 2;2 3;"},
-    {"every second, turned round", "func f(%1: f64[6]) {\n%2 f64[3] = slice %1 {start=[1], step=[2]}\n"
-                                   "%3 f64[3] = reverse %2 {axes=[0]}\n%4 f64[3] = exp %3\nreturn %4\n}",
+    {"every second, turned round",
+     "func f(%1: f64[6]) {\n%2 f64[3] = slice %1 {start=[1], step=[2]}\n"
+     "%3 f64[3] = reverse %2 {axes=[0]}\n%4 f64[3] = exp %3\nreturn %4\n}",
      "5;3;1;"},
-    {"a matrix by lines", "func f(%1: f64[6]) {\n%2 f64[2,3] = reshape %1\n%3 f64[3,2] = transpose %2 {perm=[1,0]}\n"
-                          "%4 f64[3] = sum %3 {axes=[1]}\nreturn %4\n}",
+    {"a matrix by lines",
+     "func f(%1: f64[6]) {\n%2 f64[2,3] = reshape %1\n%3 f64[3,2] = transpose %2 {perm=[1,0]}\n"
+     "%4 f64[3] = sum %3 {axes=[1]}\nreturn %4\n}",
      "0 3;1 4;2 5;"},
-    {"a shift across lines", "func f(%1: f64[7]) {\n%2 f64[6] = slice %1 {start=[1], step=[1]}\n"
-                             "%3 f64[2,3] = reshape %2\n%4 f64[2] = sum %3 {axes=[1]}\nreturn %4\n}",
+    {"a shift across lines",
+     "func f(%1: f64[7]) {\n%2 f64[6] = slice %1 {start=[1], step=[1]}\n"
+     "%3 f64[2,3] = reshape %2\n%4 f64[2] = sum %3 {axes=[1]}\nreturn %4\n}",
      "1 2 3;4 5 6;"},
-    {"windows", "func f(%1: f64[5]) {\n%2 f64[3,3] = windows %1 {axis=0, size=3, stride=1, dilation=1}\n"
-                "%3 f64[3] = sum %2 {axes=[1]}\nreturn %3\n}",
+    {"windows",
+     "func f(%1: f64[5]) {\n%2 f64[3,3] = windows %1 {axis=0, size=3, stride=1, dilation=1}\n"
+     "%3 f64[3] = sum %2 {axes=[1]}\nreturn %3\n}",
      "0 1 2;1 2 3;2 3 4;"},
     {"a product with rows", "func f(%1: f64[2,2], %2: f64[2,3]) {\n%3 f64[2,3] = dot %1, %2 {tx=0, ty=0}\nreturn %3\n}",
      "0 1 4 7;0 1 5 8;0 1 6 9;2 3 4 7;2 3 5 8;2 3 6 9;"},
-    {"an index that is known", "func f(%1: f64[4]) {\n%2 i64[3] = constant [3, 0, 3]\n%3 f64[3] = gather %1, %2 {axis=0}\n"
-                               "return %3\n}",
+    {"an index that is known",
+     "func f(%1: f64[4]) {\n%2 i64[3] = constant [3, 0, 3]\n%3 f64[3] = gather %1, %2 {axis=0}\n"
+     "return %3\n}",
      "3;0;3;"},
-    {"an index that is counted", "func f(%1: f64[4]) {\n%2 i64[4] = iota {axis=0}\n%3 i64[4] = reverse %2 {axes=[0]}\n"
-                                 "%4 f64[4] = gather %1, %3 {axis=0}\nreturn %4\n}",
+    {"an index that is counted",
+     "func f(%1: f64[4]) {\n%2 i64[4] = iota {axis=0}\n%3 i64[4] = reverse %2 {axes=[0]}\n"
+     "%4 f64[4] = gather %1, %3 {axis=0}\nreturn %4\n}",
      "3;2;1;0;"},
     {"an index that is not", "func f(%1: f64[3], %2: i64[2]) {\n%3 f64[2] = gather %1, %2 {axis=0}\nreturn %3\n}",
      "0 1 2;0 1 2;"},

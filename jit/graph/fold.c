@@ -150,8 +150,7 @@ ebb_walk ebb_view_walk(const ebb_application *app, const ebb_shape *x, const ebb
         w.stride[attr[i]] *= -1;
     }
     for (int i = 0; app->op == EBB_OP_windows && i <= x->rank; i++)
-        w.stride[i] =
-            i < axis ? from[i] : i > axis + 1 ? from[i - 1] : step_of(app, y, i - axis + 2, i) * from[axis];
+        w.stride[i] = i < axis ? from[i] : i > axis + 1 ? from[i - 1] : step_of(app, y, i - axis + 2, i) * from[axis];
     for (int i = 0; i < x->rank; i++) {
         if (app->op == EBB_OP_transpose) w.stride[i] = from[attr[i]];
         if (app->op == EBB_OP_broadcast) w.stride[attr[i]] = x->dim[i] == 1 ? 0 : from[i];
