@@ -36,6 +36,7 @@ void ebb_concrete_free(ebb_concrete *c) {
     for (int32_t i = 0; i < c->bindings; i++)
         ebb_handle_release(c->binding[i].tensor);
     ebb_executable_release(c->executable);
+    ebb_sparse_forget(c);
     ebb_graph_release(c->graph);
     ebb_graph_release(c->sealed);
     void *owned[] = {c->parameter, c->key.word, c->binding,   c->version, c->alias, c->in, c->out,
@@ -45,11 +46,15 @@ void ebb_concrete_free(ebb_concrete *c) {
 }
 
 bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count) {
-    c->binding = ebb_mem_new(&c->function->context->allocator, (size_t)count + 1, sizeof *binding);
-    if (!c->binding) return false;
-    for (; c->bindings < count; c->bindings++) {
-        c->binding[c->bindings] = binding[c->bindings];
-        ebb_handle_retain(binding[c->bindings].tensor);
+    const ebb_allocator *a = &c->function->context->allocator;
+    ebb_binding *all = ebb_mem_new(a, (size_t)c->bindings + (size_t)count + 1, sizeof *all);
+    if (!all) return false;
+    if (c->bindings) memcpy(all, c->binding, (size_t)c->bindings * sizeof *all);
+    ebb_mem_free(a, c->binding);
+    c->binding = all;
+    for (int32_t i = 0; i < count; i++) {
+        all[c->bindings++] = binding[i];
+        ebb_handle_retain(binding[i].tensor);
     }
     return true;
 }

@@ -357,6 +357,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 #include "ebb_derivatives.h"
 /* ... what they cost, and why they go the way they go. */
 #include "ebb_explain.h"
+/* ... sparse derivatives. */
+#include "ebb_sparse.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"
 /* The plain functions behind the macros, and what the macros are made of. */

@@ -284,6 +284,8 @@ EBB_API void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int 
                            const char *file, int line);
 EBB_API void ebb_call_concrete_at(ebb_concrete *c, int nin, const ebb_operand *in, int nout, ebb_tensor **out,
                                   const char *file, int line);
+EBB_API const ebb_sparsity *ebb_sparsity_of_at(ebb_function *f, int nin, const ebb_operand *in, const char *file,
+                                               int line);
 EBB_API ebb_nan_origin ebb_find_nan_at(ebb_function *f, int nin, const ebb_operand *in, bool infinity, const char *file,
                                        int line);
 EBB_API ebb_explanation ebb_explain_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);

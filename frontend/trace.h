@@ -20,6 +20,9 @@ typedef enum ebb_transform {
     EBB_HVP,
     EBB_HESSIAN,
     EBB_JACOBIAN,
+    EBB_SPARSE_HESSIAN,
+    EBB_VALUE_AND_SPARSE_HESSIAN,
+    EBB_SPARSE_JACOBIAN,
     EBB_VMAP
 } ebb_transform;
 
@@ -52,7 +55,7 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
-    int order;      /* EBB_JET; EBB_JACOBIAN: its ebb_road */
+    int order;      /* EBB_JET; EBB_JACOBIAN, EBB_SPARSE_JACOBIAN: its ebb_road */
     char *road;     /* transforms: what ebb_set_road has named, or NULL */
     int64_t budget; /* and allowed; 0: the default */
     int *out_axes;  /* EBB_VMAP, [results]; wrt are the axes of arguments. NULL: 0 */
@@ -105,6 +108,8 @@ struct ebb_concrete {
     void **out;
     ebb_storage **fresh;                     /* scratch of a run; fresh: new memory of states */
     char *text, *signature, *program, *plan; /* what ebb_concrete_text and the others gave last */
+    struct ebb_sparse *sparse;               /* of a sparse derivative: what dual/ made */
+    ebb_sparsity sparsity;                   /* and what the user sees of it */
 };
 
 bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f);
@@ -129,6 +134,13 @@ ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *i
 ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix);
 bool ebb_transform_wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site);
 bool ebb_vmap_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site); /* vmap.c */
+struct ebb_dual_spec;
+/* sparse.c: the derived graph, whose pattern c keeps; and its hidden parameters, `first` and following, as bindings. */
+ebb_graph *ebb_sparse_derive(ebb_concrete *c, const ebb_concrete *base, const struct ebb_dual_spec *spec,
+                             ebb_diag *diag);
+bool ebb_is_sparse(const ebb_function *f);
+bool ebb_sparse_bind(ebb_concrete *c, int32_t first, ebb_site site);
+void ebb_sparse_forget(ebb_concrete *c);
 bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
 /* The roads that there were to f's derivative for these arguments, which it was traced for; count 0: it is none, or
  * there is one way only. False: an error is in diag, or was recorded. */
@@ -140,7 +152,7 @@ bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, 
 ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key); /* copies the key; NULL: no memory */
 bool ebb_concrete_seal(ebb_concrete *c, ebb_site site); /* after graph, parameters, bindings, results are filled */
 void ebb_concrete_free(ebb_concrete *c);
-bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count);
+bool ebb_concrete_copy_bindings(ebb_concrete *c, const ebb_binding *binding, int32_t count); /* behind those it has */
 /* Copies them, `shift` outputs later; the last `passed` outputs of the graph are earlier values. */
 bool ebb_concrete_copy_versions(ebb_concrete *c, const ebb_moment *version, int32_t count, int32_t passed, int shift);
 bool ebb_concrete_compile(

@@ -38,6 +38,11 @@ static int result_count(ebb_transform t, int results, int nwrt) {
         return nwrt * nwrt;
     case EBB_JACOBIAN:
         return results * nwrt;
+    case EBB_SPARSE_HESSIAN:
+    case EBB_SPARSE_JACOBIAN:
+        return 1;
+    case EBB_VALUE_AND_SPARSE_HESSIAN:
+        return 2 + nwrt;
     }
     return 0;
 }
@@ -106,13 +111,19 @@ static int own_arguments(const ebb_function *f) {
     case EBB_VALUE_AND_GRAD:
     case EBB_HESSIAN:
     case EBB_JACOBIAN:
+    case EBB_SPARSE_HESSIAN:
+    case EBB_VALUE_AND_SPARSE_HESSIAN:
+    case EBB_SPARSE_JACOBIAN:
     case EBB_VMAP:
         return 0;
     }
     return 0;
 }
 
-static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+/* What a sparse derivative's graph needs beside its arguments goes to the keeper. */
+static ebb_graph *derive_graph(const ebb_function *f, const ebb_concrete *base, ebb_concrete *keeper,
+                               const ebb_dual_spec *spec, ebb_diag *diag) {
+    const ebb_graph *g = base->graph;
     switch (f->transform) {
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
@@ -129,6 +140,10 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
         return ebb_hessian_graph(g, spec, diag);
     case EBB_JACOBIAN:
         return ebb_jacobian_graph(g, (ebb_road)f->order, spec, diag);
+    case EBB_SPARSE_HESSIAN:
+    case EBB_VALUE_AND_SPARSE_HESSIAN:
+    case EBB_SPARSE_JACOBIAN:
+        return ebb_sparse_derive(keeper, base, spec, diag);
     case EBB_BODY:
     case EBB_VMAP: /* vmap.c */
         break;
@@ -157,8 +172,8 @@ static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
     return true;
 }
 
-static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_roads *roads, ebb_diag *diag,
-                              ebb_site site) {
+static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_concrete *keeper, ebb_roads *roads,
+                              ebb_diag *diag, ebb_site site) {
     const ebb_allocator *a = &f->context->allocator;
     int *parameter = ebb_mem_new(a, (size_t)f->nwrt, sizeof *parameter);
     ebb_graph *g = NULL;
@@ -168,17 +183,19 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
         ebb_dual_spec spec = {.nwrt = f->nwrt,
                               .wrt = parameter,
                               .results = base->results,
-                              .value = f->transform == EBB_VALUE_AND_GRAD,
+                              .value =
+                                  f->transform == EBB_VALUE_AND_GRAD || f->transform == EBB_VALUE_AND_SPARSE_HESSIAN,
                               .budget = f->budget,
                               .road = f->road,
                               .roads = roads};
-        g = derive_graph(f, base->graph, &spec, diag);
+        g = derive_graph(f, base, keeper, &spec, diag);
     }
     ebb_mem_free(a, parameter);
     return g;
 }
 
-/* The wrapper's parameters: arguments that are tensors, own arguments, bindings; operand[p] is what parameter p of the
+/* The wrapper's parameters: arguments that are tensors, own arguments, bindings, those too that the transform brings
+ * along; operand[p] is what parameter p of the
  * inner graph gets. */
 static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb_graph *inner, ebb_id *operand,
                             ebb_site site) {
@@ -191,7 +208,8 @@ static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb
     }
     int shift = c->results - base->results;
     if (!ebb_concrete_copy_bindings(c, base->binding, base->bindings) ||
-        !ebb_concrete_copy_versions(c, base->version, base->versions, base->passed, shift))
+        !ebb_concrete_copy_versions(c, base->version, base->versions, base->passed, shift) ||
+        !ebb_sparse_bind(c, first_own, site))
         return false;
     for (int32_t i = 0; i < c->bindings; i++) {
         ebb_binding *b = &c->binding[i];
@@ -248,7 +266,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     if (!check_wrt(f, nin - own, site)) return false;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own, in, site);
     if (!base) return false;
-    ebb_graph *inner = derive_from(f, base, NULL, &diag, site);
+    ebb_graph *inner = derive_from(f, base, c, NULL, &diag, site);
     if (inner) inner->diag = &ebb->diag;
     bool good = inner && ebb_transform_wrap(c, base, inner, &diag, site) && check_own(c, base, nin, in, &diag, site);
     ebb_graph_release(inner);
@@ -258,9 +276,9 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
 
 bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, ebb_roads *roads, ebb_diag *diag,
                          ebb_site site) {
-    if (f->transform == EBB_BODY || f->transform == EBB_VMAP) return true;
+    if (f->transform == EBB_BODY || f->transform == EBB_VMAP || ebb_is_sparse(f)) return true;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own_arguments(f), in, site);
-    ebb_graph *g = base ? derive_from(f, base, roads, diag, site) : NULL;
+    ebb_graph *g = base ? derive_from(f, base, NULL, roads, diag, site) : NULL;
     ebb_graph_release(g);
     return g != NULL;
 }

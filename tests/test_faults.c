@@ -123,6 +123,15 @@ static void hessian(const world *w) { derived(w, ebb_hessian); }
 static void hessian_vector_product(const world *w) {
     ebb_call(ebb_hvp(function_of(w, model, EBB_COMPILED), EBB_WRT(0)), w->x, w->x);
 }
+static void sparse_derivatives(const world *w) {
+    ebb_operand x = EBB_OPERAND(w->x);
+    ebb_function *h = ebb_value_and_sparse_hessian(function_of(w, model, EBB_COMPILED), NULL);
+    if (h) ebb_sparsity_of_n(h, 1, &x);
+    if (h) ebb_call(h, w->x);
+    derived(w, ebb_sparse_hessian);
+    ebb_function *j = ebb_sparse_jacobian(function_of(w, updating, EBB_COMPILED), NULL, EBB_CHEAPER);
+    if (j) ebb_call(j, w->x);
+}
 static void taylor_series(const world *w) {
     ebb_call(ebb_jet(function_of(w, model, EBB_COMPILED), EBB_WRT(0), 3), w->x, w->x);
 }
@@ -248,6 +257,7 @@ static const struct {
             {"gradient of a function", gradient},
             {"Hessian of a function", hessian},
             {"Hessian-vector product", hessian_vector_product},
+            {"sparse derivatives", sparse_derivatives},
             {"Taylor series", taylor_series},
             {"examples", examples},
             {"text of a trace", text_of_a_trace},

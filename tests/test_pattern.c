@@ -10,11 +10,11 @@
 
 #include "dual/dual.h"
 #include "dual/pattern.h"
+#include "jit/graph/build.h"
 #include "tests/support/op_case.h"
 #include "tests/support/parsed.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/run_graph.h"
-#include "tests/support/scarce.h"
 
 static ebb_diag diag;
 static int cases;
@@ -79,9 +79,8 @@ static void expect_rows(const ebb_rows *r, const char *what) {
 }
 
 /* No number other than 0 stands outside. NaN may: a zero direction times an infinite slope. */
-static void expect_block(const dense *d, const ebb_rows *r, int64_t row, int64_t column, int64_t rows, int64_t columns,
+static void expect_block(const ebb_rows *r, int64_t row, int64_t column, int64_t rows, int64_t columns,
                          const double *block, const char *what) {
-    (void)d;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < columns; k++) {
             double value = block[i * columns + k];
@@ -104,7 +103,7 @@ static void compare(const dense *d, ebb_graph *jacobian, const ebb_rows *r, cons
         int64_t rows = size_of_node(d->f, d->f->output[j]), column = 0;
         for (int i = 0; i < d->n; i++) {
             int64_t columns = size_of_node(d->f, d->x[i]);
-            expect_block(d, r, row, column, rows, columns, out[j * d->n + i], what);
+            expect_block(r, row, column, rows, columns, out[j * d->n + i], what);
             column += columns;
         }
         row += rows;
@@ -208,7 +207,8 @@ Test(pattern, every_operation) {
         op_case c = op_case_point((ebb_op)op, 5, EBB_NONE);
         if (ebb_op_table[op].access == EBB_POINT && ebb_op_table[op].arity > 0) expect_operation(&c);
     }
-    cr_log_warn("cases: %d; %lld pairs, %lld non-zeros", cases, (long long)pairs, (long long)nonzeros);
+    printf("cases: %d patterns of %lld pairs, %lld of which are no zeros\n", cases, (long long)pairs,
+           (long long)nonzeros);
     cr_expect_gt(nonzeros, 1000);
 }
 
@@ -239,7 +239,8 @@ Test(pattern, random_programs) {
     cases = 0, pairs = nonzeros = 0;
     for (uint64_t seed = 1; seed <= 300; seed++)
         expect_random(seed);
-    cr_log_warn("cases: %d; %lld pairs, %lld non-zeros", cases, (long long)pairs, (long long)nonzeros);
+    printf("cases: %d patterns of %lld pairs, %lld of which are no zeros\n", cases, (long long)pairs,
+           (long long)nonzeros);
     cr_expect_gt(nonzeros, 1000);
 }
 
@@ -313,4 +314,65 @@ Test(pattern, to_the_letter) {
         dense_free(&d);
         ebb_graph_release(g);
     }
+}
+
+/* ---- large programs ---- */
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* The gradient of a chain of differences of n elements, in text; its pattern takes three nests whatever n is. */
+static ebb_graph *chain(int64_t n) {
+    char text[800];
+    snprintf(text, sizeof text,
+             "func f(%%1: f64[%lld]) {\n%%2 f64[%lld] = slice %%1 {start=[1], step=[1]}\n"
+             "%%3 f64[%lld] = slice %%1 {start=[0], step=[1]}\n%%4 f64[%lld] = square %%3\n"
+             "%%5 f64[%lld] = sub %%2, %%4\n%%6 f64[%lld] = square %%5\n%%7 f64[] = sum %%6 {axes=[0]}\nreturn %%7\n}",
+             (long long)n, (long long)n - 1, (long long)n - 1, (long long)n - 1, (long long)n - 1, (long long)n - 1);
+    ebb_graph *f = parsed(text), *g = ebb_grad_graph(f, NULL, &diag);
+    ebb_graph_release(f);
+    return g;
+}
+
+Test(pattern, of_any_size) {
+    for (int64_t n = 1000; n <= 1000000000; n *= 1000) {
+        ebb_graph *g = chain(n);
+        ebb_relation r;
+        double start = seconds();
+        cr_assert(ebb_pattern_nodes(g, NULL, 1, g->input, 1, g->output, &r), "%s", diag.message);
+        cr_expect(seconds() - start < 0.05 && r.nests <= 3 && !r.rest.start, "n = %lld: %d nests", (long long)n,
+                  (int)r.nests);
+        cr_expect_eq(ebb_relation_pairs(&r), 3 * (double)n - 2, "n = %lld: %g pairs", (long long)n,
+                     ebb_relation_pairs(&r));
+        ebb_relation_free(&r);
+        ebb_graph_release(g);
+    }
+}
+
+/* Reads its elements one by one, and puts them together in another order: more nests than a relation keeps. */
+Test(pattern, row_by_row) {
+    enum { N = 300 };
+    ebb_builder b = {ebb_graph_new(&ebb_malloc_allocator, &diag, "f"), {0}};
+    ebb_id x = ebb_add_input(b.graph, (ebb_type){EBB_F64, {1, {N}}}, (ebb_site){0}), y = 0;
+    const ebb_shape one = {1, {1}};
+    for (int64_t i = 0; i < N; i++) {
+        ebb_id part = ebb_g_exp(&b, ebb_g_slice(&b, x, (int64_t[]){i * i * 7 % N}, (int64_t[]){1}, &one));
+        y = y ? ebb_g_concat(&b, y, part, 0) : part;
+    }
+    y = ebb_g_add(&b, y, ebb_g_reverse(&b, y, 1, (int64_t[]){0}));
+    ebb_relation r;
+    ebb_rows rows = {0};
+    cr_assert(ebb_pattern_nodes(b.graph, NULL, 1, &x, 1, &y, &r) && ebb_relation_all_rows(&r, &rows));
+    expect_rows(&rows, "row by row");
+    for (int64_t i = 0; i < N; i++) {
+        int64_t k = N - 1 - i, first = i * i * 7 % N, second = k * k * 7 % N;
+        cr_expect(has(&rows, i, first) && has(&rows, i, second), "row %d", (int)i);
+        cr_expect_eq(rows.start[i + 1] - rows.start[i], 1 + (first != second), "row %d", (int)i);
+    }
+    ebb_rows_free(&ebb_malloc_allocator, &rows);
+    ebb_relation_free(&r);
+    ebb_graph_release(b.graph);
 }
