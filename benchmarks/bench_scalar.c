@@ -1,19 +1,11 @@
-/* bench_scalar.c - W1, a formula of two scalars: gradient and Hessian-vector product by raw call, against the same by
- * hand. */
+/* bench_scalar.c - W1, a formula of two scalars: gradient, Hessian-vector product and Hessian by raw call, against the
+ * same by hand. */
 #include "benchmarks/support/bench.h"
 #include "benchmarks/support/native.h"
+#include "benchmarks/support/workloads.h"
 
 #include <math.h>
 #include <stdio.h>
-
-static void formula(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
-    (void)ebb, (void)data;
-    ebb_tensor *x = in[0], *y = in[1];
-    ebb_tensor *a = ebb_exp(ebb_mul(ebb_sin(x), y));
-    ebb_tensor *b = ebb_mul(ebb_log(ebb_add(1, ebb_mul(x, x))), ebb_tanh(y));
-    ebb_tensor *c = ebb_sqrt(ebb_add(ebb_add(ebb_mul(x, x), ebb_mul(y, y)), 1));
-    out[0] = ebb_add(ebb_add(a, b), c);
-}
 
 /* What a careful person writes: every shared value once. */
 static void gradient_by_hand(const double *x, const double *y, double *gx, double *gy) {
@@ -35,10 +27,11 @@ static void call_hand(void *data) {
 
 int main(void) {
     ebb_context *ebb = ebb_open(&(ebb_options){.mode = EBB_NATIVE});
-    ebb_function *f = ebb_function_new(ebb, formula, &(ebb_function_options){.name = "w1"});
+    ebb_function *f = w1_function(ebb);
     ebb_tensor *x = ebb_scalar(ebb, 0.7), *y = ebb_scalar(ebb, 1.3), *v = ebb_scalar(ebb, 1.0);
     native gradient = native_new(ebb, ebb_grad(f, EBB_WRT(0, 1)), EBB_OPERANDS(x, y));
     native product = native_new(ebb, ebb_hvp(f, EBB_WRT(0, 1)), EBB_OPERANDS(x, y, v, v));
+    native hessian = native_new(ebb, ebb_hessian(f, EBB_WRT(0, 1)), EBB_OPERANDS(x, y));
     hand h = {0.7, 1.3, 0, 0};
     call_hand(&h);
     native_call(&gradient);
@@ -49,9 +42,10 @@ int main(void) {
     bench_result r = bench_pair(native_call, &gradient, call_hand, &h);
     bench_row("gradient, raw call", r, "60 ns", r.ours < 60e-9);
     bench_row("Hessian-vector product, raw call", bench_pair(native_call, &product, NULL, NULL), "", true);
+    bench_row("Hessian, raw call", bench_pair(native_call, &hessian, NULL, NULL), "", true);
     int code = ebb_ok(ebb) ? 0 : 1;
     if (code) fprintf(stderr, "%s\n", ebb_error(ebb));
-    native_free(&gradient), native_free(&product);
+    native_free(&gradient), native_free(&product), native_free(&hessian);
     ebb_close(ebb);
     return code;
 }

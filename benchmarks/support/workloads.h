@@ -1,0 +1,40 @@
+/* workloads.h - the programs that systems are compared by, and their data: what benchmarks time and tests check.
+ *
+ * W1  exp(sin(x) y) + log(1 + x^2) tanh(y) + sqrt(x^2 + y^2 + 1)      two scalars
+ * W2  sum of 100 (x[i+1] - x[i]^2)^2 + (1 - x[i])^2                    Rosenbrock's function
+ * W3  sum of exp(sin(x)) tanh(x) + log(1 + x^2)                        element by element
+ * W4  mean of log(1 + e^z) - y z, z = X w                              logistic regression
+ * W9  tanh(sin(x) exp(-x^2))                                           its Taylor series
+ * W10 k times y = sin(y)/2 + x y + 0.1                                 a long program of scalars
+ * Everything is f64; data comes from the splitmix64 streams of bench_uniform. */
+#ifndef EBB_WORKLOADS_H
+#define EBB_WORKLOADS_H
+
+#include "frontend/ebb.h"
+
+/* Functions of the context. The arguments: W1 (x [], y []); W2 (x [n]); W3 (x [n]); W4 (w [d], X [n,d], y [n]);
+ * W9 (x [...]); W10 (x []), `steps` times. */
+ebb_function *w1_function(ebb_context *ebb);
+ebb_function *w2_function(ebb_context *ebb);
+ebb_function *w3_function(ebb_context *ebb);
+ebb_function *w4_function(ebb_context *ebb);
+ebb_function *w9_function(ebb_context *ebb);
+ebb_function *w10_function(ebb_context *ebb, const int *steps); /* borrowed */
+
+enum { W3_N = 1000000, W4_N = 10000, W4_D = 100, W9_N = 100000 };
+
+/* The numbers themselves, malloc'ed; the program ends without memory. */
+double *w2_point(int64_t n);     /* [n] */
+double *w2_direction(int64_t n); /* [n] */
+double *w3_point(void);          /* [W3_N] */
+double *w3_direction(void);      /* [W3_N] */
+double *w4_rows(void);           /* [W4_N, W4_D] */
+double *w4_weights(void);        /* [W4_D] */
+double *w4_labels(void);         /* [W4_N] */
+double *w4_direction(void);      /* [W4_D] */
+double *w9_points(void);         /* [W9_N] */
+
+/* data as a tensor, a temporary; frees data. */
+ebb_tensor *workload_tensor(ebb_context *ebb, double *data, int rank, const int64_t *shape);
+
+#endif
