@@ -8,7 +8,6 @@
 #include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,41 +333,35 @@ Test(region, sizes_go_inside) {
 
 /* ---- depth and memory ---- */
 
-/* Two thousand loops inside each other, on a small stack. */
-static void *deep(void *unused) {
+/* A function with a loop whose body is `inner`, which is given up; NULL with an error if that does not go. */
+static ebb_graph *looped(ebb_graph *inner, bool called, ebb_diag *diag) {
     const ebb_site nowhere = {0};
-    const ebb_type scalar = {EBB_F64, {0}};
-    ebb_diag diag = {0};
-    ebb_graph *inner = ebb_graph_new(&ebb_malloc_allocator, &diag, "f");
-    ebb_add_output(inner, ebb_add_input(inner, scalar, nowhere));
-    for (int k = 0; k < 2000; k++) {
-        char name[16];
-        snprintf(name, sizeof name, "f%d", k);
-        ebb_graph *outer = ebb_graph_new(&ebb_malloc_allocator, &diag, name);
-        ebb_id x = ebb_add_input(outer, scalar, nowhere);
-        ebb_loop loop = {.body = inner, .states = 1, .trips = 1};
-        ebb_add_output(outer, ebb_record_get(outer, ebb_record_loop(outer, &loop, 1, &x, nowhere), 0, nowhere));
-        ebb_graph_release(inner);
-        inner = outer;
-    }
-    ebb_graph *g = ebb_expand(inner, false, NULL, &diag);
-    cr_expect_not_null(g, "%s", diag.message);
-    char *text = g ? ebb_graph_print(g, &diag) : NULL;
-    cr_expect(text && strstr(text, "func f1999("), "%s", diag.message);
-    ebb_mem_free(&ebb_malloc_allocator, text);
-    ebb_graph_release(g);
+    ebb_graph *outer = ebb_graph_new(&ebb_malloc_allocator, diag, "f");
+    ebb_id x = ebb_add_input(outer, (ebb_type){EBB_F64, {0}}, nowhere);
+    ebb_loop loop = {.body = inner, .states = 1, .trips = 1};
+    ebb_id y = called ? ebb_record_call(outer, inner, 1, &x, nowhere) : ebb_record_loop(outer, &loop, 1, &x, nowhere);
+    bool good = ebb_add_output(outer, ebb_record_get(outer, y, 0, nowhere));
     ebb_graph_release(inner);
-    return unused;
+    if (good) return outer;
+    ebb_graph_release(outer);
+    return NULL;
 }
 
-Test(region, depth_costs_no_stack) {
-    pthread_attr_t attr;
-    pthread_t thread;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, 256 * 1024);
-    cr_assert_eq(pthread_create(&thread, &attr, deep, NULL), 0);
-    pthread_join(thread, NULL);
-    pthread_attr_destroy(&attr);
+/* As many loops inside one another as there may be, and one more. Calls do not count. */
+Test(region, nesting_has_a_limit) {
+    ebb_diag diag = {0};
+    ebb_graph *f = ebb_graph_new(&ebb_malloc_allocator, &diag, "f");
+    ebb_add_output(f, ebb_add_input(f, (ebb_type){EBB_F64, {0}}, (ebb_site){0}));
+    for (int k = 0; k < 3 * EBB_MOST_NESTED; k++)
+        f = looped(f, k % 3, &diag);
+    cr_assert_not_null(f, "%s", diag.message);
+    cr_expect_eq(f->nesting, EBB_MOST_NESTED);
+    ebb_graph *g = ebb_expand(f, false, NULL, &diag);
+    cr_assert_not_null(g, "%s", diag.message);
+    cr_expect_eq(g->nesting, EBB_MOST_NESTED);
+    cr_expect_null(looped(g, false, &diag));
+    cr_expect_str_eq(diag.message, "loop: it would be one of more than 64 regions inside one another");
+    ebb_graph_release(f);
 }
 
 /* Parsing, expanding, cloning and printing; each allocation fails once. */

@@ -20,7 +20,7 @@ void ebb_view_contiguous(ebb_view *v, const void *data, const ebb_shape *shape);
 bool ebb_eval_view(const ebb_application *app, const ebb_type *arg, const ebb_view *x, const ebb_type *result,
                    ebb_view *y);
 
-/* Runs one operation (any but input, call, get and macros) into `out`, contiguous, of the result's type. `result` is
+/* Runs one operation (any but input, regions, get and macros) into `out`, contiguous, of the result's type. `result` is
  * what ebb_infer gave. Scratch, where WHOLE operations need contiguous operands, comes from `allocator`. `out` may be
  * the memory of a contiguous operand of a POINT operation, if its elements are as large as the result's. */
 bool ebb_eval_op(const ebb_application *app, int narg, const ebb_type *type, const ebb_view *arg,

@@ -7,7 +7,9 @@
  * is a view of a parameter is saved before any result is written. Start reading at ebb_eval_graph. */
 #include "jit/eval/inside.h"
 #include "jit/eval/pool.h"
+#include "jit/eval/region.h"
 #include "jit/graph/plain_floats.h"
+#include "jit/graph/region.h"
 
 #include <string.h>
 
@@ -68,7 +70,7 @@ static void place_results(run *r) {
         if (id == EBB_ABSENT || !r->out[j]) continue;
         const ebb_access access = ebb_op_table[ebb_op_of(r->g, id)].access;
         const int64_t bytes = bytes_of(r, id);
-        if (access == EBB_SOURCE || access == EBB_VIEW || bytes < 4096) continue;
+        if (access == EBB_SOURCE || access == EBB_VIEW || access == EBB_NESTED || bytes < 4096) continue;
         if (!lies_in_parameters(r, r->out[j], bytes)) r->slot[id].data = r->out[j], r->slot[id].root = id;
     }
 }
@@ -85,6 +87,13 @@ static void read_slot(const run *r, ebb_id id, ebb_type *type, ebb_view *view) {
     } else {
         ebb_view_contiguous(view, s->data, &type->shape);
     }
+}
+
+static void copy_result(const run *r, ebb_id id, void *to) {
+    ebb_type type;
+    ebb_view view;
+    read_slot(r, id, &type, &view);
+    eval_copy(&type, &view, to);
 }
 
 static bool run_input(run *r, ebb_id id, const ebb_application *app) {
@@ -167,6 +176,74 @@ static eval_loop *number_loop(const ebb_graph *g, ebb_id id) {
                            (ebb_dtype)node->dtype);
 }
 
+/* ---- regions: all results of one lie in one buffer, which its gets are parts of ---- */
+
+static int64_t result_bytes(const run *r, ebb_id region, int32_t k) {
+    ebb_type type;
+    int64_t bytes;
+    return ebb_result_type(r->g, region, k, &type) && ebb_type_bytes(&type, &bytes) ? (bytes + 15) / 16 * 16 : 0;
+}
+
+/* The operand, contiguous: as it is, or a copy in *copy. NULL: no memory. */
+static const void *whole_operand(run *r, ebb_id x, void **copy) {
+    static const char nothing;
+    if (!r->slot[x].stride) return r->slot[x].data ? r->slot[x].data : &nothing;
+    *copy = eval_pool_take(&r->pool, bytes_of(r, x));
+    if (*copy) copy_result(r, x, *copy);
+    return *copy;
+}
+
+static bool point_operands(run *r, ebb_id id, const void **in, void **copy) {
+    const ebb_id *operand = ebb_operands(r->g, id);
+    for (int32_t k = 0; k < r->g->node[id].arity; k++)
+        if (!(in[k] = whole_operand(r, operand[k], &copy[k]))) return ebb_fail_memory(r->diag);
+    return true;
+}
+
+/* Room for the results that are there; NULL for absent ones. */
+static bool point_results(run *r, ebb_id id, void **out) {
+    const int32_t results = ebb_results_of(r->g, id);
+    int64_t bytes = 0;
+    ebb_type type;
+    for (int32_t k = 0; k < results; k++)
+        bytes += result_bytes(r, id, k);
+    char *all = eval_pool_take(&r->pool, bytes);
+    if (!all) return ebb_fail_memory(r->diag);
+    r->slot[id].data = all;
+    r->slot[id].root = id;
+    for (int32_t k = 0; k < results; k++) {
+        out[k] = ebb_result_type(r->g, id, k, &type) ? all : NULL;
+        all += result_bytes(r, id, k);
+    }
+    return true;
+}
+
+static bool run_region(run *r, ebb_id id) {
+    const ebb_allocator *a = r->pool.allocator;
+    const size_t arity = (size_t)r->g->node[id].arity, results = (size_t)ebb_results_of(r->g, id);
+    void **out = ebb_mem_new(a, 2 * arity + results + 1, sizeof *out), **copy = out + results;
+    const void **in = (const void **)(void *)(copy + arity);
+    if (!out) return ebb_fail_memory(r->diag);
+    const bool ok = point_operands(r, id, in, copy) && point_results(r, id, out) &&
+                    eval_region(r->g, id, in, out, &r->pool, r->diag);
+    for (size_t k = 0; k < arity; k++)
+        if (copy[k]) eval_pool_give(&r->pool, copy[k]);
+    ebb_mem_free(a, out);
+    return ok;
+}
+
+static bool run_get(run *r, ebb_id id) {
+    const ebb_id region = ebb_operands(r->g, id)[0];
+    const int32_t k = (int32_t)ebb_attr_of(r->g, id).v[0];
+    const char *data = r->slot[region].data;
+    for (int32_t j = 0; j < k; j++)
+        data += result_bytes(r, region, j);
+    r->slot[id].data = data;
+    r->slot[id].root = region;
+    r->slot[region].uses++;
+    return true;
+}
+
 static bool run_any(run *r, ebb_id id) {
     const ebb_graph *g = r->g;
     const ebb_attr attr = ebb_attr_of(g, id);
@@ -176,6 +253,8 @@ static bool run_any(run *r, ebb_id id) {
         r->slot[id].data = attr.v;
         return true;
     }
+    if (app.op == EBB_OP_get) return run_get(r, id);
+    if (ebb_op_table[app.op].access == EBB_NESTED) return run_region(r, id);
     if (ebb_op_table[app.op].access == EBB_NOWHERE)
         return ebb_fail(r->diag, EBB_INTERNAL_ERROR, app.site, "%s: the graph must be expanded before it runs",
                         ebb_op_table[app.op].name);
@@ -204,13 +283,6 @@ static bool run_nodes(run *r) {
 }
 
 /* ---- after: results ---- */
-
-static void copy_result(const run *r, ebb_id id, void *to) {
-    ebb_type type;
-    ebb_view view;
-    read_slot(r, id, &type, &view);
-    eval_copy(&type, &view, to);
-}
 
 /* Borrowed memory that a result may be about to overwrite is saved; what already lies where it belongs is left. */
 static bool save_result(run *r, int32_t j) {

@@ -56,6 +56,13 @@ ebb_loop ebb_loop_of(const ebb_graph *g, ebb_id id) {
     };
 }
 
+int32_t ebb_region_nesting(const ebb_region *r) {
+    int32_t deepest = 0;
+    for (int k = 0; k < 3; k++)
+        if (r->callee[k] && r->callee[k]->nesting > deepest) deepest = r->callee[k]->nesting;
+    return deepest + (r->op != EBB_OP_call);
+}
+
 /* ---- results ---- */
 
 static bool type_at(const ebb_graph *g, ebb_id id, ebb_type *type) {
@@ -129,6 +136,8 @@ static ebb_id through(door *append, ebb_graph *g, const ebb_region *r, int narg,
     for (int k = 0; k < layout[r->op].numbers; k++)
         attr[n++] = r->number[k];
     const ebb_application app = {r->op, n, attr, {0}, site};
+    const int32_t nesting = ebb_region_nesting(r);
+    if (nesting > g->nesting) g->nesting = nesting;
     return append(g, &app, &app.asked, narg, arg);
 }
 

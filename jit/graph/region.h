@@ -29,6 +29,9 @@
 
 #include "jit/graph/graph.h"
 
+/* Regions inside one another, at most: engines nest as deep, on the stack. */
+enum { EBB_MOST_NESTED = 64 };
+
 /* ---- loops ---- */
 
 /* What a loop or unloop says. Graphs are borrowed from g->callee. */
@@ -73,6 +76,7 @@ ebb_id ebb_derive_region(ebb_graph *g, const ebb_region *r, int narg, const ebb_
 /* Whether the region may have these operands; if not, the message says why. */
 bool ebb_region_fits(const ebb_graph *g, const ebb_region *r, int narg, const ebb_id *arg, ebb_site site,
                      ebb_diag *diag);
+int32_t ebb_region_nesting(const ebb_region *r); /* 1 if nothing is inside; a call is no level of its own */
 /* Result k of a region; false: there is no such, or it is absent. */
 int32_t ebb_region_results(const ebb_region *r);
 bool ebb_region_result(const ebb_region *r, int32_t k, ebb_type *type);

@@ -271,7 +271,8 @@ static bool has_callees(const fitting *f) {
         if (!f->r->callee[k] && !may_lack) return no(f, EBB_INTERNAL_ERROR, "function %d is missing", k);
         if (f->r->callee[k] == f->g) return no(f, EBB_RUNTIME_ERROR, "%s calls itself", f->g->name);
     }
-    return true;
+    return ebb_region_nesting(f->r) <= EBB_MOST_NESTED ||
+           no(f, EBB_VALUE_ERROR, "it would be one of more than %d regions inside one another", EBB_MOST_NESTED);
 }
 
 bool ebb_region_fits(const ebb_graph *g, const ebb_region *r, int narg, const ebb_id *arg, ebb_site site,

@@ -1,6 +1,7 @@
 /* table.c - the names under which running code finds the runtime, and where it leaves word of a fault. */
 #include "jit/runtime/runtime.h"
 #include "jit/graph/special.h"
+#include "jit/runtime/loop.h"
 
 #define SYMBOL(name) {#name, (void *)(uintptr_t)name}
 
@@ -16,23 +17,11 @@ const ebb_rt_symbol ebb_rt_table[] = {
 #include "jit/graph/ops.def"
 #undef OP
 #undef RUN_WHOLE
-    SYMBOL(ebb_rt_push_f32),
-    SYMBOL(ebb_rt_push_f64),
-    SYMBOL(ebb_rt_pop_f32),
-    SYMBOL(ebb_rt_pop_f64),
-    SYMBOL(ebb_rt_philox),
-    SYMBOL(ebb_rt_to_i32),
-    SYMBOL(ebb_rt_to_i64),
-    SYMBOL(ebb_rt_fault),
-    SYMBOL(ebb_erfinv),
-    SYMBOL(ebb_erfinvf),
-    SYMBOL(ebb_lgamma),
-    SYMBOL(ebb_lgammaf),
-    SYMBOL(ebb_polygamma),
-    SYMBOL(ebb_polygammaf),
-    SYMBOL(ebb_sinc_slope),
-    SYMBOL(ebb_sinc_slopef),
-    {NULL, NULL},
+    SYMBOL(ebb_rt_push_f32), SYMBOL(ebb_rt_push_f64), SYMBOL(ebb_rt_pop_f32), SYMBOL(ebb_rt_pop_f64),
+    SYMBOL(ebb_rt_philox),   SYMBOL(ebb_rt_to_i32),   SYMBOL(ebb_rt_to_i64),  SYMBOL(ebb_rt_fault),
+    SYMBOL(ebb_rt_loop),     SYMBOL(ebb_rt_unloop),   SYMBOL(ebb_erfinv),     SYMBOL(ebb_erfinvf),
+    SYMBOL(ebb_lgamma),      SYMBOL(ebb_lgammaf),     SYMBOL(ebb_polygamma),  SYMBOL(ebb_polygammaf),
+    SYMBOL(ebb_sinc_slope),  SYMBOL(ebb_sinc_slopef), {NULL, NULL},
 };
 
 ebb_rt_routine *ebb_rt_routine_of(ebb_op op) {

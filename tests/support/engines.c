@@ -76,6 +76,11 @@ ebb_id *engines_expand(engines *e) {
     return map;
 }
 
+void engines_take(engines *e, ebb_graph *g) {
+    take(e, g);
+    e->inputs = g->inputs;
+}
+
 static void make_buffers(engines *e) {
     e->in = calloc((size_t)e->inputs + 1, sizeof *e->in);
     for (int k = 0; k < e->inputs; k++)

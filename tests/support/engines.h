@@ -25,6 +25,7 @@ typedef struct engines {
 
 void engines_start(engines *e, const char *name);
 void engines_stop(engines *e);
+void engines_take(engines *e, ebb_graph *g);     /* g, which is given up, is the program; with its inputs and outputs */
 ebb_id engines_input(engines *e, ebb_type type); /* parameter number e->inputs - 1 */
 ebb_id *engines_expand(engines *e);              /* the new id of each old node; free() it */
 int engines_output(engines *e, ebb_id id);       /* its number */
