@@ -340,7 +340,7 @@ Test(runtime, table) {
             cr_assert_str_neq(s->name, t->name);
         if (strncmp(s->name, "ebb_rt_", 7) != 0) continue; /* of jit/graph/special.h */
         const ebb_op op = ebb_op_by_name(s->name + 7, strlen(s->name + 7));
-        if (op == EBB_OP_NONE) continue;
+        if (op == EBB_OP_NONE || ebb_op_table[op].access == EBB_NESTED) continue; /* drivers of loops are no routines */
         cr_assert(s->address == (void *)(uintptr_t)ebb_rt_routine_of(op), "%s", s->name);
         found++;
     }
