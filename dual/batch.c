@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dual/dual.h"
+#include "dual/region.h"
 
 /* ---- words ---- */
 
@@ -249,11 +250,11 @@ static ebb_id batch_node(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batch
     ebb_batch w = {.b = {g, g->site[id]}, .n = n};
     ebb_primal p = ebb_primal_of(g, id);
     bool any = false;
-    const ebb_id *operand = ebb_operands(g, id);
-    for (int i = 0; i < p.arity; i++) {
-        if (i < 3) w.x[i] = batched[operand[i]];
-        any |= batched[operand[i]] != EBB_ABSENT;
+    for (int i = 0; i < p.arity && i < 3; i++) {
+        w.x[i] = batched[p.x[i]];
+        any |= w.x[i] != EBB_ABSENT;
     }
+    if (p.op == EBB_OP_get) return batched[batched[p.x[0]] + ebb_attr_of(g, id).v[0]];
     if (!any) return EBB_ABSENT;
     if (rules[p.op]) return rules[p.op](&w, &p);
     ebb_attr attr = ebb_attr_of(g, id);
@@ -261,6 +262,19 @@ static ebb_id batch_node(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batch
     ebb_fail(g->diag, EBB_LOOKUP_ERROR, g->site[id], "%s cannot be batched before the graph is expanded",
              ebb_op_table[p.op].name);
     return EBB_POISON;
+}
+
+/* The results go behind the nodes. */
+static bool batch_region(ebb_graph *g, ebb_id id, int64_t n, ebb_id *batched) {
+    size_t arity = (size_t)g->node[id].arity;
+    ebb_id *x = ebb_mem_new(g->allocator, arity + 1, sizeof *x);
+    if (!x) return ebb_fail_memory(g->diag);
+    bool any = false;
+    for (size_t i = 0; i < arity; i++)
+        any |= (x[i] = batched[ebb_operands(g, id)[i]]) != EBB_ABSENT;
+    bool ok = !any || ebb_region_batch(g, id, n, x, batched + batched[id]);
+    ebb_mem_free(g->allocator, x);
+    return ok;
 }
 
 /* Nodes that some y needs. */
@@ -274,13 +288,34 @@ static void mark_needed(const ebb_graph *g, int m, const ebb_id *y, uint8_t *nee
     }
 }
 
+/* What x gives is there already; of a region, where its results go. */
 static bool sweep(ebb_graph *g, int64_t n, const uint8_t *needed, ebb_id count, ebb_id *batched) {
     for (ebb_id id = 1; id < count; id++) {
-        if (!needed[id] || batched[id] != EBB_ABSENT) continue;
-        batched[id] = batch_node(g, id, n, batched);
-        if (batched[id] == EBB_POISON) return false;
+        if (!needed[id]) continue;
+        if (ebb_dtype_at(g, id) == EBB_NONE) {
+            if (!batch_region(g, id, n, batched)) return false;
+        } else if (batched[id] == EBB_ABSENT) {
+            batched[id] = batch_node(g, id, n, batched);
+            if (batched[id] == EBB_POISON) return false;
+        }
     }
     return true;
+}
+
+/* Room for the nodes, then for the results of regions; of a region, where they begin. NULL and an error if there is
+ * none. */
+static ebb_id *new_batched(const ebb_graph *g) {
+    ebb_id results = 0;
+    for (ebb_id id = 1; g->callees && id < g->count; id++)
+        if (ebb_dtype_at(g, id) == EBB_NONE) results += ebb_results_of(g, id);
+    ebb_id *batched = ebb_mem_new(g->allocator, (size_t)g->count + (size_t)results, sizeof *batched);
+    if (!batched) return ebb_fail_memory(g->diag), NULL;
+    for (ebb_id id = 1, next = g->count; results && id < g->count; id++) {
+        if (ebb_dtype_at(g, id) != EBB_NONE) continue;
+        batched[id] = next;
+        next += ebb_results_of(g, id);
+    }
+    return batched;
 }
 
 bool ebb_vmap_nodes(ebb_graph *g, int64_t n, int count, const ebb_id *x, const ebb_id *bx, int m, const ebb_id *y,
@@ -288,8 +323,8 @@ bool ebb_vmap_nodes(ebb_graph *g, int64_t n, int count, const ebb_id *x, const e
     if (!ebb_check_ids(g, count, x) || !ebb_check_ids(g, count, bx) || !ebb_check_ids(g, m, y)) return false;
     ebb_id nodes = g->count;
     uint8_t *needed = ebb_mem_new(g->allocator, (size_t)nodes, sizeof *needed);
-    ebb_id *batched = ebb_mem_new(g->allocator, (size_t)nodes, sizeof *batched);
-    bool ok = (needed && batched) || ebb_fail_memory(g->diag);
+    ebb_id *batched = needed ? new_batched(g) : NULL;
+    bool ok = batched || ebb_fail_memory(g->diag);
     for (int i = 0; ok && i < count; i++)
         batched[x[i]] = bx[i];
     if (ok) mark_needed(g, m, y, needed);

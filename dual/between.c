@@ -6,10 +6,12 @@
 
 static ebb_family family_of(const ebb_graph *g, ebb_id id) { return ebb_op_table[ebb_op_of(g, id)].family; }
 
-/* Whether a change of float operands can change the result smoothly. A call's result is a tuple, of no dtype. */
+/* Whether a change of float operands can change the result smoothly. A region's result is a tuple, of no dtype, and
+ * passes as a whole. */
 static bool passes(const ebb_graph *g, ebb_id id) {
     ebb_family family = family_of(g, id);
-    return family == EBB_REGION || (ebb_is_float(ebb_dtype_at(g, id)) && family != EBB_LEAF && family != EBB_STEP);
+    bool smooth = ebb_is_float(ebb_dtype_at(g, id)) || ebb_dtype_at(g, id) == EBB_NONE;
+    return smooth && family != EBB_LEAF && family != EBB_STEP;
 }
 
 /* Node 0 is absent, so it is never marked. */
@@ -36,12 +38,11 @@ static void mark_to_y(const ebb_graph *g, int m, const ebb_id *y, uint8_t *mark,
     }
 }
 
-/* Macros and regions have no rule of their own. */
+/* Macros and calls have no rule of their own. */
 static bool check_expanded(const ebb_graph *g, const uint8_t *mark, ebb_id limit) {
     for (ebb_id id = 1; id < limit; id++) {
         if (!ebb_is_between(mark, id)) continue;
-        ebb_family family = family_of(g, id);
-        if (family == EBB_MACRO || family == EBB_REGION)
+        if (family_of(g, id) == EBB_MACRO || ebb_op_of(g, id) == EBB_OP_call)
             return ebb_fail(g->diag, EBB_LOOKUP_ERROR, g->site[id], "%s has no derivative before the graph is expanded",
                             ebb_op_table[ebb_op_of(g, id)].name);
     }

@@ -6,9 +6,10 @@
  *
  * Which elements an element is computed from is what the derivatives know already: the same index (POINT), the axes
  * that vanish (REDUCE), and for the rest the operation itself and its transpose, on marks that are 1 or 0. Their
- * weights are never negative, so a sum of marks is positive iff one of them is there. Start reading at visit. */
+ * weights are never negative, so a sum of marks is positive iff one of them is there. A region counts as one operation,
+ * all of whose results are computed from all of its operands. Start reading at visit. */
 #include "dual/dual.h"
-#include "dual/rules.h"
+#include "dual/region.h"
 
 typedef struct births {
     ebb_builder b;
@@ -78,6 +79,25 @@ static ebb_id inherits_bilinear(births *w, const ebb_primal *p) {
     return any;
 }
 
+/* Whether any mark is there, over another shape. */
+static ebb_id any_over(births *w, ebb_id marks, const ebb_shape *to) {
+    static const int64_t axes[EBB_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    ebb_id x = ebb_g_cast_to(&w->b, marks, EBB_I32);
+    if (x == EBB_POISON) return x;
+    x = ebb_g_reduce_max(&w->b, x, ebb_shape_of(w->b.graph, x)->rank, axes);
+    return ebb_g_broadcast(&w->b, marks_of(w, x), to, NULL);
+}
+
+static ebb_id inherits_region(births *w, const ebb_primal *p) {
+    const ebb_shape scalar = {0};
+    ebb_id any = EBB_ABSENT;
+    for (int i = 0; i < w->b.graph->node[p->x[0]].arity; i++) {
+        ebb_id x = ebb_operands(w->b.graph, p->x[0])[i];
+        if (may_be_bad(w->b.graph, x)) any = either(w, any, any_over(w, bad_of(w, x), &scalar));
+    }
+    return any == EBB_ABSENT ? any : ebb_g_broadcast(&w->b, any, ebb_shape_of(w->b.graph, p->y), NULL);
+}
+
 /* ---- backward: which elements of operand i the marked elements of y were computed from ---- */
 
 static ebb_id back_point(births *w, const ebb_primal *p, ebb_id marks, int i) {
@@ -99,13 +119,14 @@ static ebb_id back_linear(births *w, const ebb_primal *p, ebb_id marks, int i) {
 
 /* ---- one node ---- */
 
-typedef enum structure { POINTWISE, REDUCING, LINEARLY, BILINEARLY, UNKNOWN } structure;
+typedef enum structure { POINTWISE, REDUCING, LINEARLY, BILINEARLY, NESTED, UNKNOWN } structure;
 
 static structure structure_of(ebb_op op) {
     const ebb_op_row *row = &ebb_op_table[op];
     if (row->access == EBB_POINT || row->arity == 0) return POINTWISE;
     if (row->access == EBB_REDUCE) return REDUCING;
-    if (row->access == EBB_NOWHERE || row->access == EBB_NESTED) return UNKNOWN;
+    if (row->access == EBB_NOWHERE) return UNKNOWN;
+    if (row->access == EBB_NESTED) return NESTED;
     if (op == EBB_OP_scatter_max) return LINEARLY;
     return row->family == EBB_LINEAR ? LINEARLY : row->family == EBB_BILINEAR ? BILINEARLY : UNKNOWN;
 }
@@ -122,12 +143,13 @@ static ebb_id inherits(births *w, const ebb_primal *p) {
         return inherits_linear(w, p);
     case BILINEARLY:
         return inherits_bilinear(w, p);
+    case NESTED:
+        return inherits_region(w, p);
     case UNKNOWN:
         break;
     }
-    const ebb_op op = p->op == EBB_OP_get ? ebb_op_of(w->b.graph, p->x[0]) : p->op;
     ebb_fail(w->b.graph->diag, EBB_LOOKUP_ERROR, w->b.graph->site[p->y], "it is not known what %s is computed from",
-             ebb_op_table[op].name);
+             ebb_op_table[p->op].name);
     return EBB_POISON;
 }
 
@@ -140,6 +162,8 @@ static ebb_id back(births *w, const ebb_primal *p, ebb_id marks, int i) {
     case LINEARLY:
     case BILINEARLY:
         return back_linear(w, p, marks, i);
+    case NESTED:
+        return any_over(w, marks, ebb_shape_of(w->b.graph, ebb_operands(w->b.graph, p->x[0])[i]));
     case UNKNOWN:
         break;
     }
@@ -161,13 +185,15 @@ static ebb_id first_of(births *w, ebb_id marks) {
     return ebb_g_sub(b, ebb_g_number(b, EBB_I64, (double)n), ebb_g_reduce_max(b, marked, 1, (const int64_t[]){0}));
 }
 
-/* Marks the operands of a node that is marked itself, and finds what was born in it. */
+/* Marks the operands of a node that is marked itself, and finds what was born in it. A result of a region has the
+ * region's operands. */
 static bool visit(births *w, ebb_id id) {
     ebb_primal p = ebb_primal_of(w->b.graph, id);
     ebb_id marks = w->reaches[id], born = marks, inherited = EBB_ABSENT;
-    for (int i = 0; i < p.arity && i < 3; i++) {
-        ebb_id x = p.x[i];
-        if (!may_be_bad(w->b.graph, x) && p.op != EBB_OP_get) continue;
+    ebb_id source = p.op == EBB_OP_get ? p.x[0] : id;
+    for (int i = 0; i < w->b.graph->node[source].arity; i++) {
+        ebb_id x = ebb_operands(w->b.graph, source)[i];
+        if (!may_be_bad(w->b.graph, x)) continue;
         if (inherited == EBB_ABSENT) inherited = inherits(w, &p);
         w->reaches[x] = either(w, w->reaches[x], ebb_g_logical_and(&w->b, back(w, &p, marks, i), bad_of(w, x)));
         if (inherited == EBB_POISON || w->reaches[x] == EBB_POISON) return false;

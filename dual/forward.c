@@ -10,17 +10,22 @@
  * where d is a node with coefficients of its own (slopes.c), one order behind. So the partials serve every order, which
  * costs nodes times order squared, where nesting dual numbers costs nodes times 2^order.
  *
- * Invariant: when order k of a node is made, all nodes have their orders below k, and its operands their order k;
- * EBB_ABSENT is zero. The nodes that the loop appends have no coefficients: they belong to this derivative only, so
- * that an outer one cannot be mistaken for it. */
+ * A region takes the curves of its operands whole, so the loop runs stage by stage (stages.c).
+ *
+ * Invariant: when order k of a node is made, all nodes of its stage have their orders below k, and its operands their
+ * order k; EBB_ABSENT is zero. The nodes that the loop appends have no coefficients: they belong to this derivative
+ * only, so that an outer one cannot be mistaken for it. */
 #include "dual/dual.h"
+#include "dual/region.h"
 #include "dual/slopes.h"
+#include "dual/stages.h"
 #include "jit/graph/plain_floats.h"
 
 typedef struct jet {
     ebb_graph *g;
     int order;
     ebb_slopes slopes;
+    ebb_stages stages;
     ebb_id *row;         /* [slopes.count]: which row of `coefficient` is the node's, from 1; 0: it has none */
     ebb_id *coefficient; /* [rows][order] */
 } jet;
@@ -116,14 +121,21 @@ static ebb_id push(const jet *w, ebb_builder *b, const ebb_primal *p, const ebb_
         return ebb_choice_tangent(b, p, t);
     case EBB_MACRO:
     case EBB_REGION:
-        break; /* refused by ebb_between */
+        break; /* refused by ebb_between, or pushed as a whole */
     }
     return EBB_POISON;
 }
 
 /* ---- the loop ---- */
 
+/* Result k of a region has its coefficients in the region's rows. */
+static ebb_id *results_of(const jet *w, ebb_id tuple) {
+    return w->coefficient + (int64_t)(w->row[tuple] - 1) * w->order;
+}
+
 static ebb_id coefficient_of(const jet *w, ebb_id id, int k) {
+    if (ebb_op_of(w->g, id) == EBB_OP_get)
+        return results_of(w, ebb_operands(w->g, id)[0])[ebb_attr_of(w->g, id).v[0] * w->order + k - 1];
     ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
     ebb_primal p = ebb_primal_of(w->g, id);
     ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
@@ -132,11 +144,32 @@ static ebb_id coefficient_of(const jet *w, ebb_id id, int k) {
     return push(w, &b, &p, t, k);
 }
 
-static bool sweep(jet *w) {
+static bool push_operations(jet *w, const ebb_id *node, const ebb_id *end) {
     for (int k = 1; k <= w->order; k++)
-        for (ebb_id id = 1; id < w->slopes.count; id++)
-            if (w->slopes.order[id] >= k && !w->slopes.given[id] && !set(w, id, k, coefficient_of(w, id, k)))
-                return false;
+        for (const ebb_id *id = node; id < end; id++)
+            if (w->slopes.order[*id] >= k && !set(w, *id, k, coefficient_of(w, *id, k))) return false;
+    return true;
+}
+
+static bool push_region(jet *w, ebb_id id) {
+    int arity = w->g->node[id].arity;
+    ebb_id *curve = ebb_mem_new(w->g->allocator, (size_t)arity * (size_t)w->order + 1, sizeof *curve);
+    if (!curve) return ebb_fail_memory(w->g->diag);
+    for (int i = 0; i < arity; i++)
+        for (int k = 1; k <= w->order; k++)
+            curve[(int64_t)i * w->order + k - 1] = at(w, ebb_operands(w->g, id)[i], k);
+    bool ok = ebb_region_push(w->g, id, w->order, curve, results_of(w, id));
+    ebb_mem_free(w->g->allocator, curve);
+    return ok;
+}
+
+static bool sweep(jet *w) {
+    for (int32_t k = 0; k < w->stages.groups; k++) {
+        const ebb_id *node = w->stages.node + w->stages.begin[k], *end = w->stages.node + w->stages.begin[k + 1];
+        if (k % 2 == 0 && !push_operations(w, node, end)) return false;
+        for (; k % 2 == 1 && node < end; node++)
+            if (!push_region(w, *node)) return false;
+    }
     return true;
 }
 
@@ -156,7 +189,10 @@ static bool make_rows(jet *w) {
     ebb_id rows = 0;
     w->row = ebb_mem_new(a, (size_t)w->slopes.count, sizeof *w->row);
     for (ebb_id id = 1; w->row && id < w->slopes.count; id++)
-        if (w->slopes.order[id]) w->row[id] = ++rows;
+        if (w->slopes.order[id]) {
+            w->row[id] = rows + 1;
+            rows += ebb_dtype_at(w->g, id) == EBB_NONE ? ebb_results_of(w->g, id) : 1;
+        }
     w->coefficient = w->row ? ebb_mem_new(a, (size_t)rows * (size_t)w->order + 1, sizeof *w->coefficient) : NULL;
     return w->coefficient || ebb_fail_memory(w->g->diag);
 }
@@ -186,13 +222,14 @@ bool ebb_jet_nodes(ebb_graph *g, int order, int n, const ebb_id *x, const ebb_id
     bool ok = (moves || ebb_fail_memory(g->diag)) && check_curves(g, order, n, x, dx) && ebb_check_ids(g, m, y);
     for (int64_t i = 0; ok && i < (int64_t)n * order; i++)
         moves[i / order] |= dx[i] != EBB_ABSENT;
-    ok = ok && ebb_slopes_write(g, order, n, x, moves, m, y, &w.slopes) && make_rows(&w) && seed(&w, n, x, dx) &&
-         sweep(&w);
+    ok = ok && ebb_slopes_write(g, order, n, x, moves, m, y, &w.slopes) && ebb_stages_find(g, &w.slopes, &w.stages) &&
+         make_rows(&w) && seed(&w, n, x, dx) && sweep(&w);
     for (int j = 0; ok && j < m; j++)
         for (int k = 1; k <= order; k++)
             dy[(int64_t)j * order + k - 1] = at(&w, y[j], k);
     ebb_mem_free(g->allocator, w.coefficient);
     ebb_mem_free(g->allocator, w.row);
+    ebb_stages_free(g, &w.stages);
     ebb_slopes_free(g, &w.slopes);
     ebb_mem_free(g->allocator, moves);
     return ok;

@@ -2,61 +2,8 @@
  * transpose turns a linear program round.
  *
  * Both derive inside one graph, then cut the part they want out of it with ebb_extract. */
+#include "dual/flow.h"
 #include "dual/transform.h"
-
-/* ---- cutting ---- */
-
-static void mark_needed(const ebb_graph *g, uint8_t *needed, const ebb_id *map) {
-    for (ebb_id id = g->count - 1; id > 0; id--) {
-        if (!needed[id] || map[id] != EBB_ABSENT) continue;
-        const ebb_id *x = ebb_operands(g, id);
-        for (int i = 0; i < g->node[id].arity; i++)
-            needed[x[i]] = 1;
-    }
-}
-
-static ebb_id copy_node(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map) {
-    if (ebb_op_of(g, id) != EBB_OP_input) return ebb_derive_again(to, g, id, map);
-    ebb_fail(to->diag, EBB_INTERNAL_ERROR, g->site[id], "a part of %s needs a parameter that it is not given", g->name);
-    return EBB_POISON;
-}
-
-static bool copy_part(ebb_graph *to, const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out,
-                      ebb_id *map, uint8_t *needed) {
-    for (int k = 0; k < nin; k++) {
-        ebb_site site = g->site[in[k]];
-        if (!ebb_graph_keep_site(to, g, &site)) return false;
-        map[in[k]] = ebb_add_input(to, ebb_type_of(g, in[k]), site);
-        if (map[in[k]] == EBB_POISON) return false;
-    }
-    for (int j = 0; j < nout; j++)
-        needed[out[j]] = 1;
-    mark_needed(g, needed, map);
-    for (ebb_id id = 1; id < g->count; id++) {
-        if (!needed[id] || map[id] != EBB_ABSENT) continue;
-        map[id] = copy_node(to, g, id, map);
-        if (map[id] == EBB_POISON) return false;
-    }
-    for (int j = 0; j < nout; j++)
-        if (!ebb_add_output(to, map[out[j]])) return false;
-    return true;
-}
-
-ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out) {
-    const ebb_allocator *a = g->allocator;
-    ebb_id *map = ebb_mem_new(a, (size_t)g->count, sizeof *map);
-    uint8_t *needed = ebb_mem_new(a, (size_t)g->count, sizeof *needed);
-    ebb_graph *to = map && needed ? ebb_graph_new(a, g->diag, g->name) : NULL, *done = NULL;
-    if (to)
-        to->without = g->without;
-    else
-        ebb_fail_memory(g->diag);
-    if (to && copy_part(to, g, nin, in, nout, out, map, needed)) done = ebb_expand(to, false, NULL, g->diag);
-    ebb_graph_release(to);
-    ebb_mem_free(a, map);
-    ebb_mem_free(a, needed);
-    return done;
-}
 
 /* ---- which nodes depend on what ---- */
 
@@ -146,62 +93,38 @@ bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_grap
 
 /* ---- transpose ---- */
 
-/* Whether every float operand depends on wrt or is zero: a constant would make the operation affine. */
-static bool no_constant_part(const ebb_graph *g, const ebb_primal *p, const uint8_t *mark) {
-    for (int i = 0; i < p->arity; i++)
-        if (ebb_is_float(ebb_dtype_at(g, p->x[i])) ? !(mark[p->x[i]] & ON_WRT) && !ebb_is_zero(g, p->x[i])
-                                                   : mark[p->x[i]] & ON_WRT)
-            return false;
-    return ebb_is_float(ebb_dtype_at(g, p->y));
-}
-
-/* Whether a node that depends on wrt is linear in what depends on it. */
-static bool is_linear(const ebb_graph *g, ebb_id id, const uint8_t *mark) {
-    ebb_primal p = ebb_primal_of(g, id);
-    switch (ebb_op_table[p.op].family) {
-    case EBB_LEAF:
-        return p.op == EBB_OP_input;
-    case EBB_LINEAR:
-        return no_constant_part(g, &p, mark);
-    case EBB_BILINEAR:
-        return !(mark[p.x[0]] & mark[p.x[1]] & ON_WRT);
-    case EBB_SMOOTH:
-        return p.op == EBB_OP_div && !(mark[p.x[1]] & ON_WRT); /* in its numerator */
-    case EBB_STEP:
-    case EBB_SELECTION:
-    case EBB_MACRO:
-    case EBB_REGION:
-        return false;
-    }
-    return false;
-}
-
-static bool check_linear(ebb_work *w, const uint8_t *mark) {
+static bool check_linear(ebb_work *w) {
     const ebb_graph *g = w->b.graph;
-    for (ebb_id id = 1; id < g->count; id++)
-        if ((mark[id] & ON_WRT) && !is_linear(g, id, mark))
-            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[id], "transpose: %s is not linear: %s at %%%d", g->name,
-                            ebb_op_table[ebb_op_of(g, id)].name, (int)id);
-    for (int j = 0; j < w->results; j++)
-        if (!(mark[w->y[j]] & ON_WRT) && !ebb_is_zero(g, w->y[j]))
-            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[j]],
-                            "transpose: %s is not linear: result %d does not depend on its parameters", g->name, j);
-    return true;
+    ebb_id where;
+    int result;
+    if (ebb_is_linear(g, w->n, w->x, w->results, w->y, &where, &result, g->diag)) return true;
+    if (where != EBB_ABSENT)
+        return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[where], "transpose: %s is not linear: %s at %%%d", g->name,
+                        ebb_op_table[ebb_op_of(g, where)].name, (int)where);
+    return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[result]],
+                    "transpose: %s is not linear: result %d does not depend on its parameters", g->name, result);
 }
 
-/* Parameters: those that f is not linear in, then the cotangents. */
+/* Parameters: those that f is not linear in, then the cotangents. What is linear has the same derivative everywhere:
+ * loops, which run before they come back, run at 0. */
 static ebb_graph *turn(ebb_work *w, const uint8_t *mark) {
     ebb_graph *g = w->b.graph, *done = NULL;
-    int own = g->inputs, nin = 0;
-    ebb_id *in = ebb_mem_new(g->allocator, (size_t)own + (size_t)w->results, sizeof *in);
+    int own = g->inputs, nin = 0, linear = g->callees ? w->n : 0;
+    ebb_id *in = ebb_mem_new(g->allocator, (size_t)own + (size_t)w->results + (size_t)w->n, sizeof *in);
     if (!in) return ebb_fail_memory(g->diag), NULL;
     for (int k = 0; k < own; k++)
         if (!(mark[g->input[k]] & ON_WRT)) in[nin++] = g->input[k];
-    if (ebb_more_inputs(w, w->results, w->y, in + nin) &&
-        ebb_vjp_nodes(g, w->results, w->y, in + nin, w->n, w->x, w->dx) && ebb_fill(w, w->n, w->x, w->dx))
-        done = ebb_extract(g, nin + w->results, in, w->n, w->dx);
+    bool ok = ebb_more_inputs(w, w->results, w->y, in + nin) &&
+              ebb_vjp_nodes(g, w->results, w->y, in + nin, w->n, w->x, w->dx) && ebb_fill(w, w->n, w->x, w->dx);
+    nin += w->results;
+    for (int i = 0; i < linear; i++)
+        in[nin++] = w->x[i];
+    if (ok) done = ebb_extract(g, nin, in, w->n, w->dx);
     ebb_mem_free(g->allocator, in);
-    return done;
+    if (!done || !linear) return done;
+    ebb_graph *zero = ebb_at_zero(done, linear);
+    ebb_graph_release(done);
+    return zero;
 }
 
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
@@ -209,7 +132,7 @@ ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, eb
     ebb_graph *done = NULL;
     if (ebb_start(&w, "transpose", f, spec, diag)) {
         uint8_t *mark = dependence(w.b.graph, w.n, w.x);
-        if (mark && check_linear(&w, mark)) done = turn(&w, mark);
+        if (mark && check_linear(&w)) done = turn(&w, mark);
         ebb_mem_free(w.b.graph->allocator, mark);
     }
     ebb_abandon(&w);

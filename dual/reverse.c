@@ -1,9 +1,10 @@
 /* reverse.c - ebb_vjp_nodes: the adjoint loop. Nodes in reverse order, one switch over families.
  *
  * Invariant: when the loop reaches node id, cotangent[id] is complete, as all its users have a larger id and came
- * before; EBB_ABSENT is zero. Only nodes between x and y are visited. */
+ * before; EBB_ABSENT is zero. Only nodes between x and y are visited. The cotangents of a region's results lie behind
+ * those of the nodes, and are pulled through it as a whole. */
 #include "dual/dual.h"
-#include "dual/rules.h"
+#include "dual/region.h"
 #include "jit/graph/plain_floats.h"
 
 /* A guarded cotangent goes back through an operation on single elements as such, and the guard with it. */
@@ -31,50 +32,111 @@ static ebb_id pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
         return ebb_choice_cotangent(b, p, ct, i);
     case EBB_MACRO:
     case EBB_REGION:
-        break; /* refused by ebb_between */
+        break; /* refused by ebb_between, or pulled as a whole */
     }
     return EBB_POISON;
 }
 
-static bool collect(ebb_builder *b, ebb_id *cotangent, ebb_id id, ebb_id ct) {
-    cotangent[id] = ebb_plus(b, cotangent[id], ct);
-    return cotangent[id] != EBB_POISON;
+typedef struct adjoint {
+    ebb_graph *g;
+    const uint8_t *mark;
+    ebb_id limit;
+    ebb_id *cotangent; /* [limit], then for the results of regions; of a region, where in here its results begin */
+} adjoint;
+
+static bool collect(const adjoint *w, ebb_builder *b, ebb_id place, ebb_id ct) {
+    w->cotangent[place] = ebb_plus(b, w->cotangent[place], ct);
+    return w->cotangent[place] != EBB_POISON;
 }
 
-static bool seed(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, const uint8_t *mark, ebb_id *cotangent) {
+static bool seed(const adjoint *w, int m, const ebb_id *y, const ebb_id *ct) {
     for (int j = 0; j < m; j++) {
-        ebb_builder b = ebb_builder_for(g, y[j], EBB_ADJOINT);
-        if (ebb_is_between(mark, y[j]) && !collect(&b, cotangent, y[j], ct[j])) return false;
+        ebb_builder b = ebb_builder_for(w->g, y[j], EBB_ADJOINT);
+        if (ebb_is_between(w->mark, y[j]) && !collect(w, &b, y[j], ct[j])) return false;
     }
     return true;
 }
 
-static bool visit(ebb_graph *g, ebb_id id, const uint8_t *mark, ebb_id *cotangent) {
-    ebb_builder b = ebb_builder_for(g, id, EBB_ADJOINT);
-    ebb_primal p = ebb_primal_of(g, id);
+static bool visit(const adjoint *w, ebb_id id) {
+    ebb_builder b = ebb_builder_for(w->g, id, EBB_ADJOINT);
+    ebb_primal p = ebb_primal_of(w->g, id);
+    ebb_id ct = w->cotangent[id];
+    if (ct == EBB_ABSENT) return true;
+    if (p.op == EBB_OP_get)
+        return !ebb_is_between(w->mark, p.x[0]) ||
+               collect(w, &b, w->cotangent[p.x[0]] + (ebb_id)ebb_attr_of(w->g, id).v[0], ct);
     for (int i = 0; i < p.arity && i < 3; i++)
-        if (ebb_is_between(mark, p.x[i]) && !collect(&b, cotangent, p.x[i], pull(&b, &p, cotangent[id], i)))
-            return false;
+        if (ebb_is_between(w->mark, p.x[i]) && !collect(w, &b, p.x[i], pull(&b, &p, ct, i))) return false;
     return true;
 }
 
-static bool sweep(ebb_graph *g, const uint8_t *mark, ebb_id limit, ebb_id *cotangent) {
-    for (ebb_id id = limit - 1; id > 0; id--)
-        if (cotangent[id] != EBB_ABSENT && !visit(g, id, mark, cotangent)) return false;
+/* ---- regions ---- */
+
+static bool collect_all(const adjoint *w, ebb_id id, const ebb_id *dx) {
+    ebb_builder b = ebb_builder_for(w->g, id, EBB_ADJOINT);
+    for (int i = 0; i < w->g->node[id].arity; i++)
+        if (dx[i] != EBB_ABSENT && !collect(w, &b, ebb_operands(w->g, id)[i], dx[i])) return false;
     return true;
+}
+
+static bool pull_region(const adjoint *w, ebb_id id) {
+    const ebb_allocator *a = w->g->allocator;
+    size_t arity = (size_t)w->g->node[id].arity;
+    ebb_id *dx = ebb_mem_new(a, arity + 1, sizeof *dx);
+    bool *wanted = ebb_mem_new(a, arity + 1, sizeof *wanted);
+    bool ok = (dx && wanted) || ebb_fail_memory(w->g->diag);
+    for (size_t i = 0; ok && i < arity; i++)
+        wanted[i] = ebb_is_between(w->mark, ebb_operands(w->g, id)[i]);
+    ok = ok && ebb_region_pull(w->g, id, w->cotangent + w->cotangent[id], wanted, dx) && collect_all(w, id, dx);
+    ebb_mem_free(a, wanted);
+    ebb_mem_free(a, dx);
+    return ok;
+}
+
+static bool visit_region(const adjoint *w, ebb_id id) {
+    const ebb_id *ct = w->cotangent + w->cotangent[id];
+    for (int32_t k = ebb_results_of(w->g, id); k-- > 0;)
+        if (ct[k] != EBB_ABSENT) return pull_region(w, id);
+    return true;
+}
+
+/* ---- the loop ---- */
+
+static bool sweep(const adjoint *w) {
+    for (ebb_id id = w->limit - 1; id > 0; id--) {
+        if (!ebb_is_between(w->mark, id)) continue;
+        bool region = ebb_dtype_at(w->g, id) == EBB_NONE;
+        if (!(region ? visit_region(w, id) : visit(w, id))) return false;
+    }
+    return true;
+}
+
+/* Room for all cotangents; NULL and an error if there is none. */
+static ebb_id *new_cotangents(const ebb_graph *g, const uint8_t *mark, ebb_id limit) {
+    ebb_id results = 0;
+    for (ebb_id id = 1; id < limit; id++)
+        if (ebb_dtype_at(g, id) == EBB_NONE && ebb_is_between(mark, id)) results += ebb_results_of(g, id);
+    ebb_id *cotangent = ebb_mem_new(g->allocator, (size_t)limit + (size_t)results, sizeof *cotangent);
+    if (!cotangent) return ebb_fail_memory(g->diag), NULL;
+    for (ebb_id id = 1, next = limit; results && id < limit; id++) {
+        if (ebb_dtype_at(g, id) != EBB_NONE || !ebb_is_between(mark, id)) continue;
+        cotangent[id] = next;
+        next += ebb_results_of(g, id);
+    }
+    return cotangent;
 }
 
 bool ebb_vjp_nodes(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, int n, const ebb_id *x, ebb_id *dx) {
     EBB_PLAIN_FLOATS;
     if (!ebb_check_pairs(g, "cotangent", m, y, ct) || !ebb_check_ids(g, n, x)) return false;
-    ebb_id limit;
-    uint8_t *mark = ebb_between(g, n, x, NULL, m, y, &limit);
-    ebb_id *cotangent = mark ? ebb_mem_new(g->allocator, (size_t)limit, sizeof *cotangent) : NULL;
-    if (mark && !cotangent) ebb_fail_memory(g->diag);
-    bool ok = cotangent && seed(g, m, y, ct, mark, cotangent) && sweep(g, mark, limit, cotangent);
+    adjoint w = {.g = g};
+    uint8_t *mark = ebb_between(g, n, x, NULL, m, y, &w.limit);
+    w.mark = mark;
+    w.cotangent = mark ? new_cotangents(g, mark, w.limit) : NULL;
+    bool ok = w.cotangent && seed(&w, m, y, ct) && sweep(&w);
     for (int i = 0; ok && i < n; i++)
-        dx[i] = x[i] < limit ? cotangent[x[i]] : EBB_ABSENT;
-    ebb_mem_free(g->allocator, cotangent);
+        dx[i] = x[i] < w.limit ? w.cotangent[x[i]] : EBB_ABSENT;
+    ebb_mem_free(g->allocator, w.cotangent);
     ebb_mem_free(g->allocator, mark);
     return ok;
 }

@@ -67,7 +67,7 @@ ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t);                     /* eith
 
 /* The nodes that a derivative of y in x passes through: marks for ids below *limit, one past the last y. The caller
  * frees them with the graph's allocator. moves[i] false: x[i] stays where it is; NULL: all move. NULL and an error if
- * there is no memory, or a macro or region among them. */
+ * there is no memory, or a macro or call among them. */
 enum { EBB_IS_X = 1, EBB_FROM_X = 2, EBB_TO_Y = 4, EBB_BETWEEN = EBB_FROM_X | EBB_TO_Y };
 uint8_t *ebb_between(const ebb_graph *g, int n, const ebb_id *x, const bool *moves, int m, const ebb_id *y,
                      ebb_id *limit);

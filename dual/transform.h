@@ -34,8 +34,12 @@ ebb_graph *ebb_finish_part(ebb_work *w, int parameters, bool ok);
 void ebb_abandon(ebb_work *w); /* releases what w owns */
 
 /* The part of g that computes nodes out[] from nodes in[], as a program with just these parameters and results
- * (linearize.c). */
+ * (extract.c). */
 ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out);
+/* y[] = the results of f on nodes x[] of `to`, its nodes appended there (extract.c). */
+bool ebb_inline(ebb_graph *to, const ebb_graph *f, const ebb_id *x, ebb_id *y);
+/* The same program without its last n parameters, which are zero (extract.c). */
+ebb_graph *ebb_at_zero(const ebb_graph *f, int n);
 
 /* block[j] = the derivative of y[j] in x, [y[j]..., x...], zeros where there is none; absent for a y that is not real.
  * The graph gets a parameter that its program does not need: take the program out by ebb_extract. */

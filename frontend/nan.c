@@ -220,7 +220,9 @@ static void say_operation(ebb_nan_origin *o, const ebb_graph *g, ebb_id id) {
 /* ---- the whole search ---- */
 
 static bool describe(const ebb_nan_search *s, ebb_id id, int64_t element, ebb_nan_origin *o, ebb_diag *diag) {
-    const ebb_op op = ebb_op_of(s->graph, id);
+    /* A result of a region is the region's. */
+    const ebb_id by = ebb_op_of(s->graph, id) == EBB_OP_get ? ebb_operands(s->graph, id)[0] : id;
+    const ebb_op op = ebb_op_of(s->graph, by);
     const ebb_site site = s->graph->site[id];
     const bool constant = op == EBB_OP_constant, outside = op == EBB_OP_input || (constant && !site.macro);
     set_place(o, s->graph, id, element);

@@ -1,0 +1,146 @@
+/* linearity.c - whether a program is linear in some of what it reads: node by node, and through regions.
+ *
+ * A node is linear if its operation is, in those operands that depend on x, and if the others are no constant part that
+ * would make it affine. Of a region, all that it runs must be linear in the same sense, and what it decides by must not
+ * depend on x at all. Start reading at ebb_is_linear. */
+#include "dual/flow.h"
+#include "dual/rules.h"
+
+enum { ON = 1 };
+
+typedef struct question { /* of one function */
+    const ebb_graph *g;
+    const uint8_t *mark; /* [g->count] */
+    ebb_diag *diag;
+} question;
+
+static bool is_on(const question *q, ebb_id x) { return q->mark[x] & ON; }
+static bool is_real(const question *q, ebb_id x) { return ebb_is_float(ebb_dtype_at(q->g, x)); }
+static bool is_on_or_zero(const question *q, ebb_id x) { return is_on(q, x) || ebb_is_zero(q->g, x); }
+
+/* ---- operations ---- */
+
+static bool no_constant_part(const question *q, const ebb_primal *p) {
+    for (int i = 0; i < p->arity; i++)
+        if (is_real(q, p->x[i]) ? !is_on_or_zero(q, p->x[i]) : is_on(q, p->x[i])) return false;
+    return is_real(q, p->y);
+}
+
+/* ---- regions ---- */
+
+static bool is_linear_function(const ebb_graph *f, const uint8_t *x, const uint8_t *y, ebb_diag *diag);
+
+static bool is_linear_cond(const question *q, const ebb_region *r, const uint8_t *x, const uint8_t *y) {
+    return !x[0] && is_linear_function(r->callee[0], x + 1, y, q->diag) &&
+           is_linear_function(r->callee[1], x + 1, y, q->diag);
+}
+
+static bool is_linear_loop(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x,
+                           const uint8_t *y) {
+    uint8_t end = 0;
+    for (int s = 0; s < r->number[0]; s++) {
+        if (y[s] && !is_on_or_zero(q, operand[s])) return false;
+        x[s] |= y[s];
+    }
+    if (r->callee[1] && !ebb_flow_function(r->callee[1], false, x, &end, q->diag)) return false;
+    return !end && is_linear_function(r->callee[0], x, y, q->diag);
+}
+
+/* In its cotangents. */
+static bool is_linear_unloop(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x,
+                             const uint8_t *y) {
+    const ebb_graph *pullback = r->callee[2];
+    for (int i = 0; i < pullback->inputs; i++) {
+        bool cotangent = i >= r->callee[0]->inputs;
+        if (cotangent ? !is_on_or_zero(q, operand[i]) : x[i]) return false;
+        if (cotangent) x[i] = ON;
+    }
+    return is_linear_function(pullback, x, y, q->diag);
+}
+
+static bool ask_region(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x, uint8_t *y) {
+    if (!ebb_flow_region(r, x, y, q->diag)) return false;
+    switch (r->op) {
+    case EBB_OP_cond:
+        return is_linear_cond(q, r, x, y);
+    case EBB_OP_loop:
+        return is_linear_loop(q, r, operand, x, y);
+    case EBB_OP_unloop:
+        return is_linear_unloop(q, r, operand, x, y);
+    default:
+        return false;
+    }
+}
+
+static bool is_linear_region(const question *q, ebb_id id) {
+    const ebb_region r = ebb_region_of(q->g, id);
+    const ebb_id *operand = ebb_operands(q->g, id);
+    int n = q->g->node[id].arity;
+    uint8_t *x = ebb_mem_new(q->g->allocator, (size_t)n + (size_t)ebb_region_results(&r) + 1, sizeof *x);
+    if (!x) return ebb_fail_memory(q->diag);
+    for (int i = 0; i < n; i++)
+        x[i] = q->mark[operand[i]] & ON;
+    bool ok = ask_region(q, &r, operand, x, x + n);
+    ebb_mem_free(q->g->allocator, x);
+    return ok;
+}
+
+/* ---- any node that depends on x ---- */
+
+static bool is_linear_node(const question *q, ebb_id id) {
+    ebb_primal p = ebb_primal_of(q->g, id);
+    switch (ebb_op_table[p.op].family) {
+    case EBB_LEAF:
+        return p.op == EBB_OP_input;
+    case EBB_LINEAR:
+        return no_constant_part(q, &p);
+    case EBB_BILINEAR:
+        return !(is_on(q, p.x[0]) && is_on(q, p.x[1]));
+    case EBB_SMOOTH:
+        return p.op == EBB_OP_div && !is_on(q, p.x[1]); /* in its numerator */
+    case EBB_REGION:
+        return p.op == EBB_OP_get ? is_real(q, id) : is_linear_region(q, id);
+    case EBB_STEP:
+    case EBB_SELECTION:
+    case EBB_MACRO:
+        return false;
+    }
+    return false;
+}
+
+static bool is_linear(const question *q, int m, const ebb_id *y, ebb_id *where, int *result) {
+    for (*where = 1; *where < q->g->count; ++*where)
+        if (is_on(q, *where) && !is_linear_node(q, *where)) return false;
+    *where = EBB_ABSENT;
+    for (*result = 0; *result < m; ++*result)
+        if (y[*result] != EBB_ABSENT && !is_on_or_zero(q, y[*result])) return false;
+    return true;
+}
+
+bool ebb_is_linear(const ebb_graph *g, int n, const ebb_id *x, int m, const ebb_id *y, ebb_id *where, int *result,
+                   ebb_diag *diag) {
+    uint8_t *mark = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *mark);
+    *where = EBB_ABSENT;
+    *result = 0;
+    if (!mark) return ebb_fail_memory(diag);
+    for (int i = 0; i < n; i++)
+        mark[x[i]] = ON;
+    bool ok = ebb_flow(g, false, mark, diag) && is_linear(&(question){g, mark, diag}, m, y, where, result);
+    ebb_mem_free(g->allocator, mark);
+    return ok;
+}
+
+/* Results with y[j] must depend on x linearly, or be zero; what becomes of others is of no interest. */
+static bool is_linear_function(const ebb_graph *f, const uint8_t *x, const uint8_t *y, ebb_diag *diag) {
+    size_t n = (size_t)f->inputs, m = (size_t)f->outputs;
+    ebb_id where, *id = ebb_mem_new(f->allocator, n + m + 1, sizeof *id);
+    if (!id) return ebb_fail_memory(diag);
+    int on = 0, result;
+    for (size_t k = 0; k < n; k++)
+        if (x[k]) id[on++] = f->input[k];
+    for (size_t j = 0; j < m; j++)
+        id[n + j] = y[j] ? f->output[j] : EBB_ABSENT;
+    bool ok = ebb_is_linear(f, on, id, (int)m, id + n, &where, &result, diag);
+    ebb_mem_free(f->allocator, id);
+    return ok;
+}
