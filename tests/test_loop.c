@@ -63,7 +63,7 @@ static ebb_loop_desc *describe(int trips, bool reverse, bool unloops, int64_t bu
                  trips, trips, reverse);
     ebb_graph *g = parsed(text);
     int64_t numbers;
-    ebb_loop_desc *d = ebb_loop_describe(g, 4, (int64_t[]){0, 0, 0}, &numbers);
+    ebb_loop_desc *d = ebb_loop_describe(g, 4, (int64_t[]){0, 0, 0}, &numbers, NULL);
     ebb_graph_release(g);
     cr_assert_not_null(d);
     cr_expect_eq(numbers, (int64_t)(sizeof *d / 8 + 4 * sizeof *d->value / 8));

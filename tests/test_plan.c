@@ -267,6 +267,12 @@ static const struct {
     {"a parameter as it is", {0}, 1, "func f(%1: f32[9]) {\n return %1\n}"},
     {"two parameters swapped", {0, 1}, 4, "func f(%1: f32[9], %2: f32[9]) {\n return %2, %1\n}"},
     {"the old value as a result", {0, -1}, 2, "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %1\n}"},
+    {"a loop's state over its first value",
+     {0},
+     1,
+     "func step(%1: f32[9]) {\n %2 f32[9] = add %1, %1\n return %2\n}\n"
+     "func f(%1: f32[9]) {\n %2 (f32[9]) = loop @step %1 {states=1, captures=0, trips=3, reverse=0}\n"
+     " %3 f32[9] = get %2 {k=0}\n return %3\n}"},
     {"one node twice", {0, -1}, 1, "func f(%1: f32[9]) {\n %2 f32[9] = tanh %1\n return %2, %2\n}"},
 };
 

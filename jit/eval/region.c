@@ -42,8 +42,9 @@ static bool run_loop(const ebb_graph *g, ebb_id id, const void *const *in, void 
     const int64_t room[3] = {sizeof(step), sizeof(step), sizeof(step)};
     const ebb_loop l = ebb_loop_of(g, id);
     int64_t numbers;
-    ebb_loop_desc *d = ebb_loop_describe(g, id, room, &numbers);
-    void *work = d ? eval_pool_take(pool, ebb_loop_places_of(d).total) : NULL;
+    ebb_loop_desc *d = ebb_loop_describe(g, id, room, &numbers, diag);
+    if (!d) return false;
+    void *work = eval_pool_take(pool, ebb_loop_places_of(d).total);
     bool ok = work || ebb_fail_memory(diag);
     if (ok) {
         const step s = {.allocator = pool->allocator, .diag = diag};

@@ -54,12 +54,18 @@ static void describe_values(const ebb_loop *l, ebb_loop_value *value) {
         value[l->body->inputs + k] = value_of(l->body, l->body->output[l->states + k]);
 }
 
-ebb_loop_desc *ebb_loop_describe(const ebb_graph *g, ebb_id id, const int64_t room[3], int64_t *numbers) {
+ebb_loop_desc *ebb_loop_describe(const ebb_graph *g, ebb_id id, const int64_t room[3], int64_t *numbers,
+                                 ebb_diag *diag) {
     const ebb_loop l = ebb_loop_of(g, id);
     const size_t values = (size_t)l.body->inputs + (size_t)l.stacked;
     const size_t bytes = sizeof(ebb_loop_desc) + values * sizeof(ebb_loop_value);
+    if (!l.condition && l.trips < 0) {
+        ebb_fail(diag, EBB_VALUE_ERROR, g->site[id], "%s: the number of iterations is a size that is not known",
+                 ebb_op_table[ebb_op_of(g, id)].name);
+        return NULL;
+    }
     ebb_loop_desc *d = ebb_mem_new(g->allocator, bytes, 1);
-    if (!d) return NULL;
+    if (!d) return ebb_fail_memory(diag), NULL;
     d->states = l.states;
     d->captures = l.captures;
     d->sequences = l.sequences;

@@ -26,9 +26,10 @@ typedef struct ebb_loop_desc {
 
 enum { EBB_LOOP_BODY, EBB_LOOP_CONDITION, EBB_LOOP_PULLBACK };
 
-/* Describes a loop or unloop of concrete sizes; room: as above. To be freed with the graph's allocator; NULL: no
- * memory. *numbers: how many int64 it has. */
-ebb_loop_desc *ebb_loop_describe(const ebb_graph *g, ebb_id id, const int64_t room[3], int64_t *numbers);
+/* Describes a loop or unloop of concrete sizes; room: as above. To be freed with the graph's allocator; NULL: an error
+ * in diag. *numbers: how many int64 it has. */
+ebb_loop_desc *ebb_loop_describe(const ebb_graph *g, ebb_id id, const int64_t room[3], int64_t *numbers,
+                                 ebb_diag *diag);
 
 /* Offsets in the driver's work, in bytes. A set has room for a value of each state, or of each capture. */
 typedef struct ebb_loop_places {

@@ -8,13 +8,13 @@
 #include "jit/lower/lower.h"
 
 typedef struct ebb_emit {
-    const ebb_plan *plan;
+    const ebb_plan *program, *plan; /* plan: the program's own, or of a function that its regions run */
     const ebb_lower_options *options;
     LLVMContextRef context;
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMTypeRef i1, i8, i32, i64, f32, f64, pointer, nothing;
-    LLVMValueRef pool;  /* the plan's constants, or NULL */
+    LLVMValueRef pool;  /* the constants of `plan`, or NULL */
     bool has_variables; /* some function keeps accumulators in allocas, for mem2reg */
     ebb_diag *diag;
 } ebb_emit;

@@ -1,9 +1,10 @@
 /* lower.h - from a plan to a module of LLVM IR.
  *
  * Each kernel becomes one function of (in, out, work); the entry function calls them in order, and the routines of
- * jit/runtime between them. Vectors are explicit and tails are masked, so nothing is left to LLVM's vectorisers: the
- * only passes wanted afterwards are those named in `passes`. Nothing here carries a fast-math flag: every operation is
- * the IEEE one, in the order that reduction.h says. Start reading at lower.c, then kernel.c. */
+ * jit/runtime between them. What regions run are functions of the same kind: a branch calls one of two, a loop gives
+ * the driver of jit/runtime their addresses. Vectors are explicit and tails are masked, so nothing is left to LLVM's
+ * vectorisers: the only passes wanted afterwards are those named in `passes`. Nothing here carries a fast-math flag:
+ * every operation is the IEEE one, in the order that reduction.h says. Start reading at lower.c, then kernel.c. */
 #ifndef EBB_LOWER_H
 #define EBB_LOWER_H
 

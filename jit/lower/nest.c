@@ -104,8 +104,8 @@ void ebb_nest_leave_vector(ebb_nest *t) {
 
 LLVMValueRef ebb_loop_open(ebb_nest *t, int64_t count, int64_t step) {
     const ebb_emit *e = t->e;
-    ebb_loop *l = &t->loop[t->loops++];
-    *l = (ebb_loop){.count = count, .step = step};
+    ebb_for *l = &t->loop[t->loops++];
+    *l = (ebb_for){.count = count, .step = step};
     if (count == step) return NULL;
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
     LLVMValueRef zero = ebb_emit_int(e, 0);
@@ -119,7 +119,7 @@ LLVMValueRef ebb_loop_open(ebb_nest *t, int64_t count, int64_t step) {
 
 void ebb_loop_close(ebb_nest *t) {
     const ebb_emit *e = t->e;
-    ebb_loop *l = &t->loop[--t->loops];
+    ebb_for *l = &t->loop[--t->loops];
     if (!l->head) return;
     LLVMBasicBlockRef last = LLVMGetInsertBlock(e->builder);
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->context, t->function, "");

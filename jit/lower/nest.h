@@ -27,11 +27,11 @@ typedef struct ebb_ledger {
         stack; /* variables: units left in this block, blocks so far, one block, the tree */
 } ebb_ledger;
 
-typedef struct ebb_loop {
+typedef struct ebb_for {
     LLVMBasicBlockRef head;
     LLVMValueRef index;
     int64_t count, step;
-} ebb_loop;
+} ebb_for;
 
 /* Where a vector lies on the vector axis: at index + shift (index NULL: 0), with `active` lanes that count. */
 typedef struct ebb_at {
@@ -49,7 +49,7 @@ typedef struct ebb_nest {
     int vector;                    /* the vector axis, or -1 */
     bool reducing, vector_reduced; /* the kernel has stages; they run along the vector axis */
     int kept[EBB_MAX_RANK], keeps, reduced[EBB_MAX_RANK], reductions; /* the plain axes */
-    ebb_loop loop[EBB_DEPTH_MAX];
+    ebb_for loop[EBB_DEPTH_MAX];
     int loops;
     LLVMValueRef index[EBB_MAX_RANK]; /* of the plain axes; NULL: 0 */
     ebb_at at;

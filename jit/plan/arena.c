@@ -112,8 +112,15 @@ static bool give(ebb_arena *a, int32_t buffer, int32_t step) {
     return give_gap(a, (ebb_gap){b->offset, round_up(b->bytes, ALIGN)});
 }
 
+static int32_t touched_nested(const ebb_nested *n, int32_t i) {
+    const int32_t all = n->operands + n->results; /* in[] and out[] follow each other */
+    const int32_t buffer = i < all ? n->in[i] : n->work;
+    return i > all ? -1 : buffer >= 0 ? buffer : -2;
+}
+
 /* The i-th buffer that a step touches; -1 past the end, -2: none at this i. */
 static int32_t touched(const ebb_step *s, int32_t i) {
+    if (s->kind == EBB_STEP_REGION) return touched_nested(s->nested, i);
     if (s->kind == EBB_STEP_KERNEL) {
         if (i >= s->kernel.count) return -1;
         return s->kernel.inst[i].buffer >= 0 ? s->kernel.inst[i].buffer : -2;

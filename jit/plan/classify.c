@@ -3,7 +3,7 @@
 
 static void mark_live(ebb_planner *p) {
     const ebb_graph *g = p->graph;
-    for (int32_t j = 0; j < g->outputs; j++)
+    for (int32_t j = 0; j < p->plan->results; j++)
         p->cell[g->output[j]].role = EBB_ROLE_POINT;
     for (ebb_id id = g->count - 1; id > 0; id--) {
         const ebb_id *x = ebb_operands(g, id);
@@ -38,16 +38,34 @@ static ebb_role role_of(const ebb_planner *p, ebb_id id) {
     case EBB_WHOLE:
         return EBB_ROLE_WHOLE;
     case EBB_NESTED:
+        return op == EBB_OP_get ? EBB_ROLE_PART : EBB_ROLE_REGION;
     case EBB_NOWHERE:
         break;
     }
     return EBB_ROLE_DEAD;
 }
 
+/* Where the first get of the same result is noted. */
+static ebb_id *part_of(const ebb_planner *p, ebb_id get) {
+    const ebb_id region = ebb_operands(p->graph, get)[0];
+    return &p->part[p->cell[region].map + ebb_attr_of(p->graph, get).v[0]];
+}
+
+static bool note_region(ebb_planner *p, ebb_id id) {
+    const int32_t results = ebb_results_of(p->graph, id);
+    if (!ebb_mem_reserve(p->allocator, &p->part, &p->part_room, (int64_t)p->parts + results, sizeof *p->part))
+        return ebb_fail_memory(p->diag);
+    p->cell[id].map = p->parts;
+    for (int32_t k = 0; k < results; k++)
+        p->part[p->parts++] = EBB_ABSENT;
+    return true;
+}
+
 /* The node in whose buffer the elements of `id` lie in row-major order. */
 static ebb_id base_of(const ebb_planner *p, ebb_id id) {
     const ebb_cell *c = &p->cell[id];
     if (c->role == EBB_ROLE_ALIAS) return p->cell[ebb_operands(p->graph, id)[0]].base;
+    if (c->role == EBB_ROLE_PART) return *part_of(p, id);
     if (c->role != EBB_ROLE_VIEW) return id;
     ebb_shape root = ebb_slim_of(p, c->root), own = ebb_slim_of(p, id);
     ebb_map m = ebb_map_of(p, id);
@@ -85,6 +103,8 @@ static bool classify_node(ebb_planner *p, ebb_id id) {
         if (!ebb_view_new(p, id, &is_view)) return false;
         if (!is_view) c->role = EBB_ROLE_ALIAS;
     }
+    if (c->role == EBB_ROLE_REGION && !note_region(p, id)) return false;
+    if (c->role == EBB_ROLE_PART && !*part_of(p, id)) *part_of(p, id) = id;
     c->base = base_of(p, id);
     find_free(p, id);
     return true;
@@ -94,7 +114,8 @@ static void want(ebb_planner *p, ebb_id id) { p->cell[p->cell[id].base].wanted =
 
 static void want_operands(ebb_planner *p, ebb_id id) {
     const ebb_id *x = ebb_operands(p->graph, id);
-    if (p->cell[id].role != EBB_ROLE_WHOLE && p->cell[id].role != EBB_ROLE_ALIAS) return;
+    const ebb_role role = (ebb_role)p->cell[id].role;
+    if (role != EBB_ROLE_WHOLE && role != EBB_ROLE_ALIAS && role != EBB_ROLE_REGION) return;
     for (int32_t i = 0; i < p->graph->node[id].arity; i++)
         want(p, x[i]);
 }
@@ -110,7 +131,7 @@ bool ebb_classify(ebb_planner *p) {
     }
     for (ebb_id id = 0; id < g->count; id++)
         if (p->cell[id].role != EBB_ROLE_DEAD) want_operands(p, id);
-    for (int32_t j = 0; j < g->outputs; j++)
+    for (int32_t j = 0; j < p->plan->results; j++)
         want(p, g->output[j]);
     p->cell[EBB_ABSENT].wanted = false;
     return true;

@@ -206,7 +206,11 @@ static bool place_node(ebb_planner *p, ebb_id id) {
         ok = place(p, id);
         break;
     case EBB_ROLE_WHOLE:
+    case EBB_ROLE_REGION:
         ok = place_routine(p, id);
+        break;
+    case EBB_ROLE_PART:
+        c->cluster = p->cell[ebb_operands(p->graph, id)[0]].cluster;
         break;
     }
     c->after = after(p, id);

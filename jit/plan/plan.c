@@ -98,10 +98,14 @@ static bool lower_routine(ebb_planner *p, ebb_id id) {
     return s->out >= 0 && describe(p, id, s);
 }
 
+static bool lower_whole(ebb_planner *p, ebb_id id) {
+    return (p->cell[id].role == EBB_ROLE_REGION ? ebb_lower_region : lower_routine)(p, id);
+}
+
 static bool lower_clusters(ebb_planner *p) {
     for (int32_t c = 0; c < p->clusters; c++) {
         ebb_id routine = p->cluster[c].routine;
-        if (!(routine ? lower_routine(p, routine) : ebb_lower_kernel(p, c))) return false;
+        if (!(routine ? lower_whole(p, routine) : ebb_lower_kernel(p, c))) return false;
     }
     return true;
 }
@@ -119,19 +123,21 @@ static void free_planner(ebb_planner *p) {
     ebb_room_free(p);
     ebb_mem_free(p->allocator, p->cell);
     ebb_mem_free(p->allocator, p->axis);
+    ebb_mem_free(p->allocator, p->part);
     ebb_mem_free(p->allocator, p->cluster);
     ebb_mem_free(p->allocator, p->member);
     ebb_mem_free(p->allocator, p->saved);
 }
 
-ebb_plan *ebb_plan_new(const ebb_graph *g, const ebb_plan_options *options, ebb_diag *diag) {
-    static const ebb_plan_options defaults = {0};
+static ebb_plan *plan_with(const ebb_module_plan *m, const ebb_graph *g, const ebb_plan_options *options,
+                           int32_t results, ebb_diag *diag) {
     ebb_plan *plan = ebb_mem_new(g->allocator, 1, sizeof *plan);
     if (!plan) return ebb_fail_memory(diag), NULL;
     plan->allocator = g->allocator;
     plan->graph = ebb_graph_retain((ebb_graph *)g); /* only its count changes */
+    plan->results = results;
     ebb_planner p = {
-        .allocator = g->allocator, .diag = diag, .graph = g, .options = options ? options : &defaults, .plan = plan};
+        .allocator = g->allocator, .diag = diag, .graph = g, .options = options, .plan = plan, .module = m};
     bool ok = make(&p);
     free_planner(&p);
     if (ok) return plan;
@@ -139,11 +145,37 @@ ebb_plan *ebb_plan_new(const ebb_graph *g, const ebb_plan_options *options, ebb_
     return NULL;
 }
 
+ebb_plan *ebb_plan_function(const ebb_module_plan *m, const ebb_graph *g, int32_t results, ebb_diag *diag) {
+    ebb_plan_options options = *m->options;
+    options.alias = NULL;
+    return plan_with(m, g, &options, results, diag);
+}
+
+static void free_plans(const ebb_allocator *a, ebb_plan **plan, int32_t n) {
+    for (int32_t k = 0; k < n; k++)
+        ebb_plan_free(plan[k]);
+    ebb_mem_free(a, plan);
+}
+
+ebb_plan *ebb_plan_new(const ebb_graph *g, const ebb_plan_options *options, ebb_diag *diag) {
+    static const ebb_plan_options defaults = {0};
+    ebb_module_plan m = {.options = options ? options : &defaults};
+    ebb_plan *plan = ebb_plan_nested(&m, g, diag) ? plan_with(&m, g, m.options, g->outputs, diag) : NULL;
+    if (!plan) return free_plans(g->allocator, m.plan, m.plans), NULL;
+    plan->nested = m.plan;
+    plan->nesteds = m.plans;
+    return plan;
+}
+
+/* Nested plans have none of their own: one step deep. */
 void ebb_plan_free(ebb_plan *plan) {
     if (!plan) return;
     const ebb_allocator *a = plan->allocator;
-    for (int32_t t = 0; t < plan->steps; t++)
+    free_plans(a, plan->nested, plan->nesteds);
+    for (int32_t t = 0; t < plan->steps; t++) {
         ebb_mem_free(a, plan->step[t].kernel.inst);
+        ebb_nested_free(a, plan->step[t].nested);
+    }
     ebb_mem_free(a, plan->step);
     ebb_mem_free(a, plan->buffer);
     ebb_mem_free(a, plan->pool);

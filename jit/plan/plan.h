@@ -1,7 +1,8 @@
 /* plan.h - from graph to kernels: what is fused, what is stored, where it lives. Decided before LLVM sees anything.
  *
  * A plan is a list of steps run in order over buffers. A step is a kernel (a fused loop nest), a routine (a WHOLE
- * operation of jit/runtime) or a copy. Everything is concrete: shapes, strides, offsets.
+ * operation of jit/runtime), a copy, or a region, which runs other plans. Everything is concrete: shapes, strides,
+ * offsets.
  *
  * A kernel walks an iteration space of up to eight axes; each axis is kept or reduced. Loop order: kept axes outermost
  * in order, reduced axes inside in order; the vector axis is always the last axis of the space (-1: no axes, or scalar
@@ -23,7 +24,7 @@
 #ifndef EBB_PLAN_H
 #define EBB_PLAN_H
 
-#include "jit/graph/graph.h"
+#include "jit/graph/loop.h"
 #include "jit/graph/reduction.h"
 #include "jit/graph/routine.h"
 
@@ -63,12 +64,22 @@ typedef struct ebb_kernel {
     ebb_inst *inst;
 } ebb_kernel;
 
-typedef enum ebb_step_kind { EBB_STEP_KERNEL, EBB_STEP_ROUTINE, EBB_STEP_COPY } ebb_step_kind;
+typedef enum ebb_step_kind { EBB_STEP_KERNEL, EBB_STEP_ROUTINE, EBB_STEP_COPY, EBB_STEP_REGION } ebb_step_kind;
+
+typedef struct ebb_nested { /* what a region does */
+    int32_t operands, results;
+    int32_t *in, *out;              /* buffers: [operands], [results]; -1: that result is absent */
+    int32_t work;                   /* a buffer for the plans and for the driver of loops; -1: they need none */
+    const struct ebb_plan *plan[3]; /* in the order of ebb_region.callee; NULL: there is none */
+    ebb_loop_desc *loop;            /* NULL: a branch */
+    int64_t numbers;                /* int64 numbers in *loop */
+} ebb_nested;
 
 typedef struct ebb_step {
     ebb_step_kind kind;
-    ebb_kernel kernel; /* KERNEL */
-    ebb_op op;         /* ROUTINE */
+    ebb_kernel kernel;  /* KERNEL */
+    ebb_op op;          /* ROUTINE, REGION */
+    ebb_nested *nested; /* REGION */
     int32_t ndesc;
     int64_t desc[EBB_DESCRIBE_MAX]; /* ROUTINE */
     int32_t in[3], nin, out;        /* ROUTINE: buffers; COPY: in[0] -> out, the whole buffer */
@@ -78,13 +89,17 @@ typedef struct ebb_step {
 typedef struct ebb_plan {
     const ebb_allocator *allocator;
     const ebb_graph *graph; /* retained: names and lines */
+    int32_t results;        /* the first so many outputs of the graph are wanted */
     ebb_buffer *buffer;
     int32_t buffers;
     ebb_step *step;
     int32_t steps;
     int64_t arena_bytes; /* size of `work`; 64-byte aligned by the caller */
     unsigned char *pool;
-    int64_t pool_bytes; /* constants of more than one element */
+    int64_t pool_bytes;       /* constants of more than one element */
+    struct ebb_plan **nested; /* [nesteds]: of the functions that regions run, callees first; only the program's own
+                               * plan has them all, and owns them */
+    int32_t nesteds;
 } ebb_plan;
 
 typedef struct ebb_plan_options {

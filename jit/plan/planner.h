@@ -6,6 +6,7 @@
  *   cluster.c   which nodes become one kernel
  *   store.c     which values other kernels read from memory, which they compute again
  *   kernel.c    a cluster as instructions (inst.c), cleaned and flattened (tidy.c)
+ *   nested.c    regions, and the plans of what they run
  *   result.c    results: in place where that is safe (inplace.c), else copied
  *   arena.c     where scratch lives
  *
@@ -16,6 +17,7 @@
 #define EBB_PLANNER_H
 
 #include "jit/graph/cost.h"
+#include "jit/graph/reach.h"
 #include "jit/plan/plan.h"
 
 /* What a live node is to the planner. */
@@ -27,7 +29,9 @@ typedef enum ebb_role {
     EBB_ROLE_REDUCE,
     EBB_ROLE_VIEW,  /* elements of its root, found by index arithmetic */
     EBB_ROLE_ALIAS, /* a reshape that is no view: the same buffer as its operand's, read in another shape */
-    EBB_ROLE_WHOLE  /* a routine */
+    EBB_ROLE_WHOLE, /* a routine */
+    EBB_ROLE_REGION,
+    EBB_ROLE_PART /* a result of a region; if several gets read it, the first is the base of all */
 } ebb_role;
 
 /* Levels as in plan.h. */
@@ -63,7 +67,7 @@ typedef struct ebb_cell { /* what the planner knows of a node */
     int16_t cost;    /* of computing it again from what is in memory */
     ebb_id root;     /* VIEW: what it shows; else itself */
     ebb_id base;     /* the node in whose buffer its elements lie row-major; itself if it needs one of its own */
-    int32_t map;     /* VIEW: where its map starts in planner->axis */
+    int32_t map;     /* VIEW: where its map starts in planner->axis; REGION: its parts in planner->part */
     int32_t cluster; /* -1: no member of any */
     int32_t after;   /* first cluster that can read it */
     int32_t reader;  /* last cluster that reads it; -1 */
@@ -74,7 +78,7 @@ typedef struct ebb_cell { /* what the planner knows of a node */
 typedef struct ebb_cluster {
     ebb_shape space;
     uint32_t reduced;     /* bit a: axis a of space is reduced; 0 until a REDUCE joins */
-    ebb_id routine;       /* the WHOLE node, or 0: a kernel */
+    ebb_id routine;       /* the WHOLE or REGION node, or 0: a kernel */
     int32_t size;         /* instructions at most, as far as known */
     int32_t first, count; /* members: planner->member[first ...], in node order */
 } ebb_cluster;
@@ -96,15 +100,24 @@ typedef struct ebb_room { /* the kernel that is being written; its memory serves
     int32_t table_size, table_room; /* hash table of instructions; 0 is empty, else number + 1 */
 } ebb_room;
 
+typedef struct ebb_module_plan { /* the plans of functions that regions run */
+    const ebb_plan_options *options;
+    ebb_plan **plan;
+    int32_t plans, room;
+} ebb_module_plan;
+
 typedef struct ebb_planner {
     const ebb_allocator *allocator;
     ebb_diag *diag;
     const ebb_graph *graph;
     const ebb_plan_options *options;
     ebb_plan *plan;
+    const ebb_module_plan *module;
     ebb_cell *cell; /* [graph->count] */
     ebb_axis *axis;
     int32_t axes, axis_room;
+    ebb_id *part; /* of each region, for each result: the first get that reads it, or 0 */
+    int32_t parts, part_room;
     ebb_cluster *cluster;
     int32_t clusters, cluster_room;
     int32_t last_scalar; /* the last straight-line cluster, or -1 */
@@ -141,7 +154,7 @@ static inline bool ebb_may_recompute(const ebb_planner *p) {
 }
 static inline bool ebb_is_loaded(const ebb_cell *c) /* always in memory, and never computed again */
 {
-    return c->role == EBB_ROLE_GIVEN || c->role == EBB_ROLE_ALIAS || c->role == EBB_ROLE_WHOLE;
+    return c->role == EBB_ROLE_GIVEN || c->role == EBB_ROLE_ALIAS || c->role >= EBB_ROLE_WHOLE;
 }
 
 /* ---- cluster.c, store.c ---- */
@@ -154,6 +167,14 @@ ebb_step *ebb_new_step(ebb_planner *p, ebb_step_kind kind, ebb_id node); /* NULL
 int32_t ebb_new_buffer(ebb_planner *p, ebb_place place, int32_t index, ebb_dtype dtype, int64_t elements); /* -1 */
 int32_t ebb_buffer_of(ebb_planner *p, ebb_id id); /* where id's elements are or will be; -1: no memory */
 bool ebb_copy_step(ebb_planner *p, int32_t from, int32_t to, ebb_id node);
+
+/* ---- nested.c ---- */
+bool ebb_plan_nested(ebb_module_plan *m, const ebb_graph *g, ebb_diag *diag); /* whatever g's regions run */
+/* The plan of this function for its first results; NULL: none. */
+const ebb_plan *ebb_nested_plan(const ebb_module_plan *m, const ebb_graph *g, int32_t results);
+ebb_plan *ebb_plan_function(const ebb_module_plan *m, const ebb_graph *g, int32_t results, ebb_diag *diag); /* plan.c */
+bool ebb_lower_region(ebb_planner *p, ebb_id id); /* appends its step */
+void ebb_nested_free(const ebb_allocator *a, ebb_nested *n);
 
 /* ---- kernel.c, tidy.c, result.c, inplace.c, arena.c ---- */
 bool ebb_lower_kernel(ebb_planner *p, int32_t cluster); /* appends the cluster's step, unless nothing of it is needed */

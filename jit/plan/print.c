@@ -5,7 +5,9 @@
  *       %0 f32 element load in0 {10,1}         strides; +n: first element
  *       %1 f32 row sum %0 pass 0
  *       store %1 row to arena0:256 {1,0}       where: in (parameter), out (result), arena or pool (offset:bytes)
- *     1 routine dot arena0:256 in1 -> out0 {4,1,64,10,10,0,0} */
+ *     1 routine dot arena0:256 in1 -> out0 {4,1,64,10,10,0,0}
+ *     2 region loop #0 #1 in0 in2 -> out1 none work arena256:128 {1,1,0,0,-1,0,0,0,...}
+ *     #0 plan body: 1 steps, arena 0         the plans that regions run, behind that of the program */
 #include "jit/plan/plan.h"
 
 #include <inttypes.h>
@@ -146,11 +148,35 @@ static void put_kernel(ebb_sink *o, const ebb_plan *plan, const ebb_kernel *k) {
         put_inst(o, plan, k, i);
 }
 
-static void put_step(ebb_sink *o, const ebb_plan *plan, int32_t t) {
+static void put_plan_number(ebb_sink *o, const ebb_plan *program, const ebb_plan *plan) {
+    for (int32_t i = 0; plan && i < program->nesteds; i++)
+        if (program->nested[i] == plan) put(o, " #%d", i);
+}
+
+static void put_nested(ebb_sink *o, const ebb_plan *program, const ebb_plan *plan, const ebb_step *s) {
+    const ebb_nested *n = s->nested;
+    put(o, "region %s", ebb_op_table[s->op].name);
+    for (int k = 0; k < 3; k++)
+        put_plan_number(o, program, n->plan[k]);
+    for (int32_t i = 0; i < n->operands; i++)
+        put(o, " "), put_buffer(o, plan, n->in[i]);
+    put(o, " ->");
+    for (int32_t j = 0; j < n->results; j++)
+        put(o, " "), n->out[j] < 0 ? put(o, "none") : put_buffer(o, plan, n->out[j]);
+    if (n->work >= 0) put(o, " work "), put_buffer(o, plan, n->work);
+    if (n->loop) put_numbers(o, (int32_t)n->numbers, (const int64_t *)n->loop);
+    put(o, "\n");
+}
+
+static void put_step(ebb_sink *o, const ebb_plan *program, const ebb_plan *plan, int32_t t) {
     const ebb_step *s = &plan->step[t];
     put(o, "%d ", t);
     if (s->kind == EBB_STEP_KERNEL) {
         put_kernel(o, plan, &s->kernel);
+        return;
+    }
+    if (s->kind == EBB_STEP_REGION) {
+        put_nested(o, program, plan, s);
         return;
     }
     if (s->kind == EBB_STEP_ROUTINE)
@@ -165,11 +191,19 @@ static void put_step(ebb_sink *o, const ebb_plan *plan, int32_t t) {
     put(o, "\n");
 }
 
+static void put_plan(ebb_sink *o, const ebb_plan *program, const ebb_plan *plan) {
+    put(o, "plan %.200s: %d steps, arena %" PRId64 "\n", plan->graph->name, plan->steps, plan->arena_bytes);
+    for (int32_t t = 0; t < plan->steps; t++)
+        put_step(o, program, plan, t);
+}
+
 char *ebb_plan_print(const ebb_plan *plan) {
     ebb_sink o = {.allocator = plan->allocator};
-    put(&o, "plan %.200s: %d steps, arena %" PRId64 "\n", plan->graph->name, plan->steps, plan->arena_bytes);
-    for (int32_t t = 0; t < plan->steps; t++)
-        put_step(&o, plan, t);
+    put_plan(&o, plan, plan);
+    for (int32_t k = 0; k < plan->nesteds; k++) {
+        put(&o, "#%d ", k);
+        put_plan(&o, plan, plan->nested[k]);
+    }
     if (!o.failed) return o.text;
     ebb_mem_free(plan->allocator, o.text);
     return NULL;

@@ -25,7 +25,7 @@ static int32_t parameter_at(const ebb_planner *p, int32_t j) {
 /* overwriter[k]: the result that may share the memory of parameter k. */
 static bool find_overwriters(ebb_planner *p, int32_t *overwriter) {
     const ebb_graph *g = p->graph;
-    for (int32_t j = 0; j < g->outputs; j++) {
+    for (int32_t j = 0; j < p->plan->results; j++) {
         int32_t k = alias_of(p, j);
         if (k < 0) continue;
         ebb_site site = g->site[g->output[j]];
@@ -51,7 +51,7 @@ static bool save_all(ebb_planner *p, int32_t *overwriter) {
     for (int32_t k = 0; k < p->graph->inputs; k++)
         overwriter[k] = p->saved[k] = -1;
     if (!find_overwriters(p, overwriter)) return false;
-    for (int32_t j = 0; j < p->graph->outputs; j++) {
+    for (int32_t j = 0; j < p->plan->results; j++) {
         int32_t k = parameter_at(p, j);
         if (k < 0 || overwriter[k] < 0 || overwriter[k] == j || p->saved[k] >= 0) continue;
         if (!save_parameter(p, k)) return false;
@@ -75,6 +75,13 @@ static void note_read(const ebb_plan *plan, const ebb_when *when, int32_t buffer
     if (b->place == EBB_IN_INPUT) when->read[b->index] = step;
 }
 
+static void find_when_nested(const ebb_plan *plan, const ebb_when *when, const ebb_nested *n, int32_t step) {
+    for (int32_t i = 0; i < n->operands; i++)
+        note_read(plan, when, n->in[i], step);
+    for (int32_t j = 0; j < n->results; j++)
+        if (n->out[j] >= 0) when->written[n->out[j]] = step;
+}
+
 static void find_when(const ebb_planner *p, const ebb_when *when) {
     for (int32_t k = 0; k < p->graph->inputs; k++)
         when->read[k] = -1;
@@ -84,7 +91,8 @@ static void find_when(const ebb_planner *p, const ebb_when *when) {
         const ebb_step *s = &p->plan->step[t];
         for (int32_t i = 0; i < s->nin; i++)
             note_read(p->plan, when, s->in[i], t);
-        if (s->kind != EBB_STEP_KERNEL) when->written[s->out] = t;
+        if (s->kind == EBB_STEP_REGION) find_when_nested(p->plan, when, s->nested, t);
+        if (s->out >= 0) when->written[s->out] = t;
         for (int32_t i = 0; s->kind == EBB_STEP_KERNEL && i < s->kernel.count; i++) {
             const ebb_inst *inst = &s->kernel.inst[i];
             if (inst->kind == EBB_LOAD) note_read(p->plan, when, inst->buffer, t);
@@ -131,7 +139,7 @@ bool ebb_place_results(ebb_planner *p) {
                      ebb_mem_new(p->allocator, buffers, sizeof *when.written)};
     bool ok = when.read && when.written ? true : ebb_fail_memory(p->diag);
     if (ok) find_when(p, &when);
-    for (int32_t j = 0; ok && j < p->graph->outputs; j++)
+    for (int32_t j = 0; ok && j < p->plan->results; j++)
         ok = place_result(p, &when, j);
     ebb_mem_free(p->allocator, when.read);
     ebb_mem_free(p->allocator, when.written);

@@ -2,7 +2,7 @@
  * again. Nothing dear is ever computed by two kernels. */
 #include "jit/plan/planner.h"
 
-static bool is_member(const ebb_cell *c) { return c->cluster >= 0 && c->role != EBB_ROLE_WHOLE; }
+static bool is_member(const ebb_cell *c) { return c->cluster >= 0 && !ebb_is_loaded(c); }
 
 /* Marks what member `id` uses of other clusters. */
 static void mark_crossing(ebb_planner *p, ebb_id id) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "jit/graph/fold.h"
+#include "jit/runtime/loop.h"
 #include "jit/runtime/runtime.h"
 
 typedef struct run { /* one kernel */
@@ -234,7 +235,52 @@ static void run_kernel(const ebb_plan *plan, const ebb_kernel *k, char **memory)
     free(r.known);
 }
 
+/* ---- regions: the drivers are given steps that run the plans of the innermost loop ---- */
+
+static const ebb_nested *innermost;
+
+static int run_nested(int k, const void *const *in, void *const *out) {
+    const ebb_nested *here = innermost;
+    int code = plan_run(here->plan[k], in, out);
+    innermost = here;
+    return code;
+}
+static int run_body(const void *const *in, void *const *out, void *work) {
+    (void)work;
+    return run_nested(EBB_LOOP_BODY, in, out);
+}
+static int run_condition(const void *const *in, void *const *out, void *work) {
+    (void)work;
+    return run_nested(EBB_LOOP_CONDITION, in, out);
+}
+static int run_pullback(const void *const *in, void *const *out, void *work) {
+    (void)work;
+    return run_nested(EBB_LOOP_PULLBACK, in, out);
+}
+
+static int run_driver(const ebb_nested *n, const void *const *in, void *const *out, char *work) {
+    ebb_rt_step *condition = n->plan[EBB_LOOP_CONDITION] ? run_condition : NULL;
+    innermost = n;
+    return n->plan[EBB_LOOP_PULLBACK] ? ebb_rt_unloop(n->loop, run_body, condition, run_pullback, in, out, work)
+                                      : ebb_rt_loop(n->loop, run_body, condition, in, out, work);
+}
+
+static int run_region(const ebb_nested *n, char **memory) {
+    const void **in = calloc((size_t)n->operands + 1, sizeof *in);
+    void **out = calloc((size_t)n->results + 1, sizeof *out);
+    for (int32_t k = 0; k < n->operands; k++)
+        in[k] = memory[n->in[k]];
+    for (int32_t k = 0; k < n->results; k++)
+        out[k] = n->out[k] < 0 ? NULL : memory[n->out[k]];
+    int code =
+        n->loop ? run_driver(n, in, out, memory[n->work]) : plan_run(n->plan[*(char *)in[0] ? 0 : 1], in + 1, out);
+    free(in);
+    free(out);
+    return code;
+}
+
 static int run_step(const ebb_plan *plan, const ebb_step *s, char **memory) {
+    if (s->kind == EBB_STEP_REGION) return run_region(s->nested, memory);
     if (s->kind == EBB_STEP_KERNEL) return run_kernel(plan, &s->kernel, memory), EBB_OK;
     if (s->kind == EBB_STEP_COPY) {
         if (plan->buffer[s->out].bytes) memmove(memory[s->out], memory[s->in[0]], (size_t)plan->buffer[s->out].bytes);
@@ -329,8 +375,31 @@ static const char *buffer_fault(const ebb_plan *plan, const ebb_buffer *b) {
     return b->place == EBB_IN_ARENA && b->offset % (b->bytes > 8 ? 64 : 8) ? "a buffer is not aligned" : NULL;
 }
 
+static bool overlap(const ebb_plan *plan, int32_t a, int32_t b) {
+    if (a < 0 || b < 0 || a == b) return a >= 0 && a == b;
+    const ebb_buffer *x = &plan->buffer[a], *y = &plan->buffer[b];
+    return x->place == EBB_IN_ARENA && y->place == EBB_IN_ARENA && x->bytes && y->bytes &&
+           x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes;
+}
+
+/* Operands may be the same; results and work are for themselves. */
+static const char *region_fault(const ebb_plan *plan, const ebb_nested *n) {
+    for (int32_t k = 0; k <= n->results; k++) {
+        const int32_t own = k < n->results ? n->out[k] : n->work;
+        for (int32_t i = 0; i < n->operands; i++)
+            if (overlap(plan, own, n->in[i])) return "a region's result lies over an operand";
+        for (int32_t j = 0; j < k; j++)
+            if (overlap(plan, own, n->out[j])) return "two results of a region overlap";
+    }
+    return NULL;
+}
+
 const char *plan_fault(const ebb_plan *plan) {
     const char *fault = NULL;
+    for (int32_t k = 0; k < plan->nesteds && !fault; k++)
+        fault = plan_fault(plan->nested[k]);
+    for (int32_t t = 0; t < plan->steps && !fault; t++)
+        if (plan->step[t].nested) fault = region_fault(plan, plan->step[t].nested);
     for (int32_t b = 0; b < plan->buffers && !fault; b++)
         fault = buffer_fault(plan, &plan->buffer[b]);
     for (int32_t t = 0; t < plan->steps && !fault; t++)
