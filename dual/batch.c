@@ -9,10 +9,11 @@
  * examples. Start reading at ebb_vmap_nodes. */
 #include "dual/batch.h"
 
-#include <string.h>
-
+#include "dual/basis.h"
 #include "dual/dual.h"
 #include "dual/region.h"
+
+#include <string.h>
 
 /* ---- words ---- */
 
@@ -100,21 +101,70 @@ BATCH(searchsorted, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
 BATCH(windows, on_first(w, p))
 BATCH(overlap_add, on_first(w, p))
 
-/* ---- products ---- */
+/* ---- products ----
+ * Where one factor is the same for all examples, theirs become rows of one product. */
 
-/* Examples of x [m, k] with one y for all: their rows are rows of one product. For a known m. */
-static ebb_id more_rows(ebb_batch *w, const ebb_primal *p) {
-    const int64_t *flag = ebb_attr_of(w->b.graph, p->y).v;
-    const ebb_shape *x = shape_of(w, p->x[0]), *y = shape_of(w, p->y);
-    ebb_shape rows = {2, {w->n * x->dim[0], x->dim[1]}}, result = {3, {w->n, y->dim[0], y->dim[1]}};
-    ebb_id flat = ebb_g_reshape(&w->b, w->x[0], &rows);
-    return ebb_g_reshape(&w->b, ebb_g_dot(&w->b, flat, p->x[1], false, flag[1] != 0), &result);
+/* x [n, a, b] as [n, b, a]. */
+static ebb_id turned(ebb_batch *w, ebb_id x) {
+    if (x == EBB_POISON) return x;
+    const ebb_shape *s = shape_of(w, x);
+    if (s->dim[1] != 1 && s->dim[2] != 1) return ebb_g_transpose(&w->b, x, (const int64_t[]){0, 2, 1});
+    return ebb_g_reshape(&w->b, x, &(ebb_shape){3, {s->dim[0], s->dim[2], s->dim[1]}});
+}
+
+/* x [n, a, b] as [n a, b]. */
+static ebb_id as_rows(ebb_batch *w, ebb_id x) {
+    if (x == EBB_POISON) return x;
+    const ebb_shape *s = shape_of(w, x);
+    return ebb_g_reshape(&w->b, x, &(ebb_shape){2, {s->dim[0] * s->dim[1], s->dim[2]}});
+}
+
+/* Rows offset, offset + 1 ... of y, zeros beyond its ends: the product with an identity. */
+static ebb_id rows_of(ebb_batch *w, ebb_id y, int64_t offset, int64_t rows) {
+    if (y == EBB_POISON) return y;
+    const ebb_shape *s = shape_of(w, y);
+    int64_t size = s->dim[0], end = offset + rows < size ? offset + rows : size, begin = offset > 0 ? offset : 0;
+    if (begin > size) begin = size;
+    if (end < begin) end = begin;
+    int64_t low = offset < 0 ? -offset : 0;
+    if (low > rows - (end - begin)) low = rows - (end - begin);
+    ebb_shape part = {2, {end - begin, s->dim[1]}};
+    y = ebb_g_slice(&w->b, y, (const int64_t[]){begin, 0}, (const int64_t[]){1, 1}, &part);
+    if (end - begin == rows) return y;
+    const int64_t high = rows - (end - begin) - low;
+    return ebb_g_pad(&w->b, y, (const int64_t[]){low, 0}, (const int64_t[]){high, 0}, (const int64_t[]){0, 0});
+}
+
+/* x [rows, k] times y [k, n], which is given transposed or not. */
+static ebb_id product(ebb_batch *w, ebb_id x, ebb_id y, bool transposed) {
+    int64_t offset;
+    if (x == EBB_POISON || !ebb_is_identity(w->b.graph, x, &offset)) return ebb_g_dot(&w->b, x, y, false, transposed);
+    int64_t rows = shape_of(w, x)->dim[0];
+    return rows_of(w, transposed ? ebb_g_transpose(&w->b, y, (const int64_t[]){1, 0}) : y, offset, rows);
+}
+
+/* Examples of x [m, k] with one y for all. */
+static ebb_id more_rows(ebb_batch *w, const ebb_primal *p, bool tx, bool ty) {
+    const ebb_shape *y = shape_of(w, p->y);
+    ebb_id rows = as_rows(w, tx ? turned(w, w->x[0]) : w->x[0]);
+    return ebb_g_reshape(&w->b, product(w, rows, p->x[1], ty), &(ebb_shape){3, {w->n, y->dim[0], y->dim[1]}});
+}
+
+/* Examples of y [k, n] with one x for all: (x y)' = y' x'. */
+static ebb_id more_columns(ebb_batch *w, const ebb_primal *p, bool tx, bool ty) {
+    const ebb_shape *y = shape_of(w, p->y);
+    ebb_id rows = product(w, as_rows(w, ty ? w->x[1] : turned(w, w->x[1])), p->x[0], !tx);
+    return turned(w, ebb_g_reshape(&w->b, rows, &(ebb_shape){3, {w->n, y->dim[1], y->dim[0]}}));
 }
 
 ebb_id batch_dot(ebb_batch *w, const ebb_primal *p) {
     ebb_attr flag = ebb_attr_of(w->b.graph, p->y);
-    bool one_y = w->x[1] == EBB_ABSENT && shape_of(w, p->y)->rank == 2 && !flag.v[0] && shape_of(w, p->y)->dim[0] >= 0;
-    return one_y ? more_rows(w, p) : again(w, p, flag.n, flag.v);
+    const bool tx = flag.v[0] != 0, ty = flag.v[1] != 0;
+    bool plain = shape_of(w, p->y)->rank == 2 && ebb_shape_concrete(shape_of(w, p->x[0])) &&
+                 ebb_shape_concrete(shape_of(w, p->x[1]));
+    if (plain && w->x[1] == EBB_ABSENT) return more_rows(w, p, tx, ty);
+    if (plain && w->x[0] == EBB_ABSENT) return more_columns(w, p, tx, ty);
+    return again(w, p, flag.n, flag.v);
 }
 
 /* ---- indices ----

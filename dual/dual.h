@@ -4,6 +4,7 @@
  *   ebb_jet_nodes   forward, of any order: the Taylor coefficients of each node, in order.
  *   ebb_vjp_nodes   reverse: the adjoint loop. The cotangent of each node, in reverse order.
  *   ebb_vmap_nodes  batching: every node for many examples at once.
+ * A fourth is a forward pass of second order that adds up many directions as it goes: ebb_collapse_nodes (basis.h).
  * ebb_jvp_nodes, dual numbers, is the jet of order 1.
  * Because all take and give ids of the same graph, any nesting is a second call, and perturbations cannot be confused:
  * each call has tables of its own, nothing is stored in nodes. EBB_ABSENT is the symbolic zero of every derivative.
@@ -46,7 +47,8 @@ typedef struct ebb_dual_spec {
     int nwrt;
     const int *wrt;           /* nwrt 0: parameter 0 */
     int results;              /* 0: all outputs */
-    bool value;               /* grad, hvp, hessian: give the value too, first */
+    int auxiliary;            /* so many results, the last ones, are given as they are: no transform derives them */
+    bool value;               /* where results are not given anyway: give them too, first */
     int64_t budget;           /* bytes beside the parameters, where there is a choice; 0: EBB_DEFAULT_BUDGET */
     const char *road;         /* which one to take, by its name; NULL: the usual one, or the cheapest */
     const void *const *known; /* [parameters of f]: the elements of those that never change, NULL for others; NULL: of
@@ -85,20 +87,31 @@ ebb_graph *ebb_vmap_graph(const ebb_graph *f, int64_t n, const int *in_axes, con
                           const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's, then one cotangent per result. Out: results, then the cotangent of each wrt, state. */
 ebb_graph *ebb_vjp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
-/* Forward over reverse. In: f's, then one direction per wrt. Out: [value, gradients,] Hessian-vector product per wrt,
+/* Forward over reverse. In: f's, then one direction per wrt. Out: [results, gradients,] Hessian-vector product per wrt,
  * state. */
 ebb_graph *ebb_hvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's. Out: [results,] for each result, in each wrt, the block of shape y + x; absent for a result that is not
  * real; state. By columns (forward), by rows (reverse), or by what is cheaper, for which both are written. */
 ebb_graph *ebb_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag);
-/* In: f's. Out: [value, gradients,] for each pair (i, j) of wrt, row by row, the block of shape xi + xj, state. */
+/* The same where x [n, b...] and y [n, a...] are batches whose rows do not depend on each other: blocks [n, a...,
+ * b...], row by row. */
+ebb_graph *ebb_batch_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's. Out: [results, gradients,] for each pair (i, j) of wrt, row by row, the block of shape xi + xj, state. */
 ebb_graph *ebb_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* The sum of a_ij d^2 / dx_i dx_j, for a symmetric matrix a [d,d], over all elements x of wrt one after the other, of
+ * which there must be d; a NULL: the Laplacian, that of the identity. In: f's. Out: results, then of each the operator,
+ * of its type, absent if it is not real; state. One forward pass (collapse.c). */
+ebb_graph *ebb_second_order_graph(const ebb_graph *f, int64_t d, const double *a, const ebb_dual_spec *spec,
+                                  ebb_diag *diag);
+/* The diagonal of the Hessian of result 0, a float scalar, in each wrt, of its shape. In: f's. Out: [results,]
+ * diagonals, state. (diagonal.c) */
+ebb_graph *ebb_hessian_diagonal_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 /* Two programs: *primal has f's inputs and gives results, then residuals, then state; *linear takes the residuals, then
  * one tangent per wrt, and gives the tangents of the results. For many directions from one primal. */
 bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_graph **primal, ebb_graph **linear,
                          ebb_diag *diag);
 /* The transpose of a program linear in its wrt parameters. In: the other parameters, then one cotangent per result.
- * Out: the cotangent of each wrt. An error names the first operation that is not linear. */
+ * Out: the cotangent of each wrt, state. An error names the first operation that is not linear. */
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
 
 /* ---- where NaN come from (births.c) ----

@@ -54,7 +54,8 @@ static ebb_id push_under(ebb_builder *b, const ebb_primal *p, ebb_id c, ebb_id u
 }
 
 /* The operation applied to tangents; what is not differentiated (an index, a condition) stays. */
-static ebb_id push_linear(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
+ebb_id ebb_linear_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
+    if (!t[0] && !t[1] && !t[2]) return EBB_ABSENT;
     if (p->op == EBB_OP_add) return ebb_plus(b, t[0], t[1]);
     if (p->op == EBB_OP_sub) return ebb_plus(b, t[0], t[1] ? ebb_g_neg(b, t[1]) : EBB_ABSENT);
     if (p->op == EBB_OP_select) return ebb_select_present(b, p->x[0], t[1], t[2]);
@@ -106,13 +107,12 @@ static ebb_id push_smooth(const jet *w, ebb_builder *b, const ebb_primal *p, int
 
 /* Coefficient k of y; t: those of its operands. */
 static ebb_id push(const jet *w, ebb_builder *b, const ebb_primal *p, const ebb_id *t, int k) {
-    bool any = t[0] || t[1] || t[2];
     switch (ebb_op_table[p->op].family) {
     case EBB_LEAF:
     case EBB_STEP:
         return EBB_ABSENT;
     case EBB_LINEAR:
-        return any ? push_linear(b, p, t) : EBB_ABSENT;
+        return ebb_linear_tangent(b, p, t);
     case EBB_BILINEAR:
         return push_bilinear(w, b, p, k);
     case EBB_SMOOTH:

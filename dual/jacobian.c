@@ -2,24 +2,13 @@
  *
  * Forward, a direction of one parameter gives a column of each result; reverse, a cotangent of one result gives a row
  * of each parameter. The pass is written once, for a direction that is a parameter of its own, and vmap makes it a
- * program for the identity matrix: its size does not depend on the number of directions. Start reading at ebb_columns.
- */
+ * program for rows of the identity matrix: for all of them, or block by block where that would take more memory than
+ * the budget. Start reading at ebb_columns. */
+#include "dual/basis.h"
+#include "dual/batch.h"
 #include "dual/roads.h"
 
-/* The identity of x's elements, [size, x...]: 1 at each element in turn. */
-static ebb_id identity(ebb_work *w, ebb_id x, int64_t size) {
-    ebb_graph *g = w->b.graph;
-    const ebb_shape square = {2, {size, size}};
-    ebb_shape batch;
-    if (!ebb_shape_insert(ebb_shape_of(g, x), 0, size, &batch)) {
-        ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[x],
-                 "%s: %s is differentiated in rank %d; there is no axis for directions", w->verb, g->name,
-                 EBB_MAX_RANK);
-        return EBB_POISON;
-    }
-    ebb_id here = ebb_g_eq(&w->b, ebb_g_iota(&w->b, EBB_I64, &square, 0), ebb_g_iota(&w->b, EBB_I64, &square, 1));
-    return ebb_g_reshape(&w->b, ebb_g_cast_to(&w->b, here, ebb_dtype_at(g, x)), &batch);
-}
+#include <string.h>
 
 /* [y..., x...]; false: too many axes. */
 static bool block_shape(ebb_work *w, ebb_id y, ebb_id x, ebb_shape *block) {
@@ -32,12 +21,6 @@ static bool block_shape(ebb_work *w, ebb_id y, ebb_id x, ebb_shape *block) {
     for (int k = 0; k < sx->rank; k++)
         block->dim[block->rank++] = sx->dim[k];
     return true;
-}
-
-static int64_t size_of(const ebb_work *w, ebb_id x) {
-    int64_t size = 0;
-    ebb_shape_size(ebb_shape_of(w->b.graph, x), &size);
-    return size;
 }
 
 /* d as the block [y..., x...]; absent is zeros. `columns`: x's elements are its first axis, and go last. */
@@ -56,20 +39,49 @@ static bool is_real(const ebb_work *w, ebb_id y) {
 /* ebb_jvp_nodes or ebb_vjp_nodes: the derivatives of[n] along directions of at[]. */
 typedef bool pass(ebb_graph *g, int n, const ebb_id *at, const ebb_id *direction, int m, const ebb_id *of, ebb_id *out);
 
+/* out[n] for blocks of `rows` directions v: piece[j][block]; some[n]: room. */
+static bool every_block(ebb_work *w, ebb_id v, int64_t rows, int n, const ebb_id *out, int blocks, ebb_id *piece,
+                        ebb_id *some) {
+    int64_t size = ebb_element_count(w->b.graph, v);
+    for (int k = 0; k < blocks; k++) {
+        int64_t from = k * rows, left = size - from < rows ? size - from : rows;
+        ebb_id basis = ebb_identity_rows(&w->b, from, left, 0, v);
+        if (basis == EBB_POISON || !ebb_vmap_nodes(w->b.graph, left, 1, &v, &basis, n, out, some)) return false;
+        for (int j = 0; j < n; j++)
+            piece[(int64_t)j * blocks + k] = some[j];
+    }
+    return true;
+}
+
+bool ebb_every_direction(ebb_work *w, ebb_id v, int n, ebb_id *out) {
+    const ebb_allocator *a = w->b.graph->allocator;
+    int64_t size = ebb_element_count(w->b.graph, v), rows;
+    if (!ebb_block_of(w->b.graph, n, out, 1, &v, size, w->budget, &rows)) return false;
+    int blocks = size ? (int)((size + rows - 1) / rows) : 1;
+    ebb_id *piece = ebb_mem_new(a, (size_t)n * (size_t)blocks + (size_t)n, sizeof *piece);
+    bool ok = piece ? every_block(w, v, rows, n, out, blocks, piece, piece + (int64_t)n * blocks)
+                    : ebb_fail_memory(w->b.graph->diag);
+    for (int j = 0; ok && j < n; j++) {
+        ebb_id *own = piece + (int64_t)j * blocks;
+        out[j] = own[0] == EBB_ABSENT ? EBB_ABSENT : ebb_stack(&w->b, blocks, own);
+        ok = out[j] != EBB_POISON;
+    }
+    ebb_mem_free(a, piece);
+    return ok;
+}
+
 /* The pass in every direction of node `at`, beside each other on a first axis. A node of one element has one direction,
  * and no such axis; else the pass is written for a parameter, which ebb_extract leaves out, and batched. */
 static bool every_direction(ebb_work *w, pass *along, ebb_id at, int n, const ebb_id *of, ebb_id *out) {
     ebb_graph *g = w->b.graph;
-    int64_t size = size_of(w, at);
-    bool one = size == 1;
+    bool one = ebb_element_count(g, at) == 1;
     ebb_id v = one ? ebb_g_full_like(&w->b, at, 1) : ebb_add_input(g, ebb_type_of(g, at), g->site[at]);
     if (v == EBB_POISON || !along(g, 1, &at, &v, n, of, out)) return false;
-    ebb_id basis = one ? EBB_ABSENT : identity(w, at, size);
-    return one || (basis != EBB_POISON && ebb_vmap_nodes(g, size, 1, &v, &basis, n, out, out));
+    return one || ebb_every_direction(w, v, n, out);
 }
 
 bool ebb_columns(ebb_work *w, ebb_id x, int m, const ebb_id *y, ebb_id *block) {
-    bool one = size_of(w, x) == 1;
+    bool one = ebb_element_count(w->b.graph, x) == 1;
     bool ok = every_direction(w, ebb_jvp_nodes, x, m, y, block);
     for (int j = 0; ok && j < m; j++)
         if (is_real(w, y[j])) ok = (block[j] = as_block(w, block[j], y[j], x, !one)) != EBB_POISON;
@@ -87,53 +99,136 @@ static bool rows(ebb_work *w, ebb_id y, int n, const ebb_id *x, ebb_id *block) {
 /* block[j * n + i]: result j in parameter i. */
 static bool by_columns(ebb_work *w, ebb_id *block) {
     for (int i = 0; i < w->n; i++) {
-        if (!ebb_columns(w, w->x[i], w->results, w->y, w->dy)) return false;
-        for (int j = 0; j < w->results; j++)
+        if (!ebb_columns(w, w->x[i], w->derived, w->y, w->dy)) return false;
+        for (int j = 0; j < w->derived; j++)
             block[(int64_t)j * w->n + i] = w->dy[j];
     }
     return true;
 }
 
 static bool by_rows(ebb_work *w, ebb_id *block) {
-    for (int j = 0; j < w->results; j++)
+    for (int j = 0; j < w->derived; j++)
         if (is_real(w, w->y[j]) && !rows(w, w->y[j], w->n, w->x, block + (int64_t)j * w->n)) return false;
     return true;
 }
 
-/* The road may be named by number too. */
-static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *block) {
-    static const char *const names[] = {[EBB_FORWARD] = "forward", [EBB_REVERSE] = "reverse"};
-    const ebb_road_row roads[] = {{names[EBB_FORWARD], by_columns, ebb_elements_of(w, w->n, w->x), 1},
-                                  {names[EBB_REVERSE], by_rows, ebb_elements_of(w, w->results, w->y), 1}};
-    ebb_dual_spec own = spec ? *spec : (ebb_dual_spec){0};
-    if (road != EBB_CHEAPER) own.road = names[road];
-    return ebb_take_road(w, &own, true, 2, roads, w->results * w->n, block);
+/* ---- of rows that do not depend on each other: x [n, b...] -> y [n, a...] has a Jacobian [n, a..., b...] ---- */
+
+/* The type of one row; an error if x has none, or other ones than `like`. */
+static bool row_of(ebb_work *w, ebb_id x, ebb_id like, ebb_type *row) {
+    const ebb_graph *g = w->b.graph;
+    char a[EBB_TYPE_TEXT], b[EBB_TYPE_TEXT];
+    *row = ebb_type_of(g, x);
+    const ebb_type other = ebb_type_of(g, like);
+    if (row->shape.rank < 1 || other.shape.rank < 1 || row->shape.dim[0] != other.shape.dim[0])
+        return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[x], "%s: %s and %s of %s are not batches of equal size",
+                        w->verb, ebb_type_text(&other, a), ebb_type_text(row, b), g->name);
+    memmove(row->shape.dim, row->shape.dim + 1, (size_t)--row->shape.rank * sizeof *row->shape.dim);
+    row->shape.dim[row->shape.rank] = 0;
+    return true;
 }
 
-static ebb_graph *jacobian(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, ebb_id *room) {
+/* The pass along every direction of one row of `at`, which is the same for all its rows. */
+static bool every_row_direction(ebb_work *w, pass *along, ebb_id at, const ebb_type *row, int n, const ebb_id *of,
+                                ebb_id *out) {
     ebb_graph *g = w->b.graph;
-    int parameters = g->inputs, state = w->outputs - w->results;
-    int64_t values = spec && spec->value ? w->results : 0, blocks = (int64_t)w->results * w->n;
-    for (int64_t j = 0; j < values; j++)
-        room[j] = w->y[j];
-    if (!derive(w, road, spec, room + values)) return NULL;
-    for (int j = 0; j < state; j++)
-        room[values + blocks + j] = w->y[w->results + j];
-    return ebb_extract(g, parameters, g->input, (int)(values + blocks) + state, room);
+    ebb_id v = ebb_add_input(g, *row, g->site[at]);
+    ebb_id all = v == EBB_POISON ? v : ebb_spread(&w->b, v, ebb_shape_of(g, at)->dim[0]);
+    return all != EBB_POISON && along(g, 1, &at, &all, n, of, out) && ebb_every_direction(w, v, n, out);
+}
+
+/* d, whose directions lie on axis 0, as [n, a..., b...]: of y [n, a...] in a row [b...]. */
+static ebb_id as_batch(ebb_work *w, ebb_id d, ebb_id y, const ebb_type *row, bool columns) {
+    ebb_shape shape = *ebb_shape_of(w->b.graph, y);
+    if (shape.rank + row->shape.rank > EBB_MAX_RANK) {
+        ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, w->b.graph->site[y],
+                 "%s: a block of %s would have rank %d, at most %d", w->verb, w->b.graph->name,
+                 shape.rank + row->shape.rank, EBB_MAX_RANK);
+        return EBB_POISON;
+    }
+    int last = shape.rank;
+    for (int k = 0; k < row->shape.rank; k++)
+        shape.dim[shape.rank++] = row->shape.dim[k];
+    if (d == EBB_ABSENT) return ebb_g_full(&w->b, ebb_dtype_at(w->b.graph, y), &shape, 0);
+    return ebb_g_reshape(&w->b, ebb_move_axis(&w->b, d, 0, columns ? last : 1), &shape);
+}
+
+static bool batch_by_columns(ebb_work *w, ebb_id *block) {
+    for (int i = 0; i < w->n; i++) {
+        ebb_type row;
+        if (!row_of(w, w->x[i], w->y[0], &row) ||
+            !every_row_direction(w, ebb_jvp_nodes, w->x[i], &row, w->derived, w->y, w->dy))
+            return false;
+        for (int j = 0; j < w->derived; j++) {
+            ebb_id *own = &block[(int64_t)j * w->n + i], y = w->y[j];
+            *own = is_real(w, y) ? as_batch(w, w->dy[j], y, &row, true) : EBB_ABSENT;
+            if (*own == EBB_POISON) return false;
+        }
+    }
+    return true;
+}
+
+static bool batch_by_rows(ebb_work *w, ebb_id *block) {
+    for (int j = 0; j < w->derived; j++) {
+        ebb_type of_y, of_x;
+        ebb_id y = w->y[j];
+        if (!is_real(w, y)) continue;
+        if (!row_of(w, y, w->x[0], &of_y) || !every_row_direction(w, ebb_vjp_nodes, y, &of_y, w->n, w->x, w->dx))
+            return false;
+        for (int i = 0; i < w->n; i++) {
+            ebb_id *own = &block[(int64_t)j * w->n + i];
+            if (!row_of(w, w->x[i], y, &of_x)) return false;
+            if ((*own = as_batch(w, w->dx[i], y, &of_x, false)) == EBB_POISON) return false;
+        }
+    }
+    return true;
+}
+
+/* Every parameter and real result is a batch, of the same size. */
+static bool check_batches(ebb_work *w) {
+    ebb_type row;
+    for (int i = 0; i < w->n; i++)
+        if (!row_of(w, w->x[i], w->x[0], &row)) return false;
+    for (int j = 0; j < w->derived; j++)
+        if (is_real(w, w->y[j]) && !row_of(w, w->y[j], w->x[0], &row)) return false;
+    return true;
+}
+
+/* ---- the transforms ---- */
+
+typedef bool writer(ebb_work *w, ebb_id *block);
+
+/* block[derived * n], by one of two roads, which may be named by number too. */
+static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, writer *columns, writer *rows_,
+                   ebb_id *block) {
+    static const char *const names[] = {[EBB_FORWARD] = "forward", [EBB_REVERSE] = "reverse"};
+    const ebb_road_row roads[] = {{names[EBB_FORWARD], columns, ebb_elements_of(w, w->n, w->x), 1},
+                                  {names[EBB_REVERSE], rows_, ebb_elements_of(w, w->derived, w->y), 1}};
+    ebb_dual_spec own = spec ? *spec : (ebb_dual_spec){0};
+    if (road != EBB_CHEAPER) own.road = names[road];
+    return ebb_take_road(w, &own, true, 2, roads, w->derived * w->n, block);
+}
+
+static ebb_graph *finish(ebb_work *w, bool ok, ebb_road road, const ebb_dual_spec *spec, writer *columns,
+                         writer *rows_) {
+    int parameters = ok ? w->b.graph->inputs : 0, blocks = w->derived * w->n;
+    ebb_id *block = ok ? ebb_mem_new(w->b.graph->allocator, (size_t)blocks + 1, sizeof *block) : NULL;
+    if (ok && !block) ok = ebb_fail_memory(w->b.graph->diag);
+    ok = ok && derive(w, road, spec, columns, rows_, block);
+    if (ok && spec && spec->value) ok = ebb_give(w, w->results, w->y);
+    ok = ok && ebb_give(w, blocks, block);
+    if (block) ebb_mem_free(w->b.graph->allocator, block);
+    return ebb_finish_part(w, parameters, ok);
 }
 
 ebb_graph *ebb_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag) {
     ebb_work w;
-    ebb_graph *done = NULL;
-    if (ebb_start(&w, "jacobian", f, spec, diag)) {
-        size_t size = (size_t)w.results * (size_t)w.n + (size_t)w.outputs + 1;
-        ebb_id *room = ebb_mem_new(f->allocator, size, sizeof *room);
-        if (room)
-            done = jacobian(&w, road, spec, room);
-        else
-            ebb_fail_memory(diag);
-        ebb_mem_free(f->allocator, room);
-    }
-    ebb_abandon(&w);
-    return done;
+    bool ok = ebb_start(&w, "jacobian", f, spec, diag);
+    return finish(&w, ok, road, spec, by_columns, by_rows);
+}
+
+ebb_graph *ebb_batch_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag) {
+    ebb_work w;
+    bool ok = ebb_start(&w, "batch_jacobian", f, spec, diag) && check_batches(&w);
+    return finish(&w, ok, road, spec, batch_by_columns, batch_by_rows);
 }

@@ -21,8 +21,8 @@ static bool derive(ebb_work *w, int order, ebb_id *curve, ebb_id *c) {
     ebb_graph *g = w->b.graph;
     for (int i = 0; i < w->n; i++)
         curve[(int64_t)i * order] = w->v[i];
-    bool ok = ebb_jet_nodes(g, order, w->n, w->x, curve, w->results, w->y, c) && ebb_give(w, w->results, w->y);
-    for (int j = 0; ok && j < w->results; j++) {
+    bool ok = ebb_jet_nodes(g, order, w->n, w->x, curve, w->derived, w->y, c) && ebb_give(w, w->results, w->y);
+    for (int j = 0; ok && j < w->derived; j++) {
         bool real = w->y[j] != EBB_ABSENT && ebb_is_float(ebb_dtype_at(g, w->y[j]));
         ebb_id one = real ? series(w, w->y[j], order, c + (int64_t)j * order) : EBB_ABSENT;
         ok = one != EBB_POISON && ebb_give(w, 1, &one);

@@ -61,7 +61,7 @@ static bool split(ebb_work *w, const uint8_t *mark, int residuals, ebb_id *list,
     *primal = ebb_extract(g, parameters, g->input, w->results + residuals + state, list);
     for (int i = 0; i < w->n; i++)
         rest[i] = w->v[i];
-    *linear = *primal ? ebb_extract(g, residuals + w->n, residual, w->results, w->dy) : NULL;
+    *linear = *primal ? ebb_extract(g, residuals + w->n, residual, w->derived, w->dy) : NULL;
     return *linear != NULL;
 }
 
@@ -69,7 +69,7 @@ static bool linearize(ebb_work *w, ebb_graph **primal, ebb_graph **linear) {
     ebb_graph *g = w->b.graph;
     uint8_t *mark = dependence(g, w->n, w->v);
     if (!mark) return false;
-    int residuals = mark_residuals(g, mark, w->results, w->dy);
+    int residuals = mark_residuals(g, mark, w->derived, w->dy);
     ebb_id *list = ebb_mem_new(g->allocator, (size_t)w->outputs + (size_t)residuals + (size_t)w->n, sizeof *list);
     bool ok = list ? split(w, mark, residuals, list, primal, linear) : ebb_fail_memory(g->diag);
     ebb_mem_free(g->allocator, list);
@@ -82,7 +82,7 @@ bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_grap
     ebb_work w;
     *primal = *linear = NULL;
     bool ok = ebb_start(&w, "linearize", f, spec, diag) && ebb_more_inputs(&w, w.n, w.x, w.v) &&
-              ebb_jvp_nodes(w.b.graph, w.n, w.x, w.v, w.results, w.y, w.dy) && ebb_fill(&w, w.results, w.y, w.dy) &&
+              ebb_jvp_nodes(w.b.graph, w.n, w.x, w.v, w.derived, w.y, w.dy) && ebb_fill(&w, w.derived, w.y, w.dy) &&
               linearize(&w, primal, linear);
     ebb_abandon(&w);
     if (ok) return true;
@@ -97,7 +97,7 @@ static bool check_linear(ebb_work *w) {
     const ebb_graph *g = w->b.graph;
     ebb_id where;
     int result;
-    if (ebb_is_linear(g, w->n, w->x, w->results, w->y, &where, &result, g->diag)) return true;
+    if (ebb_is_linear(g, w->n, w->x, w->derived, w->y, &where, &result, g->diag)) return true;
     if (where != EBB_ABSENT)
         return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[where], "transpose: %s is not linear: %s at %%%d", g->name,
                         ebb_op_table[ebb_op_of(g, where)].name, (int)where);
@@ -105,21 +105,31 @@ static bool check_linear(ebb_work *w) {
                     "transpose: %s is not linear: result %d does not depend on its parameters", g->name, result);
 }
 
+static bool check_state(ebb_work *w, const uint8_t *mark) {
+    const ebb_graph *g = w->b.graph;
+    for (int j = w->results; j < w->outputs; j++)
+        if (mark[w->y[j]] & ON_WRT)
+            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[j]],
+                            "transpose: %s assigns a variable what depends on the parameters it is linear in", g->name);
+    return true;
+}
+
 /* Parameters: those that f is not linear in, then the cotangents. What is linear has the same derivative everywhere:
  * loops, which run before they come back, run at 0. */
 static ebb_graph *turn(ebb_work *w, const uint8_t *mark) {
     ebb_graph *g = w->b.graph, *done = NULL;
-    int own = g->inputs, nin = 0, linear = g->callees ? w->n : 0;
-    ebb_id *in = ebb_mem_new(g->allocator, (size_t)own + (size_t)w->results + (size_t)w->n, sizeof *in);
+    int own = g->inputs, nin = 0, linear = g->callees ? w->n : 0, state = w->outputs - w->results;
+    ebb_id *in = ebb_mem_new(g->allocator, (size_t)own + (size_t)w->derived + (size_t)w->n, sizeof *in);
     if (!in) return ebb_fail_memory(g->diag), NULL;
     for (int k = 0; k < own; k++)
         if (!(mark[g->input[k]] & ON_WRT)) in[nin++] = g->input[k];
-    bool ok = ebb_more_inputs(w, w->results, w->y, in + nin) &&
-              ebb_vjp_nodes(g, w->results, w->y, in + nin, w->n, w->x, w->dx) && ebb_fill(w, w->n, w->x, w->dx);
-    nin += w->results;
+    bool ok = ebb_more_inputs(w, w->derived, w->y, in + nin) &&
+              ebb_vjp_nodes(g, w->derived, w->y, in + nin, w->n, w->x, w->dx) && ebb_fill(w, w->n, w->x, w->dx) &&
+              check_state(w, mark) && ebb_give(w, w->n, w->dx) && ebb_give(w, state, w->y + w->results);
+    nin += w->derived;
     for (int i = 0; i < linear; i++)
         in[nin++] = w->x[i];
-    if (ok) done = ebb_extract(g, nin, in, w->n, w->dx);
+    if (ok) done = ebb_extract(g, nin, in, g->outputs, g->output);
     ebb_mem_free(g->allocator, in);
     if (!done || !linear) return done;
     ebb_graph *zero = ebb_at_zero(done, linear);

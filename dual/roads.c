@@ -1,5 +1,6 @@
 /* roads.c - see roads.h. */
 #include "dual/roads.h"
+#include "jit/graph/plain_floats.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,6 +119,7 @@ static bool choose_road(ebb_work *w, const ebb_dual_spec *spec, int named, bool 
 
 bool ebb_take_road(ebb_work *w, const ebb_dual_spec *spec, bool choose, int rows, const ebb_road_row *row, int m,
                    ebb_id *result) {
+    EBB_PLAIN_FLOATS;
     const char *name = spec ? spec->road : NULL;
     int named = row_named(w, name, rows, row);
     if (named < 0) return false;

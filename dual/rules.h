@@ -43,6 +43,9 @@ ebb_partial_rule ebb_partial;
 ebb_transpose_rule ebb_transposed;
 ebb_choice_rule ebb_choice;
 
+/* ---- what a linear operation means: itself, on tangents t[3], absent if all are (forward.c) ---- */
+ebb_id ebb_linear_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
+
 /* ---- what a choice means for derivatives (selection.c) ---- */
 ebb_id ebb_choice_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
 ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);

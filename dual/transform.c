@@ -3,11 +3,21 @@
 
 #include <string.h>
 
+static bool check_auxiliary(ebb_work *w, int auxiliary) {
+    const ebb_graph *g = w->b.graph;
+    if (auxiliary >= 0 && auxiliary < w->results) return true;
+    return ebb_fail(g->diag, EBB_VALUE_ERROR, (ebb_site){0},
+                    "%s: %d of the results of %s, which has %d, shall be auxiliary; one at least is to be derived",
+                    w->verb, auxiliary, g->name, w->results);
+}
+
 static bool check_results(ebb_work *w, const ebb_dual_spec *spec) {
     const ebb_graph *g = w->b.graph;
     w->outputs = g->outputs;
     w->results = spec->results ? spec->results : g->outputs;
-    if (w->results >= 1 && w->results <= g->outputs) return true;
+    w->derived = w->results - spec->auxiliary;
+    w->budget = (double)(spec->budget > 0 ? spec->budget : EBB_DEFAULT_BUDGET);
+    if (w->results >= 1 && w->results <= g->outputs) return check_auxiliary(w, spec->auxiliary);
     return ebb_fail(g->diag, EBB_VALUE_ERROR, (ebb_site){0}, "%s: %d results asked of %s, which has %d", w->verb,
                     w->results, g->name, (int)g->outputs);
 }

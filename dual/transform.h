@@ -13,7 +13,9 @@ typedef struct ebb_work {
     ebb_builder b;        /* b.graph: f expanded, growing, without outputs; owned */
     int n;                /* parameters that we differentiate in */
     ebb_id *x, *v, *dx;   /* [n]: them, their directions, derivatives in them */
+    int derived;          /* results that are differentiated: the first ones */
     int results, outputs; /* f's outputs: results first, then state */
+    double budget;        /* bytes of a block of directions */
     ebb_id *y, *dy;       /* [outputs]: them, their tangents or cotangents */
     ebb_id *room;         /* the memory of all five */
 } ebb_work;
@@ -44,6 +46,10 @@ ebb_graph *ebb_at_zero(const ebb_graph *f, int n);
 /* block[j] = the derivative of y[j] in x, [y[j]..., x...], zeros where there is none; absent for a y that is not real.
  * The graph gets a parameter that its program does not need: take the program out by ebb_extract. */
 bool ebb_columns(ebb_work *w, ebb_id x, int m, const ebb_id *y, ebb_id *block);
+
+/* out[n], derivatives along a direction that is parameter v, become those along each element of v: stacks of them on a
+ * new first axis, computed in blocks that keep the budget; absent stays absent. */
+bool ebb_every_direction(ebb_work *w, ebb_id v, int n, ebb_id *out);
 
 /* The loss, result 0, is a float scalar; dx = its gradients (transforms.c) */
 bool ebb_check_loss(ebb_work *w);

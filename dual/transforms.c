@@ -64,15 +64,15 @@ ebb_graph *ebb_grad_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_dia
 ebb_graph *ebb_jvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
     ebb_work w;
     bool ok = ebb_start(&w, "jvp", f, spec, diag) && ebb_more_inputs(&w, w.n, w.x, w.v) &&
-              ebb_jvp_nodes(w.b.graph, w.n, w.x, w.v, w.results, w.y, w.dy) && ebb_fill(&w, w.results, w.y, w.dy) &&
-              ebb_give(&w, w.results, w.y) && ebb_give(&w, w.results, w.dy);
+              ebb_jvp_nodes(w.b.graph, w.n, w.x, w.v, w.derived, w.y, w.dy) && ebb_fill(&w, w.derived, w.y, w.dy) &&
+              ebb_give(&w, w.results, w.y) && ebb_give(&w, w.derived, w.dy);
     return ebb_finish(&w, ok);
 }
 
 ebb_graph *ebb_vjp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
     ebb_work w;
-    bool ok = ebb_start(&w, "vjp", f, spec, diag) && ebb_more_inputs(&w, w.results, w.y, w.dy) &&
-              ebb_vjp_nodes(w.b.graph, w.results, w.y, w.dy, w.n, w.x, w.dx) && ebb_fill(&w, w.n, w.x, w.dx) &&
+    bool ok = ebb_start(&w, "vjp", f, spec, diag) && ebb_more_inputs(&w, w.derived, w.y, w.dy) &&
+              ebb_vjp_nodes(w.b.graph, w.derived, w.y, w.dy, w.n, w.x, w.dx) && ebb_fill(&w, w.n, w.x, w.dx) &&
               ebb_give(&w, w.results, w.y) && ebb_give(&w, w.n, w.dx);
     return ebb_finish(&w, ok);
 }
@@ -112,6 +112,6 @@ static bool products(ebb_work *w, const ebb_dual_spec *spec) {
 ebb_graph *ebb_hvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
     ebb_work w;
     bool ok = ebb_start(&w, "hvp", f, spec, diag) && ebb_gradients(&w) && ebb_more_inputs(&w, w.n, w.x, w.v);
-    if (ok && spec && spec->value) ok = ebb_give(&w, 1, w.y) && ebb_give(&w, w.n, w.dx);
+    if (ok && spec && spec->value) ok = ebb_give(&w, w.results, w.y) && ebb_give(&w, w.n, w.dx);
     return ebb_finish(&w, ok && products(&w, spec) && ebb_give(&w, w.n, w.v));
 }

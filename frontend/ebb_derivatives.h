@@ -258,13 +258,21 @@ EBB_API void ebb_native_bind(ebb_concrete *c, const void **in, void **out);
  * IndexError, a parameter that is no tensor or not real a TypeError. A derivative that is zero everywhere comes as
  * zeros, not absent. Each gives NULL for a NULL f or without memory. */
 
-/* Which parameters to differentiate in, by their place; copied. NULL or none: the first, 0. */
+/* What a derivative is told; NULL or zeros: in the first parameter, of all results. Copied. */
 typedef struct ebb_wrt {
+    /* Which parameters to differentiate in, by their place. None: the first, 0. */
     const int *index;
     int count;
+    /* So many results of f, the last ones, are auxiliary: they are given as they are, where f's results are given, and
+     * nothing of them is derived. A ValueError here unless one result at least is left. */
+    int auxiliary;
+    /* ebb_hvp and ebb_hessian give f's results and the gradient in each wrt first, ebb_hessian_diagonal and Jacobians
+     * f's results: what they have computed anyway. */
+    bool values;
 } ebb_wrt;
 /* EBB_WRT(0, 2): the first and the third. */
-#define EBB_WRT(...) (&(ebb_wrt){(const int[]){__VA_ARGS__}, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int))})
+#define EBB_WRT(...)                                                                                                   \
+    (&(ebb_wrt){.index = (const int[]){__VA_ARGS__}, .count = (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int))})
 
 /* Reverse mode. Results: the gradient of f's first result, which must be a real scalar [] (else TypeError,
  * ValueError), in each wrt, of its shape. */
@@ -294,15 +302,54 @@ EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
 
 /* The whole Jacobian. Results: for each result y of f, one after the other, and each wrt x, the block of shape
  * [y's shape..., x's shape...]; absent for a result that is not real. All columns (EBB_FORWARD: as many as wrt have
- * elements) or all rows (EBB_REVERSE: as many as results have) are computed side by side, as ebb_vmap does, so a
- * program's size does not depend on their number; its memory does. EBB_CHEAPER: both programs are written, and the one
- * with less work is taken. A block of rank above EBB_MAX_RANK is a ValueError. */
+ * elements) or all rows (EBB_REVERSE: as many as results have) are computed side by side, as ebb_vmap does, or
+ * in blocks that keep within 256 MiB (ebb_set_road). EBB_CHEAPER: both programs are written, and the one with less work
+ * is taken. A block of rank above EBB_MAX_RANK is a ValueError. A product with the identity that directions begin with
+ * is none: of x -> A x the Jacobian is A. */
 EBB_API ebb_function *ebb_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road);
 
+/* The same for batches: of a result y [n,a...] in x [n,b...] the block [n,a...,b...], row i of y in row i of x. Costs
+ * as many directions as one row has elements. That rows do not depend on each other is not checked; a parameter or real
+ * result that is no batch of the same n is a ValueError. */
+EBB_API ebb_function *ebb_batch_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road);
+
 /* The whole Hessian of f's first result, a real scalar. Results: for each pair of wrt x_i, x_j, row by row, the
- * block of shape [x_i's shape..., x_j's shape...]. Symmetric up to rounding. More than 4096 elements in all wrt
- * together are a ValueError: use ebb_hvp. */
+ * block of shape [x_i's shape..., x_j's shape...]. Symmetric up to rounding. Columns side by side or in blocks, as of a
+ * Jacobian. */
 EBB_API ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt);
+
+/* Its diagonal alone. Results: for each wrt a tensor of its shape. Where the gradient's element i depends on x's
+ * element i only, as of a sum over functions of single elements, it costs one Hessian-vector product, else one series
+ * of order 2 for each element, in blocks. */
+EBB_API ebb_function *ebb_hessian_diagonal(ebb_function *f, const ebb_wrt *wrt);
+
+/* ---- operators of second order: for differential equations ----
+ *
+ *     ebb_function *wave = ebb_expression(ebb, "sin(x[0])*exp(x[1])", 1, (const char *[]){"x"});     // harmonic
+ *     ebb_tensor *y[2], *at = ebb_literal(ebb, "[0.5, 1]", EBB_F64);
+ *     ebb_call_n(ebb_laplacian(wave, NULL), 1, (ebb_operand[]){EBB_OPERAND(at)}, 2, y);
+ *     printf("%g %g\n", ebb_item(y[0], 0), ebb_item(y[1], 0));                                        // 1.30322 0
+ *
+ * They are functions of one point; ebb_vmap takes them to many, and they are differentiated again in whatever is
+ * asked: so networks are trained on the residual of an equation. */
+
+/* The Laplacian: sum of d^2 y / dx_i^2 over all elements of all wrt. Results: f's, then that of each result, of its
+ * type, absent for one that is not real. One forward pass that carries value, all first derivatives, and the sum of the
+ * second ones (Li et al., Forward Laplacian, 2023; Dangel et al., Collapsing Taylor Mode, 2025). */
+EBB_API ebb_function *ebb_laplacian(ebb_function *f, const ebb_wrt *wrt);
+
+/* The same for sum of a_ij d^2 y / dx_i dx_j: a [d,d] real, where d <= 256 is the number of elements of all wrt, one
+ * after the other (else a ValueError of the call). Its numbers are read now; where it is not symmetric, its symmetric
+ * part counts. One direction for each eigenvalue that is not 0. A matrix that is not square or not finite is a
+ * ValueError. */
+EBB_API ebb_function *ebb_second_order(ebb_function *f, const ebb_wrt *wrt, ebb_tensor *a);
+
+/* ---- linear functions ---- */
+
+/* The transpose of a function that is linear in its wrt. Arguments: f's, where those of wrt count by their types only,
+ * then a cotangent for each result, of its shape and dtype. Results: for each wrt a tensor of its shape. A function
+ * that is not linear is a ValueError of the call, which names the first operation that is not. */
+EBB_API ebb_function *ebb_transpose_of(ebb_function *f, const ebb_wrt *wrt);
 
 /* ---- many examples at once ----
  *

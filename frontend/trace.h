@@ -19,10 +19,15 @@ typedef enum ebb_transform {
     EBB_VJP,
     EBB_HVP,
     EBB_HESSIAN,
+    EBB_HESSIAN_DIAGONAL,
     EBB_JACOBIAN,
     EBB_SPARSE_HESSIAN,
     EBB_VALUE_AND_SPARSE_HESSIAN,
     EBB_SPARSE_JACOBIAN,
+    EBB_BATCH_JACOBIAN,
+    EBB_LAPLACIAN,
+    EBB_SECOND_ORDER,
+    EBB_TRANSPOSE,
     EBB_VMAP
 } ebb_transform;
 
@@ -55,7 +60,9 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
-    int order;      /* EBB_JET; EBB_JACOBIAN, EBB_SPARSE_JACOBIAN: its ebb_road */
+    int auxiliary;  /* so many of the base's results are not derived */
+    bool value;     /* its results come first, where they would not come */
+    int order;      /* EBB_JET; of Jacobians: an ebb_road; EBB_SECOND_ORDER: rows of the matrix, which is `owned` */
     char *road;     /* transforms: what ebb_set_road has named, or NULL */
     int64_t budget; /* and allowed; 0: the default */
     int *out_axes;  /* EBB_VMAP, [results]; wrt are the axes of arguments. NULL: 0 */
@@ -147,6 +154,10 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
 struct ebb_roads;
 bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, struct ebb_roads *roads, ebb_diag *diag,
                          ebb_site site);
+
+/* linear.c: the transpose of g as a program of all its parameters, then the cotangents. */
+struct ebb_dual_spec;
+ebb_graph *ebb_transpose_derive(const ebb_graph *g, const struct ebb_dual_spec *spec, ebb_diag *diag);
 
 /* concrete.c */
 ebb_concrete *ebb_concrete_new(ebb_function *f, int arguments, ebb_key *key); /* copies the key; NULL: no memory */

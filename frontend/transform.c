@@ -18,26 +18,33 @@ static bool copy_wrt(ebb_function *f, const ebb_wrt *wrt) {
     return f->wrt != NULL;
 }
 
-static int result_count(ebb_transform t, int results, int nwrt) {
+/* Of `results` results of the base so many are derived. */
+static int result_count(ebb_transform t, int results, int derived, int nwrt, bool value) {
     switch (t) {
     case EBB_BODY:
     case EBB_VMAP:
         return results;
     case EBB_GRAD:
+    case EBB_TRANSPOSE:
         return nwrt;
     case EBB_VALUE_AND_GRAD:
         return results + nwrt;
     case EBB_JVP:
     case EBB_JET:
-        return 2 * results;
+    case EBB_LAPLACIAN:
+    case EBB_SECOND_ORDER:
+        return results + derived;
     case EBB_VJP:
         return results + nwrt;
     case EBB_HVP:
-        return nwrt;
+        return nwrt + (value ? results + nwrt : 0);
     case EBB_HESSIAN:
-        return nwrt * nwrt;
+        return nwrt * nwrt + (value ? results + nwrt : 0);
+    case EBB_HESSIAN_DIAGONAL:
+        return nwrt + (value ? results : 0);
     case EBB_JACOBIAN:
-        return results * nwrt;
+    case EBB_BATCH_JACOBIAN:
+        return derived * nwrt + (value ? results : 0);
     case EBB_SPARSE_HESSIAN:
     case EBB_SPARSE_JACOBIAN:
         return 1;
@@ -45,6 +52,22 @@ static int result_count(ebb_transform t, int results, int nwrt) {
         return 2 + nwrt;
     }
     return 0;
+}
+
+/* What the caller may get wrong about wrt. */
+static bool check_options(const ebb_function *base, const ebb_wrt *wrt, const char *prefix) {
+    ebb_site site = ebb_site_at(NULL, 0);
+    if (!wrt) return true;
+    if (wrt->count < 0 || (wrt->count && !wrt->index))
+        return ebb_fail_at(base->context, EBB_TYPE_ERROR, site, "ebb_%s: %d parameters and no list of them", prefix,
+                           wrt->count),
+               false;
+    if (wrt->auxiliary < 0 || (wrt->auxiliary && wrt->auxiliary >= base->results))
+        return ebb_fail_at(base->context, EBB_VALUE_ERROR, site,
+                           "ebb_%s: %d of the %d results of %s shall be auxiliary; one at least is to be derived",
+                           prefix, wrt->auxiliary, base->results, base->name),
+               false;
+    return true;
 }
 
 ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix) {
@@ -55,15 +78,16 @@ ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_tran
     char name[256];
     snprintf(name, sizeof name, "%s_%s", prefix, base->name);
     ebb_enter(base->context);
-    if (wrt && (wrt->count < 0 || (wrt->count && !wrt->index))) {
-        ebb_fail_at(base->context, EBB_TYPE_ERROR, ebb_site_at(NULL, 0), "ebb_%s: %d parameters and no list of them",
-                    prefix, wrt->count);
-        return NULL;
-    }
-    int nwrt = wrt && wrt->count > 0 ? wrt->count : 1;
-    ebb_function *f = ebb_function_alloc(base->context, name, result_count(transform, base->results, nwrt), base->mode);
+    if (!check_options(base, wrt, prefix)) return NULL;
+    static const ebb_wrt defaults;
+    const ebb_wrt *o = wrt ? wrt : &defaults;
+    int results =
+        result_count(transform, base->results, base->results - o->auxiliary, o->count > 0 ? o->count : 1, o->values);
+    ebb_function *f = ebb_function_alloc(base->context, name, results, base->mode);
     if (!f) return NULL;
     f->transform = transform;
+    f->auxiliary = o->auxiliary;
+    f->value = o->values;
     f->base = base;
     f->check_nan = base->check_nan;
     base->references++;
@@ -90,6 +114,12 @@ ebb_function *ebb_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road
     return jacobian;
 }
 
+ebb_function *ebb_batch_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road) {
+    ebb_function *jacobian = ebb_transform_new(f, wrt, EBB_BATCH_JACOBIAN, "batch_jacobian");
+    if (jacobian) jacobian->order = (int)road;
+    return jacobian;
+}
+
 ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order) {
     ebb_function *jet = ebb_transform_new(f, wrt, EBB_JET, "jet");
     if (jet) jet->order = order;
@@ -105,15 +135,20 @@ static int own_arguments(const ebb_function *f) {
     case EBB_HVP:
         return f->nwrt;
     case EBB_VJP:
-        return f->base->results;
+    case EBB_TRANSPOSE:
+        return f->base->results - f->auxiliary;
     case EBB_BODY:
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
     case EBB_HESSIAN:
+    case EBB_HESSIAN_DIAGONAL:
     case EBB_JACOBIAN:
     case EBB_SPARSE_HESSIAN:
     case EBB_VALUE_AND_SPARSE_HESSIAN:
     case EBB_SPARSE_JACOBIAN:
+    case EBB_BATCH_JACOBIAN:
+    case EBB_LAPLACIAN:
+    case EBB_SECOND_ORDER:
     case EBB_VMAP:
         return 0;
     }
@@ -140,6 +175,16 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_concrete *base, 
         return ebb_hessian_graph(g, spec, diag);
     case EBB_JACOBIAN:
         return ebb_jacobian_graph(g, (ebb_road)f->order, spec, diag);
+    case EBB_BATCH_JACOBIAN:
+        return ebb_batch_jacobian_graph(g, (ebb_road)f->order, spec, diag);
+    case EBB_HESSIAN_DIAGONAL:
+        return ebb_hessian_diagonal_graph(g, spec, diag);
+    case EBB_LAPLACIAN:
+        return ebb_second_order_graph(g, 0, NULL, spec, diag);
+    case EBB_SECOND_ORDER:
+        return ebb_second_order_graph(g, f->order, f->owned, spec, diag);
+    case EBB_TRANSPOSE:
+        return ebb_transpose_derive(g, spec, diag);
     case EBB_SPARSE_HESSIAN:
     case EBB_VALUE_AND_SPARSE_HESSIAN:
     case EBB_SPARSE_JACOBIAN:
@@ -183,8 +228,9 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
         ebb_dual_spec spec = {.nwrt = f->nwrt,
                               .wrt = parameter,
                               .results = base->results,
-                              .value =
-                                  f->transform == EBB_VALUE_AND_GRAD || f->transform == EBB_VALUE_AND_SPARSE_HESSIAN,
+                              .value = f->value || f->transform == EBB_VALUE_AND_GRAD ||
+                                       f->transform == EBB_VALUE_AND_SPARSE_HESSIAN,
+                              .auxiliary = f->auxiliary,
                               .budget = f->budget,
                               .road = f->road,
                               .roads = roads};

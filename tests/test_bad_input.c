@@ -263,8 +263,8 @@ Test(bad_input, derived_functions) {
         ebb_function *f = function_of(identity);
         bool more = k == 2 || k == 3 || k == 4; /* takes a tangent, cotangent or direction */
         EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](NULL, NULL));
-        EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](f, &(ebb_wrt){NULL, 2}));
-        EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](f, &(ebb_wrt){(int[]){0}, -1}));
+        EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](f, &(ebb_wrt){.count = 2}));
+        EXPECT_NULL(EBB_TYPE_ERROR, name[k], derive[k](f, &(ebb_wrt){.index = (int[]){0}, .count = -1}));
         ebb_function *far = derive[k](f, EBB_WRT(3)), *g = derive[k](f, NULL);
         if (more)
             EXPECT(EBB_INDEX_ERROR, name[k], ebb_call(far, x, x));

@@ -264,8 +264,8 @@ static void check_derivatives(const row *r, const problem *p, double (*x)[MOST],
         arg[k] = ebb_operand_tensor(in[k]);
         arg[n + k] = ebb_operand_tensor(ebb_sub(1, in[k]));
     }
-    ebb_function *f = function_of(loss, r, mode), *grad = ebb_grad(f, &(ebb_wrt){which, n});
-    ebb_function *all = ebb_jvp(grad, &(ebb_wrt){which, n});
+    ebb_function *f = function_of(loss, r, mode), *grad = ebb_grad(f, &(ebb_wrt){.index = which, .count = n});
+    ebb_function *all = ebb_jvp(grad, &(ebb_wrt){.index = which, .count = n});
     ebb_call_n(all, 2 * n, arg, 2 * n, out);
     for (int k = 0; k < n; k++) {
         expect_numbers(r, mode == EBB_NATIVE ? "native gradient" : "gradient", k, out[k], dx[k], p->size[k]);

@@ -184,7 +184,7 @@ static void check_forward(const index_case *c, ebb_function *loss, const ebb_wrt
 static void check_case(const index_case *c, ebb_dtype dtype, ebb_dtype index, ebb_mode mode) {
     ebb_tensor *x = literal(c->x, dtype), *i = literal(c->i, index), *u = literal(c->u, dtype), *y, *gradient[2];
     ebb_operand in[] = {EBB_OPERAND(x), EBB_OPERAND(i), EBB_OPERAND(u)};
-    const ebb_wrt wrt = {(const int[]){0, 2}, u ? 2 : 1};
+    const ebb_wrt wrt = {.index = (const int[]){0, 2}, .count = u ? 2 : 1};
     const int n = u ? 3 : 2;
     current = c;
     ebb_function *value = function_of(value_body, mode), *loss = function_of(loss_body, mode);

@@ -24,4 +24,4 @@ void problem_close(problem *p) {
     free(p->arguments);
 }
 
-ebb_wrt problem_wrt(const problem *p) { return (ebb_wrt){p->all, p->count}; }
+ebb_wrt problem_wrt(const problem *p) { return (ebb_wrt){.index = p->all, .count = p->count}; }

@@ -1,0 +1,223 @@
+/* collapse.c - ebb_collapse_nodes: second derivatives along many directions, added up, in one forward pass.
+ *
+ * Of y along the lines x + t v_r only L y = sum of w_r d^2 y / dt^2 is asked. The first derivatives along the lines
+ * stay apart; the second ones need not, as they pass every operation linearly. With slopes d_i, a dash for d/dt:
+ *
+ *     linear      L y = op(L x)
+ *     bilinear    L y = op(L a, b) + op(a, L b) + 2 sum of w_r op(a'_r, b'_r)
+ *     smooth      L y = sum of d_i L x_i      + sum of w_r x_i'_r d_i'_r
+ *     selection   L y = the frozen selection of L x
+ *
+ * So a node has R first derivatives and one second, where series along each line would have R of both, and a Hessian R
+ * gradients: collapsed Taylor mode (Dangel et al., 2025), for the Laplacian the forward Laplacian (Li et al., 2023).
+ *
+ * The sums on the right hang on first derivatives only. They are written for one line, whose direction is a parameter;
+ * batching makes them those of a block of lines, which are added up block by block. Start reading at
+ * ebb_collapse_nodes. */
+#include "dual/basis.h"
+#include "dual/batch.h"
+#include "dual/dual.h"
+#include "dual/slopes.h"
+#include "jit/graph/plain_floats.h"
+
+#include <string.h>
+
+typedef struct collapse {
+    ebb_graph *g;
+    ebb_slopes slopes; /* to order 2 */
+    ebb_id *first;     /* [slopes.count]: along one line; absent if zero, as below */
+    ebb_id *cross;     /* [slopes.count]: the sum on the right, without its guard; first for one line, then for all */
+    ebb_id *guard;     /* [slopes.count]: where it is there; absent: everywhere */
+    ebb_id *second;    /* [slopes.count]: L y */
+    ebb_id *list;      /* room for as many nodes */
+} collapse;
+
+static ebb_id at(const collapse *w, const ebb_id *table, ebb_id id) {
+    return id < w->slopes.count ? table[id] : EBB_ABSENT;
+}
+
+/* ---- along one line ---- */
+
+static bool derive_first(collapse *w, int n, const ebb_id *x, const ebb_id *v) {
+    int m = 0;
+    for (ebb_id id = 1; id < w->slopes.count; id++)
+        if (w->slopes.order[id]) w->list[m++] = id;
+    memcpy(w->cross, w->list, (size_t)m * sizeof *w->list);
+    if (!ebb_jvp_nodes(w->g, n, x, v, m, w->cross, w->cross)) return false;
+    for (int k = 0; k < m; k++)
+        w->first[w->list[k]] = w->cross[k];
+    memset(w->cross, 0, (size_t)w->slopes.count * sizeof *w->cross);
+    return true;
+}
+
+static ebb_id cross_of_product(const collapse *w, ebb_builder *b, const ebb_primal *p) {
+    ebb_id x[2] = {at(w, w->first, p->x[0]), at(w, w->first, p->x[1])};
+    if (!x[0] || !x[1]) return EBB_ABSENT;
+    return p->op == EBB_OP_mul ? ebb_times_both(b, x[0], x[1]) : ebb_apply(b, p, x);
+}
+
+static ebb_id cross_of_slopes(const collapse *w, ebb_builder *b, const ebb_primal *p) {
+    ebb_id sum = EBB_ABSENT;
+    for (int i = 0; i < p->arity; i++) {
+        ebb_id x = at(w, w->first, p->x[i]), d = at(w, w->first, w->slopes.slope[p->y][i]);
+        if (x && d) sum = ebb_plus(b, sum, ebb_times_both(b, x, d));
+    }
+    return sum;
+}
+
+static bool has_cross(const collapse *w, ebb_id id) { return w->slopes.order[id] == 2 && !w->slopes.given[id]; }
+
+static bool derive_cross(collapse *w) {
+    for (ebb_id id = 1; id < w->slopes.count; id++) {
+        ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
+        ebb_primal p = ebb_primal_of(w->g, id);
+        ebb_family family = ebb_op_table[p.op].family;
+        if (!has_cross(w, id)) continue;
+        if (family == EBB_BILINEAR) w->cross[id] = cross_of_product(w, &b, &p);
+        if (family == EBB_SMOOTH) w->cross[id] = cross_of_slopes(w, &b, &p);
+        if (w->cross[id] == EBB_POISON) return false;
+        ebb_split_guard(&b, w->cross[id], &w->guard[id], &w->cross[id]);
+    }
+    return true;
+}
+
+/* ---- along all of them ---- */
+
+/* The weighted sum of [rows, y...] over its rows. */
+static ebb_id add_up(ebb_builder *b, ebb_id x, ebb_id weight) {
+    static const int64_t front = 0;
+    if (weight != EBB_ABSENT && x != EBB_POISON)
+        x = ebb_times(b, x, ebb_g_broadcast(b, weight, ebb_shape_of(b->graph, x), &front));
+    return ebb_g_sum(b, x, 1, &front);
+}
+
+/* total[k] += node list[k], added up along the lines of a block; all[m], v[n]: room. */
+static bool add_block(collapse *w, const ebb_lines *lines, int64_t from, int64_t rows, int n, const ebb_id *line,
+                      ebb_id *v, int m, ebb_id *all, ebb_id *total) {
+    ebb_id weight;
+    if (!ebb_lines_at(w->g, lines, from, rows, n, line, v, &weight) ||
+        !ebb_vmap_nodes(w->g, rows, n, line, v, m, w->list, all))
+        return false;
+    for (int k = 0; k < m; k++) {
+        ebb_builder b = {w->g, w->g->site[w->list[k]]};
+        if (all[k] == EBB_ABSENT) all[k] = ebb_spread(&b, w->list[k], rows);
+        total[k] = ebb_plus(&b, total[k], add_up(&b, all[k], weight));
+        if (total[k] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+static bool add_blocks(collapse *w, const ebb_lines *lines, int n, const ebb_id *line, ebb_id *v, int m, ebb_id *all,
+                       ebb_id *total) {
+    int64_t rows;
+    if (!ebb_block_of(w->g, m, w->list, n, line, lines->count, lines->budget, &rows)) return false;
+    for (int64_t from = 0; from < lines->count; from += rows) {
+        int64_t left = lines->count - from;
+        if (!add_block(w, lines, from, left < rows ? left : rows, n, line, v, m, all, total)) return false;
+    }
+    return true;
+}
+
+/* cross[] of one line becomes their weighted sum over all of them. */
+static bool sum_over_lines(collapse *w, const ebb_lines *lines, int n, const ebb_id *line) {
+    int m = 0;
+    for (ebb_id id = 1; id < w->slopes.count; id++)
+        if (w->cross[id]) w->list[m++] = w->cross[id];
+    ebb_id *room = ebb_mem_new(w->g->allocator, 2 * (size_t)m + (size_t)n + 1, sizeof *room);
+    bool ok = room ? add_blocks(w, lines, n, line, room + 2 * m, m, room, room + m) : ebb_fail_memory(w->g->diag);
+    for (ebb_id id = 1, k = 0; ok && id < w->slopes.count; id++)
+        if (w->cross[id]) w->cross[id] = room[m + k++];
+    ebb_mem_free(w->g->allocator, room);
+    return ok;
+}
+
+/* ---- the second derivatives ---- */
+
+static ebb_id push_product(const collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
+    ebb_id sum = cross ? ebb_times(b, cross, ebb_g_full_like(b, cross, 2)) : EBB_ABSENT;
+    for (int i = 0; i < 2; i++) {
+        ebb_id x[2] = {p->x[0], p->x[1]}, t = at(w, w->second, p->x[i]);
+        if (!t) continue;
+        x[i] = t;
+        sum = ebb_plus(b, sum, p->op == EBB_OP_mul ? ebb_times(b, t, p->x[1 - i]) : ebb_apply(b, p, x));
+    }
+    return sum;
+}
+
+static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
+    ebb_id sum = cross;
+    for (int i = 0; i < p->arity; i++) {
+        ebb_id t = at(w, w->second, p->x[i]);
+        if (t) sum = ebb_plus(b, sum, ebb_times(b, t, w->slopes.slope[p->y][i]));
+    }
+    return sum;
+}
+
+static ebb_id second_of(const collapse *w, ebb_id id) {
+    ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
+    ebb_primal p = ebb_primal_of(w->g, id);
+    ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT}, cross = w->cross[id];
+    if (cross && w->guard[id]) cross = ebb_guarded(&b, w->guard[id], cross);
+    for (int i = 0; i < p.arity && i < 3; i++)
+        t[i] = at(w, w->second, p.x[i]);
+    switch (ebb_op_table[p.op].family) {
+    case EBB_LEAF:
+    case EBB_STEP:
+        return EBB_ABSENT;
+    case EBB_LINEAR:
+        return ebb_linear_tangent(&b, &p, t);
+    case EBB_BILINEAR:
+        return push_product(w, &b, &p, cross);
+    case EBB_SMOOTH:
+        return push_smooth(w, &b, &p, cross);
+    case EBB_SELECTION:
+        return ebb_choice_tangent(&b, &p, t);
+    case EBB_MACRO:
+    case EBB_REGION:
+        break; /* refused by ebb_between */
+    }
+    return EBB_POISON;
+}
+
+static bool derive_second(collapse *w) {
+    for (ebb_id id = 1; id < w->slopes.count; id++)
+        if (has_cross(w, id) && (w->second[id] = second_of(w, id)) == EBB_POISON) return false;
+    return true;
+}
+
+/* ---- the pass ---- */
+
+static bool make_room(collapse *w) {
+    size_t count = (size_t)w->slopes.count;
+    w->first = ebb_mem_new(w->g->allocator, 5 * count, sizeof *w->first);
+    if (!w->first) return ebb_fail_memory(w->g->diag);
+    w->cross = w->first + count;
+    w->guard = w->cross + count;
+    w->second = w->guard + count;
+    w->list = w->second + count;
+    return true;
+}
+
+/* Parameters that stand for the direction of one line. */
+static bool add_line(ebb_graph *g, int n, const ebb_id *x, ebb_id *line) {
+    for (int i = 0; i < n; i++)
+        if ((line[i] = ebb_add_input(g, ebb_type_of(g, x[i]), g->site[x[i]])) == EBB_POISON) return false;
+    return true;
+}
+
+bool ebb_collapse_nodes(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, int m, const ebb_id *y,
+                        ebb_id *second) {
+    EBB_PLAIN_FLOATS;
+    collapse w = {.g = g};
+    if (!ebb_check_ids(g, n, x) || !ebb_check_ids(g, m, y)) return false;
+    ebb_id *line = ebb_mem_new(g->allocator, (size_t)n + 1, sizeof *line);
+    bool ok = (line || ebb_fail_memory(g->diag)) && add_line(g, n, x, line) &&
+              ebb_slopes_write(g, 2, n, x, NULL, m, y, &w.slopes) && make_room(&w) && derive_first(&w, n, x, line) &&
+              derive_cross(&w) && sum_over_lines(&w, lines, n, line) && derive_second(&w);
+    for (int j = 0; ok && j < m; j++)
+        second[j] = at(&w, w.second, y[j]);
+    ebb_mem_free(g->allocator, w.first);
+    ebb_slopes_free(g, &w.slopes);
+    ebb_mem_free(g->allocator, line);
+    return ok;
+}
