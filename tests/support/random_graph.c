@@ -39,13 +39,17 @@ static ebb_op common(maker *m) {
     return maker_may(m, op) ? op : EBB_OP_add;
 }
 
-static void grow(maker *m) {
+void maker_grow(maker *m) {
     static const ebb_access accesses[] = {EBB_POINT, EBB_POINT,   EBB_POINT,   EBB_POINT,  EBB_POINT, EBB_VIEW,
                                           EBB_VIEW,  EBB_VIEW,    EBB_REDUCE,  EBB_REDUCE, EBB_WHOLE, EBB_WHOLE,
                                           EBB_WHOLE, EBB_NOWHERE, EBB_NOWHERE, EBB_NOWHERE};
     int64_t kind = maker_below(m, LENGTH(accesses) + 6);
     if (kind == LENGTH(accesses)) {
         normalise(m);
+        return;
+    }
+    if (m->o.regions && m->inside < 2 && maker_below(m, 6) == 0) {
+        maker_add_region(m);
         return;
     }
     ebb_op op = kind < LENGTH(accesses) ? any_with(m, accesses[kind]) : common(m);
@@ -99,12 +103,12 @@ static void finish(maker *m) {
 
 ebb_graph *ebb_random_graph(uint64_t seed, const ebb_random_options *options) {
     static ebb_diag unread;
-    maker m = {ebb_graph_new(&ebb_malloc_allocator, &unread, "random"), seed,
-               options ? *options : (ebb_random_options){0}};
+    maker m = {.g = ebb_graph_new(&ebb_malloc_allocator, &unread, "random"), .seed = seed};
+    if (options) m.o = *options;
     if (!m.g) return NULL;
     start(&m);
     for (int tries = 0; m.g->count < m.o.nodes && tries < 4 * m.o.nodes; tries++)
-        grow(&m);
+        maker_grow(&m);
     finish(&m);
     m.g->diag = NULL;
     return m.g;

@@ -12,12 +12,13 @@ typedef struct ebb_random_options {
     bool no_empty; /* no axes of size 0 */
     bool no_whole; /* no routines (products, gathers, pads, random numbers ...) */
     bool no_macros;
-    bool exact;  /* only operations whose result every engine agrees on to the bit */
-    bool smooth; /* f32 and f64 only, operands kept where slopes are small, away from poles and edges; one more result
-                  * in front: a scalar (for gradients) */
-    bool kinks;  /* smooth ones may have what jumps where a last digit decides: for roads that see the same digits */
-    bool wide;   /* f64 is the only float */
-    int state;   /* so many parameters (at most 3) have a next value: the last results; see ebb_random_alias */
+    bool exact;   /* only operations whose result every engine agrees on to the bit */
+    bool smooth;  /* f32 and f64 only, operands kept where slopes are small, away from poles and edges; one more result
+                   * in front: a scalar (for gradients) */
+    bool kinks;   /* smooth ones may have what jumps where a last digit decides: for roads that see the same digits */
+    bool wide;    /* f64 is the only float */
+    bool regions; /* branches and loops too */
+    int state;    /* so many parameters (at most 3) have a next value: the last results; see ebb_random_alias */
 } ebb_random_options;
 
 /* A recorded program (ebb_expand makes it plannable), allocated by malloc; ebb_graph_release. NULL only without memory.

@@ -61,7 +61,7 @@ static ebb_id constant_of(maker *m, ebb_dtype dtype, ebb_shape s, int64_t n, con
 
 ebb_id maker_constant(maker *m, ebb_dtype dtype, ebb_shape s) {
     int64_t payload[64] = {0}, n = 0;
-    if (!ebb_shape_size(&s, &n) || n > 64) return maker_input(m, dtype, s);
+    if (!ebb_shape_size(&s, &n) || n > 64) return m->closed ? maker_full(m, dtype, s, 0.5) : maker_input(m, dtype, s);
     ebb_random_fill(ebb_random_next(&m->seed), dtype, n, false, payload);
     return constant_of(m, dtype, s, n, payload);
 }
@@ -87,7 +87,7 @@ static ebb_id leaf(maker *m, ebb_dtype dtype, ebb_shape s) {
                                 0, 0, 0, 0);
         /* fall through */
     default:
-        return maker_input(m, dtype, s);
+        return m->closed ? maker_constant(m, dtype, s) : maker_input(m, dtype, s);
     }
 }
 
@@ -96,7 +96,8 @@ static ebb_id leaf(maker *m, ebb_dtype dtype, ebb_shape s) {
 ebb_id maker_some(maker *m) {
     ebb_id x = 1 + (ebb_id)maker_below(m, m->g->count - 1);
     ebb_id y = 1 + (ebb_id)maker_below(m, m->g->count - 1);
-    return x > y ? x : y;
+    x = x > y ? x : y;
+    return dtype_at(m, x) == EBB_NONE ? m->g->input[0] : x; /* a tuple is no operand */
 }
 
 ebb_id maker_partner(maker *m, ebb_dtype dtype, ebb_shape s) {

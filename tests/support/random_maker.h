@@ -2,6 +2,7 @@
  *
  *   random_leaf.c   draws, and the nodes to start from: leaves, partners of a wanted type
  *   random_rules.c  one maker for each type rule: operands and attributes that an operation can have
+ *   random_regions.c  branches and loops, whose callees are programs of the same kind
  *   random_graph.c  which operation comes next, results, numbers to put in
  *
  * The same seed is the same program with every compiler, so no two draws are ever arguments of one call. */
@@ -14,6 +15,8 @@ typedef struct maker {
     ebb_graph *g;
     uint64_t seed;
     ebb_random_options o;
+    int inside;  /* how many regions this is inside of */
+    bool closed; /* a callee: its parameters are given, no more are made */
 } maker;
 
 enum {
@@ -48,6 +51,9 @@ ebb_id maker_between(maker *m, ebb_id x, double low, double high); /* made of x,
 /* ---- operations (random_rules.c) ---- */
 bool maker_may(const maker *m, ebb_op op); /* do the options want this operation? */
 void maker_add(maker *m, ebb_op op);       /* appends one application of it, unless nothing suits */
+
+void maker_grow(maker *m);       /* any operation that the options want (random_graph.c) */
+void maker_add_region(maker *m); /* a branch or a loop (random_regions.c) */
 
 /* ---- random_places.c ---- */
 typedef ebb_id make(maker *m, ebb_op op);

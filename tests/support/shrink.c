@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "jit/graph/region.h"
+
 typedef struct cut {
     int drop;    /* this output; -1: none */
     ebb_id node; /* this node; 0: none */
@@ -22,11 +24,18 @@ static void mark_needed(const ebb_graph *g, const cut *c, char *need) {
 }
 
 static ebb_id copy_node(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map) {
-    ebb_id x[3] = {0};
-    ebb_application app = ebb_application_of(g, id);
-    for (int32_t k = 0; k < g->node[id].arity; k++)
+    ebb_id x[64] = {0};
+    ebb_op op = ebb_op_of(g, id);
+    int32_t n = g->node[id].arity;
+    for (int32_t k = 0; k < n; k++)
         x[k] = map[ebb_operands(g, id)[k]];
-    return ebb_record(to, &app, g->node[id].arity, x);
+    if (op == EBB_OP_get) return ebb_record_get(to, x[0], (int)ebb_attr_of(g, id).v[0], g->site[id]);
+    if (ebb_is_region(op)) {
+        ebb_region r = ebb_region_of(g, id);
+        return ebb_record_region(to, &r, n, x, g->site[id]);
+    }
+    ebb_application app = ebb_application_of(g, id);
+    return ebb_record(to, &app, n, x);
 }
 
 static bool copy(ebb_graph *to, const ebb_graph *g, const cut *c, const char *need, ebb_id *map) {
@@ -81,7 +90,7 @@ static bool try(ebb_graph **g, cut c, ebb_still_fails *fails, void *data) {
 
 static bool try_node(ebb_graph **g, ebb_id id, ebb_still_fails *fails, void *data) {
     ebb_type type = ebb_type_of(*g, id);
-    if (ebb_op_of(*g, id) == EBB_OP_input) return false;
+    if (ebb_op_of(*g, id) == EBB_OP_input || type.dtype == EBB_NONE) return false;
     for (int32_t k = 0; k < (*g)->node[id].arity; k++) {
         ebb_id x = ebb_operands(*g, id)[k];
         ebb_type other = ebb_type_of(*g, x);

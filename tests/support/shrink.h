@@ -6,7 +6,7 @@
 
 typedef bool ebb_still_fails(const ebb_graph *g, void *data);
 
-/* Takes g, a recorded program without calls that fails; gives the smallest one found that does. */
+/* Takes g, a recorded program that fails; gives the smallest one found that does. Callees stay as they are. */
 ebb_graph *ebb_shrink(ebb_graph *g, ebb_still_fails *fails, void *data);
 
 #endif
