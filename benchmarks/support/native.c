@@ -4,18 +4,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "frontend/trace.h"
+
 static void *room(size_t bytes) {
     void *p = aligned_alloc(64, (bytes + 127) / 64 * 64);
     if (!p) exit(1);
     return p;
 }
 
-/* Each result gets as much room as the largest input: enough for gradients and products. */
-static size_t largest(int nin, const ebb_operand *in) {
-    size_t most = 1024;
-    for (int k = 0; k < nin; k++)
-        if ((size_t)ebb_size(in[k].tensor) * 8 > most) most = (size_t)ebb_size(in[k].tensor) * 8;
-    return most;
+static size_t bytes_of(const ebb_graph *g, ebb_id id) {
+    ebb_type type = ebb_type_of(g, id);
+    int64_t bytes = 0;
+    return id != EBB_ABSENT && ebb_type_bytes(&type, &bytes) ? (size_t)bytes : 0;
 }
 
 native native_new(ebb_context *ebb, ebb_function *f, int nin, const ebb_operand *in) {
@@ -31,7 +31,7 @@ native native_new(ebb_context *ebb, ebb_function *f, int nin, const ebb_operand 
     for (int k = 0; k < nin; k++)
         n.in[k] = ebb_data(in[k].tensor);
     for (int j = 0; j < n.code.results; j++)
-        n.out[j] = room(largest(nin, in));
+        n.out[j] = room(bytes_of(n.concrete->sealed, n.concrete->sealed->output[j]));
     ebb_native_bind(n.concrete, n.in, n.out);
     return n;
 }

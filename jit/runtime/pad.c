@@ -3,14 +3,17 @@
 
 #include <string.h>
 
-/* One run of the last axis: n elements of `size` bytes, `step` bytes apart in the result. */
-static void put_run(unsigned char *y, size_t step, const unsigned char *x, int64_t n, size_t size) {
+/* One run of the last axis, n > 0 elements of `size` bytes, `step` bytes apart in the result; gives where it ends. */
+static unsigned char *put_run(unsigned char *y, size_t step, const unsigned char *x, int64_t n, size_t size) {
+    unsigned char *end = y + (size_t)(n - 1) * step + size;
     if (step == size) {
         memcpy(y, x, (size_t)n * size);
     } else {
+        memset(y, 0, (size_t)(end - y));
         for (int64_t i = 0; i < n; i++)
             memcpy(y + (size_t)i * step, x + (size_t)i * size, size);
     }
+    return end;
 }
 
 int ebb_rt_pad(const int64_t *desc, const void *const *in, void *out) {
@@ -28,11 +31,11 @@ int ebb_rt_pad(const int64_t *desc, const void *const *in, void *out) {
         if (a < last) runs *= from[a];
     }
     if (bytes == 0) return EBB_OK;
-    memset(out, 0, bytes);
     const int64_t n = last >= 0 ? from[last] : 1;
-    if (n == 0) return EBB_OK;
-    while (runs--) {
-        put_run(y, last >= 0 ? step[last] : size, x, n, size);
+    unsigned char *done = out, *end = done + bytes; /* runs come in the order of the result: zeros go between them */
+    while (n && runs--) {
+        memset(done, 0, (size_t)(y - done));
+        done = put_run(y, last >= 0 ? step[last] : size, x, n, size);
         x += (size_t)n * size;
         for (int a = last - 1; a >= 0; a--) { /* the next run */
             y += step[a];
@@ -41,5 +44,6 @@ int ebb_rt_pad(const int64_t *desc, const void *const *in, void *out) {
             at[a] = 0;
         }
     }
+    memset(done, 0, (size_t)(end - done));
     return EBB_OK;
 }
