@@ -54,6 +54,36 @@ static const struct {
      "  store %15 kernel to out1 {0}\n"
      "  store %16 kernel to out2 {0}\n",
      {-1, 0, 1, -1}},
+    {"pads are read where they are used: what lies outside is 0",
+     "func stencil(%1: f64[9]) {\n"
+     " %2 f64[8] = slice %1 {start=[1], step=[1]}\n"
+     " %3 f64[8] = slice %1 {start=[0], step=[1]}\n"
+     " %4 f64[8] = mul %2, %3\n"
+     " %5 f64[8] = tanh %4\n"
+     " %6 f64[9] = pad %4 {low=[1], high=[0], gap=[0]}\n"
+     " %7 f64[9] = pad %5 {low=[0], high=[1], gap=[0]}\n"
+     " %8 f64[9] = add %6, %7\n"
+     " return %8\n"
+     "}\n",
+     "plan stencil: 1 steps, arena 0\n"
+     "0 kernel [9]\n"
+     "  %0 i64 row iota 0 {1}\n"
+     "  %1 i64 kernel const 8\n"
+     "  %2 bool row lt %0 %1\n"
+     "  %3 f64 row load in0+1 {1} where %2\n"
+     "  %4 f64 row load in0 {1}\n"
+     "  %5 f64 row mul %3 %4\n"
+     "  %6 f64 row tanh %5\n"
+     "  %7 f64 kernel const 0\n"
+     "  %8 f64 row select %2 %6 %7\n"
+     "  %9 i64 kernel const 1\n"
+     "  %10 bool row ge %0 %9\n"
+     "  %11 f64 row load in0+-1 {1} where %10\n"
+     "  %12 f64 row mul %4 %11\n"
+     "  %13 f64 row select %10 %12 %7\n"
+     "  %14 f64 row add %13 %8\n"
+     "  store %14 row to out0 {1}\n",
+     {-1}},
     {"a softmax is one kernel of rows, its exp is spilled",
      "func softmax(%1: f32[64,10]) {\n"
      " %2 f32[64] = reduce_max %1 {axes=[1]}\n"

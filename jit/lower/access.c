@@ -46,6 +46,25 @@ static LLVMValueRef gather(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef
     return ebb_emit_masked(e, "llvm.masked.gather", type, pointers, 4, arg, 1, 0, ebb_dtype_size(dtype));
 }
 
+/* The lanes that count and whose guard holds; the others are 0. A single one is a vector of one lane. */
+static LLVMValueRef load_guarded(ebb_nest *t, const ebb_inst *inst, LLVMValueRef from, int lanes) {
+    const ebb_emit *e = t->e;
+    LLVMBuilderRef b = e->builder;
+    size_t align = ebb_dtype_size((ebb_dtype)inst->dtype);
+    LLVMTypeRef one = ebb_emit_memory_type(e, (ebb_dtype)inst->dtype, 1), type = LLVMVectorType(one, (unsigned)lanes);
+    LLVMValueRef guard = ebb_body_operand(t, inst->operand[0], lanes), zero = LLVMConstInt(e->i32, 0, 0);
+    if (lanes == 1) guard = LLVMBuildInsertElement(b, LLVMGetUndef(LLVMVectorType(e->i1, 1)), guard, zero, "");
+    if (lanes > 1 && t->at.active < lanes) guard = LLVMBuildAnd(b, guard, ebb_emit_mask(e, t->at.active, lanes), "");
+    if (lanes > 1 && inst->stride[t->vector] != 1) {
+        LLVMValueRef arg[] = {lane_pointers(t, inst, from, lanes), NULL, guard, LLVMConstNull(type)};
+        LLVMTypeRef pointers = LLVMVectorType(e->pointer, (unsigned)lanes);
+        return ebb_emit_masked(e, "llvm.masked.gather", type, pointers, 4, arg, 1, 0, align);
+    }
+    LLVMValueRef arg[] = {from, NULL, guard, LLVMConstNull(type)};
+    LLVMValueRef x = ebb_emit_masked(e, "llvm.masked.load", type, e->pointer, 4, arg, 1, 0, align);
+    return lanes == 1 ? LLVMBuildExtractElement(b, x, zero, "") : x;
+}
+
 static LLVMValueRef load(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef from, int lanes) {
     ebb_dtype dtype = (ebb_dtype)inst->dtype;
     int64_t stride = vector_stride(t, inst, lanes);
@@ -56,7 +75,8 @@ static LLVMValueRef load(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef f
 
 LLVMValueRef ebb_access_load(ebb_nest *t, int32_t i, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
-    LLVMValueRef x = load(t, inst, t->cursor[t->depth][i], lanes);
+    LLVMValueRef from = t->cursor[t->depth][i];
+    LLVMValueRef x = inst->operand[0] >= 0 ? load_guarded(t, inst, from, lanes) : load(t, inst, from, lanes);
     if (inst->dtype != EBB_BOOL) return x;
     return LLVMBuildICmp(t->e->builder, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
 }

@@ -22,9 +22,28 @@ static bool check_type(const ebb_planner *p, ebb_id id) {
                     ebb_op_table[ebb_op_of(p->graph, id)].name, ebb_type_text(&type, text));
 }
 
+/* Gaps are left to a routine, which divides better. */
+bool ebb_is_point_pad(const ebb_graph *g, ebb_id id) {
+    int64_t size, around = 0;
+    if (ebb_op_of(g, id) != EBB_OP_pad || !ebb_shape_size(ebb_shape_of(g, ebb_operands(g, id)[0]), &size)) return false;
+    ebb_attr attr = ebb_attr_of(g, id);
+    for (int32_t i = 0; i < attr.n; i++) {
+        if (i >= attr.n / 3 * 2 && attr.v[i]) return false;
+        around |= attr.v[i];
+    }
+    return size > 0 && around;
+}
+
+/* A pad looks at its index, and selects. */
+int ebb_compute_cost(const ebb_planner *p, ebb_id id) {
+    ebb_op op = ebb_op_of(p->graph, id);
+    return op == EBB_OP_pad ? 3 : ebb_point_cost(op);
+}
+
 static ebb_role role_of(const ebb_planner *p, ebb_id id) {
     ebb_op op = ebb_op_of(p->graph, id);
     if (op == EBB_OP_iota) return EBB_ROLE_IOTA;
+    if (ebb_is_point_pad(p->graph, id)) return EBB_ROLE_POINT;
     if (op == EBB_OP_stop_gradient) return EBB_ROLE_VIEW;
     switch (ebb_op_table[op].access) {
     case EBB_SOURCE:
@@ -75,6 +94,33 @@ static ebb_id base_of(const ebb_planner *p, ebb_id id) {
 /* What a kernel pays to read this value: nothing, if it is one number. */
 static int read_cost(const ebb_planner *p, ebb_id id) { return ebb_slim_of(p, id).rank > 0; }
 
+/* Backwards, so that the readers of a node are known. */
+static void find_padded(ebb_planner *p) {
+    const ebb_graph *g = p->graph;
+    for (ebb_id id = 1; id < g->count; id++) {
+        ebb_access access = ebb_op_table[ebb_op_of(g, id)].access;
+        p->cell[id].padded = p->cell[id].role != EBB_ROLE_DEAD && (access == EBB_POINT || access == EBB_VIEW);
+    }
+    for (int32_t j = 0; j < g->outputs; j++)
+        p->cell[g->output[j]].padded = false;
+    for (ebb_id id = g->count - 1; id > 0; id--) {
+        const ebb_id *x = ebb_operands(g, id);
+        if (p->cell[id].role == EBB_ROLE_DEAD) continue;
+        for (int32_t i = 0; i < g->node[id].arity; i++) {
+            ebb_cell *c = &p->cell[x[i]];
+            c->padded = c->padded && (p->cell[id].padded || ebb_is_point_pad(g, id));
+            c->shared = c->read;
+            c->read = true;
+        }
+    }
+}
+
+/* What a value may cost that is computed wherever it is used: where pads alone use it, it would be stored for them. */
+static int free_limit(const ebb_cell *c) {
+    if (!c->padded) return EBB_CHEAP;
+    return c->shared ? EBB_DEAR : EBB_PADDED;
+}
+
 /* A point value is free if a few additions give it from things that are in memory anyway. */
 static void find_free(ebb_planner *p, ebb_id id) {
     ebb_cell *c = &p->cell[id];
@@ -84,10 +130,10 @@ static void find_free(ebb_planner *p, ebb_id id) {
     c->free = c->role == EBB_ROLE_IOTA;
     if (c->free) c->cost = 0;
     if (c->role != EBB_ROLE_POINT || !ebb_may_recompute(p)) return;
-    int cost = ebb_point_cost(ebb_op_of(p->graph, id));
+    int cost = ebb_compute_cost(p, id);
     for (int32_t i = 0; i < p->graph->node[id].arity; i++)
         cost += p->cell[p->cell[x[i]].root].cost;
-    c->free = cost <= EBB_CHEAP;
+    c->free = cost <= free_limit(c);
     if (c->free) c->cost = (int16_t)cost;
 }
 
@@ -123,6 +169,7 @@ static void want_operands(ebb_planner *p, ebb_id id) {
 bool ebb_classify(ebb_planner *p) {
     const ebb_graph *g = p->graph;
     mark_live(p);
+    find_padded(p);
     for (ebb_id id = 0; id < g->count; id++) {
         ebb_cell *c = &p->cell[id];
         c->root = c->base = id;

@@ -32,10 +32,11 @@ static bool same_index(const ebb_cluster *c, const ebb_map *m, int member, int u
     return true;
 }
 
-/* x: an operand, or a view that is itself to be in memory. */
-static bool operand_fits(const ebb_planner *p, ebb_id x, int32_t cluster, int user, int *stage) {
+/* x: an operand, or a view that is itself to be in memory. moved: it is read at another index, by a pad. */
+static bool operand_fits(const ebb_planner *p, ebb_id x, bool moved, int32_t cluster, int user, int *stage) {
     const ebb_cell *r = &p->cell[p->cell[x].root];
     if (r->free || r->cluster != cluster) return r->after <= cluster;
+    if (moved) return false;
     ebb_map m = ebb_map_of(p, x);
     if (r->stage > *stage) *stage = r->stage;
     return same_index(&p->cluster[cluster], &m, r->level, user);
@@ -56,12 +57,12 @@ static int level_in(const ebb_planner *p, ebb_id id, const ebb_cluster *c) {
 static bool fits(const ebb_planner *p, ebb_id id, int32_t cluster, ebb_fit *fit) {
     const ebb_cluster *c = &p->cluster[cluster];
     const ebb_id *x = p->cell[id].role == EBB_ROLE_VIEW ? &id : ebb_operands(p->graph, id);
-    bool reduces = p->cell[id].role == EBB_ROLE_REDUCE;
+    bool reduces = p->cell[id].role == EBB_ROLE_REDUCE, pads = ebb_op_of(p->graph, id) == EBB_OP_pad;
     if (c->routine) return false;
     *fit = (ebb_fit){.level = level_in(p, id, c)};
     if (fit->level < 0) return false;
     for (int32_t i = 0; i < p->graph->node[id].arity; i++)
-        if (!operand_fits(p, x[i], cluster, reduces ? EBB_LEVEL_ELEMENT : fit->level, &fit->stage)) return false;
+        if (!operand_fits(p, x[i], pads, cluster, reduces ? EBB_LEVEL_ELEMENT : fit->level, &fit->stage)) return false;
     fit->stage += reduces;
     return fit->stage < EBB_STAGE_LIMIT;
 }

@@ -13,6 +13,7 @@ typedef struct ebb_writer { /* the kernel that is being written */
     const ebb_cluster *c;
     int32_t cluster;
     ebb_shape kept;
+    int32_t guard; /* what is written is needed only where this is true: inside of pads; -1: everywhere */
 } ebb_writer;
 
 static int32_t value_at(ebb_writer *w, ebb_id root, const ebb_map *m);
@@ -68,6 +69,8 @@ static int32_t put_strided(ebb_writer *w, ebb_inst *inst, const ebb_map *m, cons
             inst->stride[a] += m->axis[i].step[a] * unit[i];
     }
     inst->level = (uint8_t)level_of_strides(w, inst->stride);
+    if (inst->kind == EBB_LOAD && inst->operand[0] >= 0 && w->p->room.inst[inst->operand[0]].level > inst->level)
+        inst->level = w->p->room.inst[inst->operand[0]].level;
     return ebb_put_inst(w->p, inst, (ebb_fact){.stage = inst->stage, .cost = 1, .buffer = -1});
 }
 
@@ -81,11 +84,28 @@ static int32_t put_iota(ebb_writer *w, ebb_id id, const ebb_map *m) {
     return put_strided(w, &inst, m, unit);
 }
 
+/* Whether an index of the kernel's space leads outside of the root's shape. */
+static bool may_leave(const ebb_writer *w, const ebb_shape *root, const ebb_map *m) {
+    for (int32_t i = 0; i < m->rank; i++) {
+        int64_t least = m->axis[i].start, most = least;
+        for (int32_t a = 0; a < w->c->space.rank; a++) {
+            int64_t reach = m->axis[i].step[a] * (w->c->space.dim[a] - 1);
+            if (reach < 0)
+                least += reach;
+            else
+                most += reach;
+        }
+        if (least < 0 || most >= root->dim[i]) return true;
+    }
+    return false;
+}
+
 static int32_t put_load(ebb_writer *w, ebb_id root, const ebb_map *m) {
     int64_t unit[EBB_MAX_RANK];
     ebb_shape s = ebb_slim_of(w->p, root);
     ebb_inst inst = new_inst(w, EBB_LOAD, root);
     ebb_row_major(&s, unit);
+    if (w->guard >= 0 && may_leave(w, &s, m)) inst.operand[0] = w->guard;
     inst.buffer = ebb_buffer_of(w->p, root);
     return inst.buffer < 0 ? -1 : put_strided(w, &inst, m, unit);
 }
@@ -162,9 +182,89 @@ static bool find_operands(ebb_writer *w, ebb_id id, const ebb_map *m, ebb_inst *
     return true;
 }
 
+/* ---- pads ---- */
+
+static int32_t put_number(ebb_writer *w, ebb_id node, ebb_dtype dtype, int64_t value) {
+    ebb_inst inst = new_inst(w, EBB_CONST, node);
+    inst.dtype = (uint8_t)dtype;
+    inst.bits = (uint64_t)value;
+    return ebb_put_inst(w->p, &inst, (ebb_fact){.buffer = -1});
+}
+
+/* What a pad needs beside the program's own operations; operands after the first may be -1. */
+static int32_t put_op(ebb_writer *w, ebb_id node, ebb_op op, ebb_dtype dtype, int32_t x, int32_t y, int32_t z) {
+    ebb_inst inst = new_inst(w, EBB_APPLY, node);
+    ebb_fact fact = {.cost = 1, .buffer = -1};
+    const int32_t operand[] = {x, y, z};
+    int n = z >= 0 ? 3 : y >= 0 ? 2 : 1;
+    inst.op = (uint8_t)op;
+    inst.dtype = (uint8_t)dtype;
+    memcpy(inst.operand, operand, sizeof operand);
+    for (int i = 0; i < n; i++)
+        if (operand[i] < 0) return -1;
+    return depend(w, &inst, n, &fact) ? ebb_put_inst(w->p, &inst, fact) : -1;
+}
+
+/* `before` (-1: nothing) and low <= index < low + size on one axis of the pad; m: its axes as seen from the space. */
+static int32_t put_inside(ebb_writer *w, ebb_id id, const ebb_map *m, int32_t axis, int64_t low, int64_t size,
+                          int64_t whole, int32_t before) {
+    int64_t unit[EBB_MAX_RANK] = {0};
+    ebb_inst inst = new_inst(w, EBB_IOTA, id);
+    inst.dtype = EBB_I64;
+    unit[axis] = 1;
+    int32_t index = put_strided(w, &inst, m, unit), inside = before;
+    for (int side = 0; side < 2 && index >= 0; side++) {
+        if (side ? low + size == whole : low == 0) continue;
+        int32_t limit = put_number(w, id, EBB_I64, side ? low + size : low);
+        int32_t good = put_op(w, id, side ? EBB_OP_lt : EBB_OP_ge, EBB_BOOL, index, limit, -1);
+        inside = inside < 0 ? good : put_op(w, id, EBB_OP_logical_and, EBB_BOOL, inside, good, -1);
+        if (inside < 0) return -1;
+    }
+    return inside;
+}
+
+/* Where the pad shows its operand: within its own bounds and what guards it already; *x: the operand's axes there. */
+static int32_t put_bounds(ebb_writer *w, ebb_id id, const ebb_map *m, ebb_map *x) {
+    const ebb_graph *g = w->p->graph;
+    const ebb_shape *from = ebb_shape_of(g, ebb_operands(g, id)[0]), *to = ebb_shape_of(g, id);
+    ebb_attr attr = ebb_attr_of(g, id);
+    int8_t from_place[EBB_MAX_RANK], to_place[EBB_MAX_RANK];
+    int32_t inside = w->guard;
+    *x = (ebb_map){.rank = ebb_slim(from, from_place).rank};
+    ebb_slim(to, to_place);
+    for (int32_t i = 0; i < from->rank; i++) {
+        if (from_place[i] >= 0) {
+            x->axis[from_place[i]].start = -attr.v[i];
+            x->axis[from_place[i]].step[to_place[i]] = 1;
+        }
+        if (to->dim[i] == from->dim[i]) continue;
+        inside = put_inside(w, id, m, to_place[i], attr.v[i], from->dim[i], to->dim[i], inside);
+        if (inside < 0) return -1;
+    }
+    return inside;
+}
+
+/* The operand, computed under a guard, and 0 where that does not hold. A guarded load is 0 there by itself. */
+static int32_t put_pad(ebb_writer *w, ebb_id id, const ebb_map *m) {
+    const ebb_planner *p = w->p;
+    ebb_id x = ebb_operands(p->graph, id)[0];
+    ebb_map own = ebb_map_of(p, x), inner, through;
+    int32_t outer = w->guard, inside = put_bounds(w, id, m, &inner);
+    if (inside < 0) return -1;
+    inner = ebb_map_through(&inner, m);
+    through = ebb_map_through(&own, &inner);
+    w->guard = inside;
+    int32_t value = value_at(w, p->cell[x].root, &through);
+    w->guard = outer;
+    if (value < 0 || (p->room.inst[value].kind == EBB_LOAD && p->room.inst[value].operand[0] == inside)) return value;
+    ebb_dtype dtype = ebb_dtype_at(p->graph, id);
+    return put_op(w, id, EBB_OP_select, dtype, inside, value, put_number(w, id, dtype, 0));
+}
+
 static int32_t put_apply(ebb_writer *w, ebb_id id, const ebb_map *m) {
+    if (ebb_op_of(w->p->graph, id) == EBB_OP_pad) return put_pad(w, id, m);
     ebb_inst inst = new_inst(w, EBB_APPLY, id);
-    ebb_fact fact = {.cost = ebb_point_cost(ebb_op_of(w->p->graph, id)), .buffer = -1};
+    ebb_fact fact = {.cost = ebb_compute_cost(w->p, id), .buffer = -1};
     inst.op = (uint8_t)ebb_op_of(w->p->graph, id);
     if (!find_operands(w, id, m, &inst) || !depend(w, &inst, w->p->graph->node[id].arity, &fact)) return -1;
     return ebb_put_inst(w->p, &inst, fact);
@@ -231,7 +331,7 @@ static bool append_kernel(ebb_writer *w) {
 }
 
 bool ebb_lower_kernel(ebb_planner *p, int32_t cluster) {
-    ebb_writer w = {p, &p->cluster[cluster], cluster, ebb_kept_shape(&p->cluster[cluster])};
+    ebb_writer w = {p, &p->cluster[cluster], cluster, ebb_kept_shape(&p->cluster[cluster]), -1};
     ebb_room_start(p);
     for (int32_t i = 0; i < w.c->count; i++)
         if (!write_member(&w, p->member[w.c->first + i])) return false;

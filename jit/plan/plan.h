@@ -17,6 +17,9 @@
  * element value needed in two passes is recomputed). REDUCE results of pass s are available to row code and to passes >
  * s. Row- and kernel-level STOREs happen after the last pass.
  *
+ * A LOAD may have a guard, a bool: where it is false nothing is read (the place may be outside of the buffer), and the
+ * value is 0. So pads cost no memory.
+ *
  * Invariants: instruction operands are earlier instructions; STOREs come last; every kernel has a STORE. What a kernel
  * stores it does not load, with two exceptions, both at the same index: an output that aliases an input (in place), and
  * a spill: an element value that is dear and needed in a later pass is stored in its own pass and loaded in later ones
@@ -47,7 +50,7 @@ typedef struct ebb_inst {
     uint8_t level;
     uint8_t op;         /* APPLY: a POINT operation; FOLD: EBB_OP_sum or EBB_OP_reduce_max */
     int32_t stage;      /* FOLD, STORE of level 2: the pass; LOAD of a spill: the first pass that reads it; else 0 */
-    int32_t operand[3]; /* instruction numbers; -1 */
+    int32_t operand[3]; /* instruction numbers; -1. Of a LOAD the first is its guard, if any */
     int32_t buffer;     /* LOAD, STORE */
     int64_t offset;     /* LOAD, STORE: first element; IOTA: first value */
     int64_t stride[EBB_MAX_RANK]; /* LOAD, STORE: elements per step of each kernel axis; IOTA: value per step */

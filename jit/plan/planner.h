@@ -25,7 +25,7 @@ typedef enum ebb_role {
     EBB_ROLE_DEAD,  /* no result needs it */
     EBB_ROLE_GIVEN, /* input or constant: in memory before the first step */
     EBB_ROLE_IOTA,
-    EBB_ROLE_POINT,
+    EBB_ROLE_POINT, /* also a pad without gaps: its operand within bounds, else 0 */
     EBB_ROLE_REDUCE,
     EBB_ROLE_VIEW,  /* elements of its root, found by index arithmetic */
     EBB_ROLE_ALIAS, /* a reshape that is no view: the same buffer as its operand's, read in another shape */
@@ -40,6 +40,7 @@ enum { EBB_LEVEL_KERNEL, EBB_LEVEL_ROW, EBB_LEVEL_ELEMENT };
 enum {
     EBB_CHEAP = 6,          /* a value that costs at most this much is computed again rather than stored */
     EBB_DEAR = 12,          /* a value that costs more than this is spilled rather than computed in two passes */
+    EBB_PADDED = 48,        /* a value that one pad alone reads is computed there, if it costs at most this much */
     EBB_NEVER = 1000,       /* the cost of what is never computed twice */
     EBB_KERNEL_LIMIT = 256, /* instructions of a loop kernel, about */
     EBB_SIBLING_LIMIT = 96, /* the size up to which a loop takes in nodes that merely read the same things */
@@ -62,6 +63,9 @@ typedef struct ebb_cell { /* what the planner knows of a node */
     uint8_t stage; /* in its cluster: the first pass in which its value is there */
     bool wanted;   /* must be in memory, row-major: result, or operand of a routine or alias */
     bool free;     /* cheap, of things in memory anyway: computed wherever it is used */
+    bool padded;   /* pads alone read it, or values that are padded themselves */
+    bool read;     /* some node reads it */
+    bool shared;   /* several do */
     bool crosses;  /* some other cluster uses it */
     bool stored;
     int16_t cost;    /* of computing it again from what is in memory */
@@ -149,6 +153,8 @@ uint32_t ebb_reduced_axes(const ebb_planner *p, ebb_id reduce); /* bits: axes of
 
 /* ---- classify.c ---- */
 bool ebb_classify(ebb_planner *p);
+bool ebb_is_point_pad(const ebb_graph *g, ebb_id id);  /* a pad that kernels compute */
+int ebb_compute_cost(const ebb_planner *p, ebb_id id); /* of an element of a POINT, in additions */
 static inline bool ebb_may_recompute(const ebb_planner *p) {
     return !p->options->no_fusion && !p->options->no_recomputing;
 }

@@ -117,6 +117,7 @@ static void put_inst(ebb_sink *o, const ebb_plan *plan, const ebb_kernel *k, int
     case EBB_LOAD:
         put(o, "load ");
         put_place(o, plan, k, inst);
+        if (inst->operand[0] >= 0) put(o, " where %%%d", inst->operand[0]);
         if (inst->stage) put(o, " from pass %d", inst->stage);
         break;
     case EBB_CONST:

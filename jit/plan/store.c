@@ -15,7 +15,7 @@ static void mark_crossing(ebb_planner *p, ebb_id id) {
 
 static int own_cost(const ebb_planner *p, ebb_id id) {
     bool point = p->cell[id].role == EBB_ROLE_POINT && ebb_may_recompute(p);
-    return point ? ebb_point_cost(ebb_op_of(p->graph, id)) : EBB_NEVER;
+    return point ? ebb_compute_cost(p, id) : EBB_NEVER;
 }
 
 static void decide(ebb_planner *p, ebb_id id) {

@@ -136,10 +136,11 @@ static ebb_number value_of(run *r, int32_t i) {
     const ebb_inst *inst = &r->k->inst[i];
     ebb_number v = {.i64 = 0};
     if (r->known[i] == r->moment[inst->level]) return r->value[i];
-    for (int j = 0; j < 3 && inst->kind == EBB_APPLY; j++)
+    for (int j = 0; j < 3 && (inst->kind == EBB_APPLY || inst->kind == EBB_LOAD); j++)
         if (inst->operand[j] >= 0) value_of(r, inst->operand[j]);
     switch ((ebb_inst_kind)inst->kind) {
     case EBB_LOAD:
+        if (inst->operand[0] >= 0 && !r->value[inst->operand[0]].u8) break;
         memcpy(&v, place(r, inst), ebb_dtype_size((ebb_dtype)inst->dtype));
         break;
     case EBB_CONST:
