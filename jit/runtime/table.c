@@ -17,11 +17,27 @@ const ebb_rt_symbol ebb_rt_table[] = {
 #include "jit/graph/ops.def"
 #undef OP
 #undef RUN_WHOLE
-    SYMBOL(ebb_rt_push_f32), SYMBOL(ebb_rt_push_f64), SYMBOL(ebb_rt_pop_f32), SYMBOL(ebb_rt_pop_f64),
-    SYMBOL(ebb_rt_philox),   SYMBOL(ebb_rt_to_i32),   SYMBOL(ebb_rt_to_i64),  SYMBOL(ebb_rt_fault),
-    SYMBOL(ebb_rt_loop),     SYMBOL(ebb_rt_unloop),   SYMBOL(ebb_erfinv),     SYMBOL(ebb_erfinvf),
-    SYMBOL(ebb_lgamma),      SYMBOL(ebb_lgammaf),     SYMBOL(ebb_polygamma),  SYMBOL(ebb_polygammaf),
-    SYMBOL(ebb_sinc_slope),  SYMBOL(ebb_sinc_slopef), {NULL, NULL},
+    /* clang-format off */
+    SYMBOL(ebb_rt_push_f32),
+    SYMBOL(ebb_rt_push_f64),
+    SYMBOL(ebb_rt_pop_f32),
+    SYMBOL(ebb_rt_pop_f64),
+    SYMBOL(ebb_rt_philox),
+    SYMBOL(ebb_rt_to_i32),
+    SYMBOL(ebb_rt_to_i64),
+    SYMBOL(ebb_rt_fault),
+    SYMBOL(ebb_rt_loop),
+    SYMBOL(ebb_rt_unloop),
+    SYMBOL(ebb_erfinv),
+    SYMBOL(ebb_erfinvf),
+    SYMBOL(ebb_lgamma),
+    SYMBOL(ebb_lgammaf),
+    SYMBOL(ebb_polygamma),
+    SYMBOL(ebb_polygammaf),
+    SYMBOL(ebb_sinc_slope),
+    SYMBOL(ebb_sinc_slopef),
+    /* clang-format on */
+    {NULL, NULL},
 };
 
 ebb_rt_routine *ebb_rt_routine_of(ebb_op op) {
