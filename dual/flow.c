@@ -22,8 +22,8 @@ static uint8_t *marks_for(const ebb_graph *f, size_t n, ebb_diag *diag) {
 static bool flow_cond(const ebb_region *r, const uint8_t *x, uint8_t *y, ebb_diag *diag) {
     int m = r->callee[0]->outputs;
     uint8_t *other = marks_for(r->callee[0], (size_t)m, diag);
-    bool ok = other && ebb_flow_function(r->callee[0], false, x + 1, y, diag) &&
-              ebb_flow_function(r->callee[1], false, x + 1, other, diag);
+    bool ok =
+        other && ebb_flow_function(r->callee[0], x + 1, y, diag) && ebb_flow_function(r->callee[1], x + 1, other, diag);
     for (int j = 0; ok && j < m; j++)
         y[j] |= other[j] | x[0];
     if (other) ebb_mem_free(r->callee[0]->allocator, other);
@@ -31,13 +31,13 @@ static bool flow_cond(const ebb_region *r, const uint8_t *x, uint8_t *y, ebb_dia
 }
 
 /* What ends the loop, marks all states. */
-bool ebb_flow_loop(const ebb_region *r, bool whole, uint8_t *x, uint8_t *y, ebb_diag *diag) {
+bool ebb_flow_loop(const ebb_region *r, uint8_t *x, uint8_t *y, ebb_diag *diag) {
     int states = (int)r->number[0];
     for (bool again = true; again;) {
         uint8_t end = 0;
         again = false;
-        if (!ebb_flow_function(r->callee[0], whole, x, y, diag)) return false;
-        if (r->callee[1] && !ebb_flow_function(r->callee[1], whole, x, &end, diag)) return false;
+        if (!ebb_flow_function(r->callee[0], x, y, diag)) return false;
+        if (r->callee[1] && !ebb_flow_function(r->callee[1], x, &end, diag)) return false;
         for (int s = 0; s < states; s++)
             again |= add(&x[s], y[s] | end);
     }
@@ -50,13 +50,12 @@ static bool flow_unloop(const ebb_region *r, uint8_t *x, uint8_t *y, ebb_diag *d
     const ebb_graph *body = r->callee[0];
     uint8_t end = 0, *z = marks_for(body, (size_t)body->outputs, diag);
     int states = 0;
-    bool ok = z && ebb_flow_loop(r, false, x, z, diag) &&
-              (!r->callee[1] || ebb_flow_function(r->callee[1], false, x, &end, diag));
+    bool ok = z && ebb_flow_loop(r, x, z, diag) && (!r->callee[1] || ebb_flow_function(r->callee[1], x, &end, diag));
     for (int s = 0; s < r->number[0]; s++)
         states += ebb_is_float(ebb_dtype_at(body, body->input[s]));
     for (bool again = ok; ok && again;) {
         again = false;
-        ok = ebb_flow_function(r->callee[2], false, x, y, diag);
+        ok = ebb_flow_function(r->callee[2], x, y, diag);
         for (int s = 0; ok && s < states; s++)
             again |= add(&x[body->inputs + s], y[s] | end);
     }
@@ -70,11 +69,11 @@ bool ebb_flow_region(const ebb_region *r, const uint8_t *x, uint8_t *y, ebb_diag
     const ebb_graph *taking = r->callee[r->op == EBB_OP_unloop ? 2 : 0];
     size_t n = (size_t)taking->inputs;
     if (r->op == EBB_OP_cond) return flow_cond(r, x, y, diag);
-    if (r->op == EBB_OP_call) return ebb_flow_function(taking, false, x, y, diag);
+    if (r->op == EBB_OP_call || r->op == EBB_OP_custom) return ebb_flow_function(taking, x, y, diag);
     uint8_t *own = marks_for(taking, n, diag);
     if (!own) return false;
     memcpy(own, x, n);
-    bool ok = r->op == EBB_OP_unloop ? flow_unloop(r, own, y, diag) : ebb_flow_loop(r, false, own, y, diag);
+    bool ok = r->op == EBB_OP_unloop ? flow_unloop(r, own, y, diag) : ebb_flow_loop(r, own, y, diag);
     ebb_mem_free(taking->allocator, own);
     return ok;
 }
@@ -124,24 +123,28 @@ static bool flow_with_regions(const ebb_graph *g, uint8_t *mark, ebb_diag *diag)
     return ok;
 }
 
-bool ebb_flow(const ebb_graph *g, bool whole, uint8_t *mark, ebb_diag *diag) {
-    if (g->callees && !whole) return flow_with_regions(g, mark, diag);
+static void flow_nodes(const ebb_graph *g, uint8_t *mark) {
     for (ebb_id id = 1; id < g->count; id++) {
         const ebb_id *operand = ebb_operands(g, id);
         for (int i = 0; i < g->node[id].arity; i++)
             mark[id] |= mark[operand[i]];
     }
+}
+
+bool ebb_flow(const ebb_graph *g, uint8_t *mark, ebb_diag *diag) {
+    if (g->callees) return flow_with_regions(g, mark, diag);
+    flow_nodes(g, mark);
     return true;
 }
 
-bool ebb_flow_function(const ebb_graph *f, bool whole, const uint8_t *x, uint8_t *y, ebb_diag *diag) {
+bool ebb_flow_function(const ebb_graph *f, const uint8_t *x, uint8_t *y, ebb_diag *diag) {
     uint8_t *mark = marks_for(f, (size_t)f->count, diag);
     if (!mark) return false;
     for (int k = 0; k < f->inputs; k++)
         mark[f->input[k]] = x[k];
-    bool ok = ebb_flow(f, whole, mark, diag);
-    for (int j = 0; ok && j < f->outputs; j++)
+    flow_nodes(f, mark);
+    for (int j = 0; j < f->outputs; j++)
         y[j] = mark[f->output[j]];
     ebb_mem_free(f->allocator, mark);
-    return ok;
+    return true;
 }

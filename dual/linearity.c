@@ -42,7 +42,7 @@ static bool is_linear_loop(const question *q, const ebb_region *r, const ebb_id 
         if (y[s] && !is_on_or_zero(q, operand[s])) return false;
         x[s] |= y[s];
     }
-    if (r->callee[1] && !ebb_flow_function(r->callee[1], false, x, &end, q->diag)) return false;
+    if (r->callee[1] && !ebb_flow_function(r->callee[1], x, &end, q->diag)) return false;
     return !end && is_linear_function(r->callee[0], x, y, q->diag);
 }
 
@@ -58,9 +58,15 @@ static bool is_linear_unloop(const question *q, const ebb_region *r, const ebb_i
     return is_linear_function(pullback, x, y, q->diag);
 }
 
+static bool is_linear_custom(const question *q, const ebb_region *r, const uint8_t *x, const uint8_t *y) {
+    return is_linear_function(r->callee[0], x, y, q->diag);
+}
+
 static bool ask_region(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x, uint8_t *y) {
     if (!ebb_flow_region(r, x, y, q->diag)) return false;
     switch (r->op) {
+    case EBB_OP_custom:
+        return is_linear_custom(q, r, x, y);
     case EBB_OP_cond:
         return is_linear_cond(q, r, x, y);
     case EBB_OP_loop:
@@ -125,7 +131,7 @@ bool ebb_is_linear(const ebb_graph *g, int n, const ebb_id *x, int m, const ebb_
     if (!mark) return ebb_fail_memory(diag);
     for (int i = 0; i < n; i++)
         mark[x[i]] = ON;
-    bool ok = ebb_flow(g, false, mark, diag) && is_linear(&(question){g, mark, diag}, m, y, where, result);
+    bool ok = ebb_flow(g, mark, diag) && is_linear(&(question){g, mark, diag}, m, y, where, result);
     ebb_mem_free(g->allocator, mark);
     return ok;
 }

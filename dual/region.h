@@ -19,6 +19,10 @@ bool ebb_region_pull(ebb_graph *g, ebb_id region, const ebb_id *ct, const bool *
 /* For n examples. x: [operands], absent where they are the same for all; y: [results], the same. */
 bool ebb_region_batch(ebb_graph *g, ebb_id region, int64_t n, const ebb_id *x, ebb_id *y);
 
+/* The same of a region with a rule of its own (region_custom.c). */
+bool ebb_custom_push(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y);
+bool ebb_custom_pull(ebb_graph *g, ebb_id region, const ebb_id *ct, const bool *wanted, ebb_id *dx);
+
 /* ---- a callee at work (region_callee.c) ---- */
 
 typedef struct ebb_callee {

@@ -197,6 +197,8 @@ static bool batch_region(ebb_batching *p) {
     switch (ebb_op_of(p->b.graph, p->region)) {
     case EBB_OP_cond:
         return batch_cond(p);
+    case EBB_OP_custom:
+        return ebb_batch_custom(p);
     case EBB_OP_loop:
     case EBB_OP_unloop:
         return ebb_batch_loop(p);

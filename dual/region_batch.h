@@ -39,6 +39,7 @@ bool ebb_batching_take(const ebb_batching *p, ebb_callee *w, int i, bool differs
 /* by, or y for all examples if by is absent. */
 ebb_id ebb_batching_spread(const ebb_batching *p, ebb_callee *w, ebb_id by, ebb_id y);
 
-bool ebb_batch_loop(ebb_batching *p); /* region_batch_loop.c */
+bool ebb_batch_loop(ebb_batching *p);   /* region_batch_loop.c */
+bool ebb_batch_custom(ebb_batching *p); /* region_custom.c */
 
 #endif

@@ -219,7 +219,7 @@ static bool settle_cotangents(looping *u, ebb_diag *diag) {
         if (is_real(u->l.body, u->l.body->output[j])) u->x[f++] |= u->z[j];
     for (bool again = true; again;) {
         again = false;
-        if (!ebb_flow_function(u->l.pullback, true, u->x, u->dx, diag)) return false;
+        if (!ebb_flow_function(u->l.pullback, u->x, u->dx, diag)) return false;
         for (int s = 0, f = 0; s < u->l.states; s++) {
             if (!is_real(u->l.body, u->l.body->input[s])) continue;
             uint8_t *ct = &u->x[u->n + f], differs = *ct | u->dx[f] | u->end;
@@ -235,8 +235,8 @@ static bool settle(const ebb_batching *p, looping *u) {
     ebb_diag *diag = p->b.graph->diag;
     for (int i = 0; i < p->b.graph->node[p->region].arity; i++)
         u->x[i] = p->x[i] != EBB_ABSENT;
-    return ebb_flow_loop(&u->r, true, u->x, u->z, diag) &&
-           (!u->l.condition || ebb_flow_function(u->l.condition, true, u->x, &u->end, diag)) &&
+    return ebb_flow_loop(&u->r, u->x, u->z, diag) &&
+           (!u->l.condition || ebb_flow_function(u->l.condition, u->x, &u->end, diag)) &&
            (!u->l.pullback || settle_cotangents(u, diag));
 }
 

@@ -383,6 +383,8 @@ static bool pull_unloop(pulling *p) {
 
 static bool pull_region(pulling *p) {
     switch (ebb_op_of(p->b.graph, p->region)) {
+    case EBB_OP_custom:
+        return ebb_custom_pull(p->b.graph, p->region, p->ct, p->wanted, p->dx);
     case EBB_OP_cond:
         return pull_cond(p);
     case EBB_OP_loop:

@@ -285,6 +285,8 @@ static bool push_unloop(pushing *p) {
 
 static bool push_region(pushing *p) {
     switch (ebb_op_of(p->b.graph, p->region)) {
+    case EBB_OP_custom:
+        return ebb_custom_push(p->b.graph, p->region, p->order, p->x, p->y);
     case EBB_OP_cond:
         return push_cond(p);
     case EBB_OP_loop:

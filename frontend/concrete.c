@@ -75,7 +75,7 @@ bool ebb_concrete_copy_versions(ebb_concrete *c, const ebb_moment *version, int3
 /* Without the values that variables had between: nobody but a tape asks for them, and it has the recorded graph. */
 static ebb_graph *what_runs(const ebb_concrete *c, ebb_diag *diag) {
     c->graph->outputs -= c->passed;
-    ebb_graph *sealed = ebb_expand(c->graph, false, NULL, diag);
+    ebb_graph *sealed = ebb_expand_to_run(c->graph, diag);
     c->graph->outputs += c->passed;
     return sealed;
 }

@@ -51,7 +51,14 @@
     YES NO "func f(%1: bool[], %2: f64[2], %3: f64[]) {\n"                                                             \
            "  %4 (f64[2], absent, f64[]) = cond @yes @no %1, %2, %3\n  %5 f64[] = get %4 {k=2}\n  return %5\n}\n"
 
-static const char *const sound[] = {LOOP, UNLOOP, WHILE, UNWHILE, COND};
+#define CUSTOM                                                                                                         \
+    "func p(%1: f64[2], %2: i64[]) {\n  %3 f64[2] = sin %1\n  return %2, %3\n}\n\n"                                    \
+    "func rule(%1: f64[2], %2: i64[], %3: i64[], %4: f64[2], %5: f64[2]) {\n  %6 f64[2] = cos %1\n"                    \
+    "  %7 f64[2] = mul %6, %5\n  return %7\n}\n\n"                                                                     \
+    "func f(%1: f64[2], %2: i64[]) {\n  %3 (i64[], f64[2]) = custom @p @rule %1, %2 {reverse=0}\n"                     \
+    "  %4 f64[2] = get %3 {k=1}\n  return %4\n}\n"
+
+static const char *const sound[] = {LOOP, UNLOOP, WHILE, UNWHILE, COND, CUSTOM};
 
 Test(region, prints_and_parses_back) {
     for (int i = 0; i < COUNT(sound); i++) {
@@ -121,6 +128,19 @@ static const struct {
     {COND, "%1, %2, %3\n", "%1, %2, %3 {k=1}\n", "cond: it has no attributes"},
     {COND, "@yes @no", "@f @no", "cond: no function @f before this one"},
     {COND, "{k=2}", "{k=1}", "get: cond has no result 1"},
+    {CUSTOM, "@p @rule", "@p", "custom: it names 2 functions, not 1"},
+    {CUSTOM, "rule %1, %2", "rule %1", "custom: p takes 2 arguments, got 1"},
+    {CUSTOM, "rule %1, %2", "rule %1, %1", "custom: argument 1 is f64[2]; p needs i64[]"},
+    {CUSTOM, "reverse=0", "reverse=2", "custom: reverse is neither 0 nor 1"},
+    {CUSTOM, "return %2, %3", "return %2, absent", "custom: result 1 of p is absent"},
+    {CUSTOM, "i64[], %4: f64[2], %5: f64[2]) {\n  %6 f64[2] = cos %1\n  %7 f64[2] = mul %6, %5\n  return %7",
+     "i64[], %4: f64[2]) {\n  return %4",
+     "custom: the rule rule of p takes 4 arguments; it must take 5: 2 arguments, 2 results, 1 tangents"},
+    {CUSTOM, "i64[], %3: i64[]", "f64[], %3: i64[]",
+     "custom: the rule rule of p takes f64[] for argument 1, which is i64[]"},
+    {CUSTOM, "return %7", "return %7, %7", "custom: the rule rule of p gives 2 results; it must give 1 tangents"},
+    {CUSTOM, "return %7", "return %3",
+     "custom: the rule rule of p gives i64[] for the derivative of result 1, which is f64[2]"},
     {LOOP, "loop @step", "loop", "loop: expected \"@\", found \"%1\""},
     {LOOP, "states=1", "states=-1", "loop: -1 states and 1 captures"},
     {LOOP, "captures=1", "captures=9", "loop: step takes 3 arguments, fewer than 1 states and 9 captures"},

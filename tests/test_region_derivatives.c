@@ -268,3 +268,86 @@ Test(region_derivatives, every_allocation_may_fail) {
     }
     printf("cases: %d\n", failed);
 }
+
+/* ---- rules of one's own that say what is not so ---- */
+
+#define CLIP                                                                                                           \
+    "func same(%1: f64[3]) {\n  return %1\n}\n"                                                                        \
+    "func clip(%1: f64[3], %2: f64[3], %3: f64[3]) {\n  %4 f64[3] = square %3\n  %5 f64[] = sum %4 {axes=[0]}\n"       \
+    "  %6 f64[] = sqrt %5\n  %7 f64[] = constant 1\n  %8 f64[] = max %6, %7\n  %9 f64[3] = broadcast %8 {axes=[]}\n"   \
+    "  %10 f64[3] = div %3, %9\n  return %10\n}\n"                                                                     \
+    "func f(%1: f64[3]) {\n  %2 (f64[3]) = custom @same @clip %1 {reverse=1}\n  %3 f64[3] = get %2 {k=0}\n"            \
+    "  %4 f64[3] = exp %3\n  %5 f64[] = sum %4 {axes=[0]}\n  return %5\n}\n"
+
+/* The gradient of a sum of exp(x), cut to length 1; its Jacobian in x is that of the cut one. */
+Test(region_derivatives, a_gradient_is_clipped) {
+    ebb_diag diag = {0};
+    const double x[3] = {0.5, -0.2, 1.1}, v[3] = {0.3, 0.1, -0.7};
+    double e[3], length = 0, along = 0, got[3], tangent[3];
+    ebb_graph *f = parsed(CLIP), *g = ebb_grad_graph(f, NULL, &diag), *h = ebb_vjp_graph(g, NULL, &diag);
+    cr_assert(g && h, "%s", diag.message);
+    for (int i = 0; i < 3; i++) {
+        e[i] = exp(x[i]);
+        length += e[i] * e[i];
+    }
+    length = sqrt(length);
+    for (int i = 0; i < 3; i++)
+        along += e[i] * v[i] / length;
+    cr_assert(run_graph(h, (const double *[]){x, v}, (double *[]){got, tangent}, &diag), "%s", diag.message);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_float_eq(got[i], e[i] / length, 1e-15, "gradient %d is %g", i, got[i]);
+        double want = e[i] * (v[i] - along * e[i] / length) / length;
+        cr_expect_float_eq(tangent[i], want, 1e-15, "second derivative %d is %g, not %g", i, tangent[i], want);
+    }
+    ebb_graph_release(h);
+    ebb_graph_release(g);
+    ebb_graph_release(f);
+}
+
+/* H072: what a rule cannot do is said with its name. */
+Test(region_derivatives, a_rule_that_serves_one_direction_says_so) {
+    ebb_diag diag = {0};
+    ebb_graph *f = parsed(CLIP);
+    cr_expect_null(ebb_jvp_graph(f, NULL, &diag));
+    cr_expect(
+        diag.code == EBB_VALUE_ERROR &&
+            strstr(diag.message, "the rule clip of same is not linear in the cotangents, so same has no forward mode"),
+        "%s", diag.message);
+    ebb_graph_release(f);
+}
+
+/* What only runs has forgotten its rules, in functions that it runs too. */
+Test(region_derivatives, rules_are_gone_from_what_runs) {
+    for (int i = 0; i < region_program_count; i++) {
+        ebb_diag diag = {0};
+        ebb_graph *f = parsed(region_programs[i].text), *g = ebb_expand_to_run(f, &diag);
+        cr_assert(g && ebb_verify(g, &diag), "%s: %s", region_programs[i].name, diag.message);
+        for (int32_t k = -1; k < g->callees; k++) {
+            const ebb_graph *part = k < 0 ? g : g->callee[k];
+            for (ebb_id id = 1; id < part->count; id++)
+                cr_expect_neq(ebb_op_of(part, id), EBB_OP_custom, "%s", region_programs[i].name);
+        }
+        ebb_graph_release(g);
+        ebb_graph_release(f);
+    }
+}
+
+/* A rule whose zero is absent is no more than zero. */
+Test(region_derivatives, a_rule_may_leave_out_what_is_zero) {
+    ebb_diag diag = {0};
+    ebb_graph *f =
+        parsed("func p(%1: f64[], %2: f64[]) { %3 f64[] = mul %1, %2 return %3 }\n"
+               "func r(%1: f64[], %2: f64[], %3: f64[], %4: f64[]) { %5 f64[] = mul %2, %4 return %5, absent }\n"
+               "func f(%1: f64[], %2: f64[]) { %3 (f64[]) = custom @p @r %1, %2 {reverse=1}\n"
+               "%4 f64[] = get %3 {k=0} return %4 }\n");
+    ebb_dual_spec spec = {.nwrt = 2, .wrt = (int[]){0, 1}};
+    ebb_graph *g = ebb_grad_graph(f, &spec, &diag), *h = ebb_jvp_graph(f, &spec, &diag);
+    cr_assert(g && h, "%s", diag.message);
+    double x = 3, y = 5, got[4], one = 1;
+    cr_assert(run_graph(g, (const double *[]){&x, &y}, (double *[]){&got[0], &got[1]}, &diag));
+    cr_assert(run_graph(h, (const double *[]){&x, &y, &one, &one}, (double *[]){&got[2], &got[3]}, &diag));
+    cr_expect(got[0] == 5 && got[1] == 0 && got[2] == 15 && got[3] == 5, "%g %g %g %g", got[0], got[1], got[2], got[3]);
+    ebb_graph_release(h);
+    ebb_graph_release(g);
+    ebb_graph_release(f);
+}

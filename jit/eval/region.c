@@ -23,6 +23,12 @@ static bool run_cond(const ebb_graph *g, ebb_id id, const void *const *in, void 
     return ebb_eval_graph(r.callee[*(const uint8_t *)in[0] ? 0 : 1], NULL, in + 1, out, pool->allocator, diag);
 }
 
+static bool run_primal(const ebb_graph *g, ebb_id id, const void *const *in, void *const *out, eval_pool *pool,
+                       ebb_diag *diag) {
+    const ebb_region r = ebb_region_of(g, id);
+    return ebb_eval_graph(r.callee[0], NULL, in, out, pool->allocator, diag);
+}
+
 static int drive(const ebb_loop_desc *d, const ebb_loop *l, const void *const *in, void *const *out, char *work,
                  const step *s) {
     const ebb_loop_places at = ebb_loop_places_of(d);
@@ -57,5 +63,6 @@ static bool run_loop(const ebb_graph *g, ebb_id id, const void *const *in, void 
 
 bool eval_region(const ebb_graph *g, ebb_id id, const void *const *in, void *const *out, eval_pool *pool,
                  ebb_diag *diag) {
-    return (ebb_op_of(g, id) == EBB_OP_cond ? run_cond : run_loop)(g, id, in, out, pool, diag);
+    const ebb_op op = ebb_op_of(g, id);
+    return (op == EBB_OP_custom ? run_primal : op == EBB_OP_cond ? run_cond : run_loop)(g, id, in, out, pool, diag);
 }

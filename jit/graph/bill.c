@@ -157,9 +157,16 @@ static ebb_cost cond_cost(const walk *w, ebb_id id, double *scratch) {
     return ebb_work_of(&a->once) >= ebb_work_of(&b->once) ? a->once : b->once;
 }
 
+static ebb_cost primal_cost(const walk *w, ebb_id id, double *scratch) {
+    const ebb_region r = ebb_region_of(w->g, id);
+    *scratch = bill_of(w, r.callee[0])->peak;
+    return bill_of(w, r.callee[0])->once;
+}
+
 static ebb_cost cost_of(const walk *w, ebb_id id, double *scratch) {
     ebb_op op = ebb_op_of(w->g, id);
     *scratch = 0;
+    if (op == EBB_OP_custom) return primal_cost(w, id, scratch);
     if (op == EBB_OP_cond) return cond_cost(w, id, scratch);
     return op == EBB_OP_loop || op == EBB_OP_unloop ? loop_cost(w, id, scratch) : ebb_cost_at(w->g, id);
 }

@@ -32,9 +32,15 @@ typedef struct expansion {
     int64_t inlined; /* nodes of callees read so far */
     int32_t symbols; /* size[k] is written for symbol k */
     const int64_t *size;
+    bool to_run;            /* a custom is its primal */
     const ebb_reach *reach; /* the functions of the program; NULL: it has no others */
     ebb_graph **anew;       /* [reach->count]: what a function is now, if a region that stays runs it */
 } expansion;
+
+/* A region that is its first callee, on its own operands. */
+static bool is_written_out(const expansion *e, ebb_op op) {
+    return op == EBB_OP_call || (op == EBB_OP_custom && e->to_run);
+}
 
 static int64_t with_size(const expansion *e, int64_t dim) {
     return dim < 0 && -1 - dim < e->symbols ? e->size[-1 - dim] : dim;
@@ -172,7 +178,7 @@ static ebb_id resolve_get(expansion *e, const frame *f, ebb_id id) {
     const ebb_id tuple = ebb_operands(f->from, id)[0];
     const int k = (int)ebb_attr_of(f->from, id).v[0];
     ebb_site site = f->from->site[id];
-    if (ebb_op_of(f->from, tuple) == EBB_OP_call) return e->result[f->map[tuple] + k];
+    if (is_written_out(e, ebb_op_of(f->from, tuple))) return e->result[f->map[tuple] + k];
     if (!ebb_graph_keep_site(e->to, f->from, &site)) return EBB_POISON;
     return (e->verbatim ? ebb_record_get : ebb_derive_get)(e->to, f->map[tuple], k, site);
 }
@@ -182,11 +188,10 @@ static bool read_node(expansion *e, frame *f, ebb_id id) {
     if (e->depth > 1 && ++e->inlined > MOST_INLINED)
         return ebb_fail(e->to->diag, EBB_VALUE_ERROR, f->from->site[id],
                         "%s: its calls stand for more than %d operations", e->to->name, MOST_INLINED);
+    if (is_written_out(e, ebb_op_of(f->from, id))) return enter_call(e, f, id);
     switch (ebb_op_of(f->from, id)) {
     case EBB_OP_input:
         return true; /* mapped when the frame was made */
-    case EBB_OP_call:
-        return enter_call(e, f, id);
     case EBB_OP_get:
         f->map[id] = resolve_get(e, f, id);
         break;
@@ -255,12 +260,12 @@ static ebb_graph *rebuild_live(expansion e, const ebb_graph *g, bool all, ebb_id
 }
 
 /* run[k]: whether a region that stays runs function k. */
-static void mark_run(const ebb_reach *reach, uint8_t *run) {
+static void mark_run(const expansion *e, const ebb_reach *reach, uint8_t *run) {
     for (int32_t k = 0; k < reach->count; k++)
         for (ebb_id id = 1; reach->graph[k]->callees && id < reach->graph[k]->count; id++) {
             const ebb_op op = ebb_op_of(reach->graph[k], id);
             ebb_graph *callee[3];
-            if (!ebb_is_region(op) || op == EBB_OP_call) continue;
+            if (!ebb_is_region(op) || is_written_out(e, op)) continue;
             for (int32_t i = ebb_callees_of(reach->graph[k], id, callee); i-- > 0;)
                 run[ebb_reach_find(reach, callee[i])] = 1;
         }
@@ -269,7 +274,7 @@ static void mark_run(const ebb_reach *reach, uint8_t *run) {
 static bool rebuild_callees(const expansion *e, ebb_diag *diag) {
     uint8_t *run = ebb_mem_new(e->reach->graph[0]->allocator, (size_t)e->reach->count, 1);
     if (!run) return ebb_fail_memory(diag);
-    mark_run(e->reach, run);
+    mark_run(e, e->reach, run);
     bool good = true;
     for (int32_t k = 0; good && k < e->reach->count; k++)
         if (run[k]) good = (e->anew[k] = rebuild_live(*e, e->reach->graph[k], false, NULL, diag)) != NULL;
@@ -299,6 +304,10 @@ static ebb_graph *rebuild_module(expansion e, const ebb_graph *g, bool all, ebb_
 
 ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag) {
     return rebuild_module((expansion){0}, g, keep, map, diag);
+}
+
+ebb_graph *ebb_expand_to_run(const ebb_graph *g, ebb_diag *diag) {
+    return rebuild_module((expansion){.to_run = true}, g, false, NULL, diag);
 }
 
 ebb_graph *ebb_expand_verbatim(const ebb_graph *g, ebb_id *map, ebb_diag *diag) {

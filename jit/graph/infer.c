@@ -173,6 +173,7 @@ static bool graph_types_it(const ebb_question *q) {
 
 bool infer_call(const ebb_question *q) { return graph_types_it(q); }
 bool infer_get(const ebb_question *q) { return graph_types_it(q); }
+bool infer_custom(const ebb_question *q) { return graph_types_it(q); }
 bool infer_cond(const ebb_question *q) { return graph_types_it(q); }
 bool infer_loop(const ebb_question *q) { return graph_types_it(q); }
 bool infer_unloop(const ebb_question *q) { return graph_types_it(q); }

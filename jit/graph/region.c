@@ -10,10 +10,8 @@
 static const struct {
     int callees, numbers;
 } layout[EBB_OP_COUNT] = {
-    [EBB_OP_call] = {1, 0},
-    [EBB_OP_cond] = {2, 0},
-    [EBB_OP_loop] = {2, 4},
-    [EBB_OP_unloop] = {3, 5},
+    [EBB_OP_call] = {1, 0}, [EBB_OP_custom] = {2, 1}, [EBB_OP_cond] = {2, 0},
+    [EBB_OP_loop] = {2, 4}, [EBB_OP_unloop] = {3, 5},
 };
 
 int ebb_region_callees(ebb_op op) { return layout[op].callees; }
@@ -158,6 +156,12 @@ ebb_id ebb_record_cond(ebb_graph *g, ebb_graph *then, ebb_graph *otherwise, int 
     return ebb_record_region(g, &(ebb_region){.op = EBB_OP_cond, .callee = {then, otherwise}}, narg, arg, site);
 }
 
+ebb_id ebb_record_custom(ebb_graph *g, ebb_graph *primal, ebb_graph *rule, bool reverse, int narg, const ebb_id *arg,
+                         ebb_site site) {
+    const ebb_region r = {.op = EBB_OP_custom, .callee = {primal, rule}, .number = {reverse}};
+    return ebb_record_region(g, &r, narg, arg, site);
+}
+
 ebb_id ebb_derive_cond(ebb_graph *g, ebb_graph *then, ebb_graph *otherwise, int narg, const ebb_id *arg,
                        ebb_site site) {
     return ebb_derive_region(g, &(ebb_region){.op = EBB_OP_cond, .callee = {then, otherwise}}, narg, arg, site);
@@ -192,7 +196,7 @@ static ebb_id get_through(door *append, ebb_graph *g, ebb_id tuple, int k, ebb_s
     }
     const ebb_region r = ebb_region_of(g, tuple);
     if (!ebb_region_result(&r, k, &type)) {
-        const char *name = r.op == EBB_OP_call ? r.callee[0]->name : ebb_op_table[r.op].name;
+        const char *name = r.op == EBB_OP_call || r.op == EBB_OP_custom ? r.callee[0]->name : ebb_op_table[r.op].name;
         ebb_fail(g->diag, EBB_INDEX_ERROR, site, "get: %s has no result %d", name, k);
         return EBB_POISON;
     }

@@ -1,17 +1,19 @@
-/* region.h - operations that run functions of the module: call, cond, loop and unloop.
+/* region.h - operations that run functions of the module: call, custom, cond, loop and unloop.
  *
  * A region is a node whose value is a tuple (dtype EBB_NONE); `get` reads its results one by one. Its callees know
  * nothing but their parameters: what they need of the program around them is an operand. A call is written out when the
  * graph is expanded; the others stay, with callees that are expanded themselves.
  *
+ *     custom  operands: x...                    primal(x...), whose derivative is not primal's but what a rule says
  *     cond    operands: bool[] p, x...          then(x...) where p is true, otherwise(x...) where it is not: same types
  *     loop    operands: states, captures, sequences [trips, ...]
  *             results: the last states, then what the body gave beside them, stacked [trips, ...]
  *     unloop  operands: those of a loop, then a cotangent for each of its float results, in order
  *             results: a cotangent for each of its float operands, in order
  *
- *     body       (states, captures, slices) -> new states of the same types, then what is stacked
- *     condition  (states, captures) -> bool[]
+ *     rule       (x..., primal's results y..., dx for each float x) -> dy for each float y, linear in dx; with
+ * `reverse` (x..., y..., a cotangent for each float y) -> one for each float x. Absent: always zero body       (states,
+ * captures, slices) -> new states of the same types, then what is stacked condition  (states, captures) -> bool[]
  *     pullback   (the body's parameters, a cotangent for each of its float results)
  *                -> a cotangent for each of its float parameters; absent: always zero
  *
@@ -21,6 +23,8 @@
  * An unloop is the transpose of the derivative of its loop: it runs the loop, then back through the iterations. The
  * cotangents of states are carried back, those of captures summed, those of sequences stacked. A state's is absent
  * where the pullback's is and one iteration at least is certain; without any, it is what was given.
+ *
+ * A custom is what it computes as soon as it only has to run: ebb_expand_to_run writes the primal out.
  *
  * Both doors check everything. Regions are never folded; the deriving door gives an equal one (callees compared by
  * address) that is there. Start reading at ebb_region. */
@@ -53,6 +57,10 @@ ebb_id ebb_derive_loop(ebb_graph *g, const ebb_loop *loop, int narg, const ebb_i
 ebb_id ebb_record_cond(ebb_graph *g, ebb_graph *then, ebb_graph *otherwise, int narg, const ebb_id *arg, ebb_site site);
 ebb_id ebb_derive_cond(ebb_graph *g, ebb_graph *then, ebb_graph *otherwise, int narg, const ebb_id *arg, ebb_site site);
 
+/* ---- rules of one's own ---- */
+ebb_id ebb_record_custom(ebb_graph *g, ebb_graph *primal, ebb_graph *rule, bool reverse, int narg, const ebb_id *arg,
+                         ebb_site site);
+
 /* ---- tuples ---- */
 int32_t ebb_results_of(const ebb_graph *g, ebb_id tuple);                          /* how many results it has */
 bool ebb_result_type(const ebb_graph *g, ebb_id tuple, int32_t k, ebb_type *type); /* false: it is absent */
@@ -64,8 +72,9 @@ static inline bool ebb_is_region(ebb_op op) { return ebb_op_table[op].family == 
 
 typedef struct ebb_region {
     ebb_op op;
-    ebb_graph *callee[3]; /* call: {callee}; cond: {then, otherwise}; else {body, condition or NULL, pullback} */
-    int64_t number[5];    /* loop, unloop: states, captures, trips, reverse, budget */
+    ebb_graph *callee[3]; /* call: {callee}; custom: {primal, rule}; cond: {then, otherwise}; else {body, condition or
+                             NULL, pullback} */
+    int64_t number[5];    /* custom: reverse; loop, unloop: states, captures, trips, reverse, budget */
 } ebb_region;
 int ebb_region_callees(ebb_op op); /* how many callees a region names: its first attributes; 0: op is none */
 int ebb_region_numbers(ebb_op op); /* how many attributes follow */

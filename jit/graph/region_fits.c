@@ -104,6 +104,75 @@ static bool cond_fits(const fitting *f) {
     return branches_agree(f);
 }
 
+/* ---- custom ---- */
+
+/* "the tangent of argument 0": what a rule takes or gives for a float argument or result. */
+static bool rule_suits(const fitting *f, int32_t at, bool given, const char *what, int32_t k, const ebb_type *want) {
+    const ebb_graph *rule = f->r->callee[1];
+    const ebb_id id = given ? rule->output[at] : rule->input[at];
+    const ebb_type is = ebb_type_of(rule, id);
+    char a[EBB_TYPE_TEXT], b[EBB_TYPE_TEXT];
+    if ((given && id == EBB_ABSENT) || ebb_type_equal(&is, want)) return true;
+    return no(f, EBB_TYPE_ERROR, "the rule %s of %s %s %s for %s %d, which is %s", rule->name, f->r->callee[0]->name,
+              given ? "gives" : "takes", ebb_type_text(&is, a), what, k, ebb_type_text(want, b));
+}
+
+/* One for each float one of the primal's parameters or results, from *at on. */
+static bool rule_has(const fitting *f, bool results, bool given, int32_t *at) {
+    const ebb_graph *primal = f->r->callee[0];
+    const int32_t n = results ? primal->outputs : primal->inputs;
+    for (int32_t k = 0; k < n; k++) {
+        const ebb_type type = ebb_type_of(primal, results ? primal->output[k] : primal->input[k]);
+        const char *what = results ? "the derivative of result" : "the derivative of argument";
+        if (ebb_is_float(type.dtype) && !rule_suits(f, (*at)++, given, what, k, &type)) return false;
+    }
+    return true;
+}
+
+static int32_t count_floats(const ebb_graph *g, const ebb_id *id, int32_t n) {
+    int32_t floats = 0;
+    for (int32_t k = 0; k < n; k++)
+        floats += has_float(g, id[k]);
+    return floats;
+}
+
+/* First the numbers, so that nobody looks for what is not there. */
+static bool rule_counts(const fitting *f, int32_t x, int32_t y) {
+    const ebb_graph *primal = f->r->callee[0], *rule = f->r->callee[1];
+    const bool reverse = f->r->number[0] != 0;
+    const int32_t takes = primal->inputs + primal->outputs + (reverse ? y : x), gives = reverse ? x : y;
+    if (rule->inputs != takes)
+        return no(f, EBB_VALUE_ERROR,
+                  "the rule %s of %s takes %d arguments; it must take %d: %d arguments, %d results, %d %s", rule->name,
+                  primal->name, rule->inputs, takes, primal->inputs, primal->outputs, reverse ? y : x,
+                  reverse ? "cotangents" : "tangents");
+    return rule->outputs == gives ||
+           no(f, EBB_VALUE_ERROR, "the rule %s of %s gives %d results; it must give %d %s", rule->name, primal->name,
+              rule->outputs, gives, reverse ? "cotangents" : "tangents");
+}
+
+static bool custom_fits(const fitting *f) {
+    const ebb_graph *primal = f->r->callee[0];
+    const bool reverse = f->r->number[0] != 0;
+    int32_t in = 0, out = 0;
+    if (f->r->number[0] != 0 && f->r->number[0] != 1) return no(f, EBB_VALUE_ERROR, "reverse is neither 0 nor 1");
+    for (int32_t k = 0; k < primal->outputs; k++)
+        if (primal->output[k] == EBB_ABSENT)
+            return no(f, EBB_VALUE_ERROR, "result %d of %s is absent", k, primal->name);
+    if (!call_fits(f) || !rule_counts(f, count_floats(primal, primal->input, primal->inputs),
+                                      count_floats(primal, primal->output, primal->outputs)))
+        return false;
+    for (int32_t k = 0; k < primal->inputs; k++, in++) {
+        const ebb_type type = ebb_type_of(primal, primal->input[k]);
+        if (!rule_suits(f, in, false, "argument", k, &type)) return false;
+    }
+    for (int32_t k = 0; k < primal->outputs; k++, in++) {
+        const ebb_type type = ebb_type_of(primal, primal->output[k]);
+        if (!rule_suits(f, in, false, "result", k, &type)) return false;
+    }
+    return rule_has(f, reverse, false, &in) && rule_has(f, !reverse, true, &out);
+}
+
 /* ---- loop ---- */
 
 static bool numbers_fit(const fitting *f) {
@@ -267,7 +336,7 @@ static bool operands_are_nodes(const fitting *f) {
 /* A loop may lack its condition, and nothing else. */
 static bool has_callees(const fitting *f) {
     for (int k = 0; k < ebb_region_callees(f->r->op); k++) {
-        const bool may_lack = k == 1 && f->r->op != EBB_OP_cond;
+        const bool may_lack = k == 1 && (f->r->op == EBB_OP_loop || f->r->op == EBB_OP_unloop);
         if (!f->r->callee[k] && !may_lack) return no(f, EBB_INTERNAL_ERROR, "function %d is missing", k);
         if (f->r->callee[k] == f->g) return no(f, EBB_RUNTIME_ERROR, "%s calls itself", f->g->name);
     }
@@ -282,6 +351,8 @@ bool ebb_region_fits(const ebb_graph *g, const ebb_region *r, int narg, const eb
     switch (r->op) {
     case EBB_OP_call:
         return call_fits(&f);
+    case EBB_OP_custom:
+        return custom_fits(&f);
     case EBB_OP_cond:
         return cond_fits(&f);
     case EBB_OP_loop:

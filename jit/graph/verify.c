@@ -65,7 +65,7 @@ static bool check_callees(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
     const int callees = ebb_region_callees(op);
     if (attr.n != callees + ebb_region_numbers(op)) return broken(g, diag, id, "%d attributes", attr.n);
     for (int k = 0; k < callees; k++) {
-        const bool lacks = attr.v[k] == -1 && k == 1 && op != EBB_OP_cond;
+        const bool lacks = attr.v[k] == -1 && k == 1 && (op == EBB_OP_loop || op == EBB_OP_unloop);
         if (!lacks && (attr.v[k] < 0 || attr.v[k] >= g->callees))
             return broken(g, diag, id, "runs a function that does not exist");
     }

@@ -292,6 +292,7 @@ static ebb_id make_iota(maker *m, ebb_op op) {
 #define make_asked NULL
 #define make_call NULL
 #define make_get NULL
+#define make_custom NULL
 #define make_cond NULL
 #define make_loop NULL
 #define make_unloop NULL

@@ -105,6 +105,37 @@
     "  %11 (f64[2]) = cond @same @twice %10, %7\n  %12 f64[2] = get %11 {k=0}\n  %13 f64[2] = mul %12, %4\n"           \
     "  return %13\n}\n"
 
+/* Rules of its own, which say what is true: of y = a sin x and z = a x + k, forward and reverse; alone, and twice in a
+ * loop. */
+#define WAVE                                                                                                           \
+    "func wave(%1: f64[2], %2: f64[], %3: i64[]) {\n  %4 f64[2] = sin %1\n  %5 f64[2] = broadcast %2 {axes=[]}\n"      \
+    "  %6 f64[2] = mul %5, %4\n  %7 i64[] = neg %3\n  %8 f64[2] = mul %5, %1\n  return %6, %7, %8\n}\n"
+#define FORWARD_RULE                                                                                                   \
+    "func rule(%1: f64[2], %2: f64[], %3: i64[], %4: f64[2], %5: i64[], %6: f64[2], %7: f64[2], %8: f64[]) {\n"        \
+    "  %9 f64[2] = cos %1\n  %10 f64[2] = broadcast %2 {axes=[]}\n  %11 f64[2] = mul %9, %10\n"                        \
+    "  %12 f64[2] = mul %11, %7\n  %13 f64[2] = sin %1\n  %14 f64[2] = broadcast %8 {axes=[]}\n"                       \
+    "  %15 f64[2] = mul %13, %14\n  %16 f64[2] = add %12, %15\n  %17 f64[2] = mul %10, %7\n"                           \
+    "  %18 f64[2] = mul %1, %14\n  %19 f64[2] = add %17, %18\n  return %16, %19\n}\n"
+#define REVERSE_RULE                                                                                                   \
+    "func rule(%1: f64[2], %2: f64[], %3: i64[], %4: f64[2], %5: i64[], %6: f64[2], %7: f64[2], %8: f64[2]) {\n"       \
+    "  %9 f64[2] = cos %1\n  %10 f64[2] = broadcast %2 {axes=[]}\n  %11 f64[2] = mul %9, %10\n"                        \
+    "  %12 f64[2] = mul %11, %7\n  %13 f64[2] = mul %10, %8\n  %14 f64[2] = add %12, %13\n  %15 f64[2] = sin %1\n"     \
+    "  %16 f64[2] = mul %15, %7\n  %17 f64[2] = mul %1, %8\n  %18 f64[2] = add %16, %17\n"                             \
+    "  %19 f64[] = sum %18 {axes=[0]}\n  return %14, %19\n}\n"
+#define ALONE(rule, reverse)                                                                                           \
+    WAVE rule "func f(%1: f64[2], %2: f64[], %3: i64[]) {\n  %4 f64[2] = exp %1\n"                                     \
+              "  %5 (f64[2], i64[], f64[2]) = custom @wave @rule %4, %2, %3 {reverse=" reverse "}\n"                   \
+              "  %6 f64[2] = get %5 {k=0}\n  %7 f64[2] = get %5 {k=2}\n  %8 f64[2] = mul %6, %7\n  return %8\n}\n"
+#define IN_A_LOOP(rule, reverse)                                                                                       \
+    WAVE rule "func body(%1: f64[2], %2: i64[], %3: f64[]) {\n"                                                        \
+              "  %4 (f64[2], i64[], f64[2]) = custom @wave @rule %1, %3, %2 {reverse=" reverse "}\n"                   \
+              "  %5 f64[2] = get %4 {k=0}\n  %6 i64[] = get %4 {k=1}\n"                                                \
+              "  %7 (f64[2], i64[], f64[2]) = custom @wave @rule %5, %3, %6 {reverse=" reverse "}\n"                   \
+              "  %8 f64[2] = get %7 {k=2}\n  %9 f64[2] = cos %8\n  return %9, %6\n}\n"                                 \
+              "func f(%1: f64[2], %2: f64[], %3: i64[]) {\n"                                                           \
+              "  %4 (f64[2], i64[]) = loop @body %1, %3, %2 {states=2, captures=1, trips=3, reverse=0}\n"              \
+              "  %5 f64[2] = get %4 {k=0}\n  return %5\n}\n"
+
 const region_program region_programs[] = {
     {"cond, then", CHOOSE, {0, 1}, 2, {0, 0, 1}, -1},
     {"cond, otherwise", CHOOSE, {0, 1}, 2, {0, 0, -1}, -1},
@@ -122,6 +153,12 @@ const region_program region_programs[] = {
     {"states in turn, one of them", ROUND, {0}, 1, {0}, 1},
     {"a loop in a branch in a loop", NESTED, {0, 2}, 2, {0}, 1},
     {"a walk", WALK, {1, 2}, 2, {1}, 0},
+    {"a rule forward", ALONE(FORWARD_RULE, "0"), {0, 1}, 2, {0, 0, 1}, 1},
+    {"a rule in reverse", ALONE(REVERSE_RULE, "1"), {0, 1}, 2, {0, 0, 1}, 1},
+    {"a rule forward, one operand", ALONE(FORWARD_RULE, "0"), {1}, 1, {0, 0, 1}, 1},
+    {"a rule in reverse, one operand", ALONE(REVERSE_RULE, "1"), {0}, 1, {0, 0, 1}, 1},
+    {"a rule forward in a loop", IN_A_LOOP(FORWARD_RULE, "0"), {0, 1}, 2, {0, 0, 1}, 1},
+    {"a rule in reverse in a loop", IN_A_LOOP(REVERSE_RULE, "1"), {0, 1}, 2, {0, 0, 1}, 1},
     {"loop upon loop", CHAIN, {0, 1}, 2, {0}, 1},
 };
 const int region_program_count = sizeof region_programs / sizeof *region_programs;

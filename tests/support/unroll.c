@@ -81,8 +81,10 @@ static void region(unrolling *u, const ebb_graph *f, ebb_id id, const ebb_id *ma
     ebb_id *x = malloc(sizeof *x * (size_t)(arity + 1));
     for (int i = 0; i < arity; i++)
         x[i] = map[ebb_operands(f, id)[i]];
-    cr_assert(r.op == EBB_OP_cond || r.op == EBB_OP_loop);
-    if (r.op == EBB_OP_cond) {
+    cr_assert_neq(r.op, EBB_OP_unloop);
+    if (r.op == EBB_OP_custom) {
+        run(u, r.callee[0], x, y);
+    } else if (r.op == EBB_OP_cond) {
         run(u, r.callee[decide(u, x[0]) ? 0 : 1], x + 1, y);
     } else {
         const ebb_loop l = ebb_loop_of(f, id);

@@ -1,4 +1,5 @@
-/* unroll.h - the straight line that a program with regions takes at one point: loops written out, branches taken. */
+/* unroll.h - the straight line that a program with regions takes at one point: loops written out, branches taken, rules
+ * of its own left out. */
 #ifndef EBB_TEST_UNROLL_H
 #define EBB_TEST_UNROLL_H
 
