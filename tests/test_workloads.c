@@ -265,6 +265,31 @@ static void check_w9(void) {
         check_w9_at(out[0], out[1], x, i);
 }
 
+/* The loss and its gradient through second derivatives, by each road; the roads agree to 1e-12. */
+static void check_w7(void) {
+    static const int wrt[6] = {1, 2, 3, 4, 5, 6};
+    ebb_operand in[7];
+    ebb_tensor *out[W7_ROADS][7];
+    w7_arguments(ebb, in);
+    for (int road = 0; road < W7_ROADS; road++) {
+        double sum = 0, square = 0;
+        ebb_function *both = ebb_value_and_grad(w7_function(ebb, (w7_road)road), &(ebb_wrt){.index = wrt, .count = 6});
+        ebb_call_n(both, 7, in, 7, out[road]);
+        for (int k = 1; k < 7; k++) {
+            double most = 0, off = 0;
+            for (int64_t i = 0; i < ebb_size(out[road][k]); i++) {
+                double g = ebb_item(out[road][k], i), first = ebb_item(out[0][k], i);
+                sum += g, square += g * g;
+                most = fmax(most, fabs(first)), off = fmax(off, fabs(g - first));
+            }
+            cr_expect(off <= 1e-12 * most, "W7 by %s, parameter %d: off by %g of %g", w7_road_name[road], k, off, most);
+        }
+        expect_digits(ebb_item(out[road][0], 0), 1.52629430075, w7_road_name[road], "W7's loss");
+        expect_digits(sum, 51.929962644, w7_road_name[road], "the sum of W7's gradient");
+        expect_digits(sqrt(square), 23.1302240942, w7_road_name[road], "the norm of W7's gradient");
+    }
+}
+
 static void check_w10(void) {
     static const struct {
         int steps;
@@ -295,6 +320,7 @@ static void run_all(ebb_mode mode) {
             check_row(i);
     EBB_SCOPE (ebb) {
         check_w1();
+        check_w7();
         check_w9();
         check_w10();
     }
@@ -307,5 +333,5 @@ Test(workloads, compiled) { run_all(EBB_NATIVE); }
 Test(workloads, evaluated) {
     setenv("EBB_JIT", "off", 1);
     run_all(EBB_COMPILED);
-    printf("cases: %d programs in each engine\n", COUNT(rows) + 4);
+    printf("cases: %d programs in each engine\n", COUNT(rows) + 5);
 }

@@ -54,6 +54,97 @@ BODY(w10) {
     out[0] = y;
 }
 
+/* ---- W7 ---- */
+
+/* (x [2], a weight and a bias for each layer) -> u [] */
+BODY(network) {
+    UNUSED;
+    ebb_tensor *y = in[0];
+    for (int k = 0; k < 3; k++) {
+        y = ebb_add(ebb_matmul(y, in[1 + 2 * k]), in[2 + 2 * k]);
+        if (k < 2) y = ebb_tanh(y);
+    }
+    out[0] = ebb_sum(y);
+}
+
+/* Calls f with the network's arguments, then with `more`. */
+static void call_all(ebb_function *f, ebb_tensor *const *in, int more, ebb_tensor *extra, int results,
+                     ebb_tensor **out) {
+    ebb_operand arg[9];
+    for (int k = 0; k < 7 + more; k++)
+        arg[k] = ebb_operand_tensor(k < 7 ? in[k] : extra);
+    ebb_call_n(f, 7 + more, arg, results, out);
+}
+
+static ebb_tensor *element(ebb_tensor *x, int64_t k) {
+    return ebb_sum(ebb_slice(x, (int64_t[]){k}, (int64_t[]){k + 1}, NULL));
+}
+
+static ebb_tensor *axis(ebb_context *ebb, int k) {
+    return ebb_constant(ebb, EBB_F64, EBB_SHAPE(2), (double[]){k == 0, k == 1});
+}
+
+/* u_xx + u_yy at one point; data: u. */
+BODY(by_dual_numbers) {
+    ebb_function *twice = ebb_jvp(ebb_jvp(data, NULL), NULL);
+    ebb_tensor *y[2][4];
+    for (int k = 0; k < 2; k++)
+        call_all(twice, in, 2, axis(ebb, k), 4, y[k]);
+    out[0] = ebb_add(y[0][3], y[1][3]);
+}
+
+/* An element of a gradient. */
+typedef struct slope {
+    ebb_function *f;
+    int element;
+} slope;
+static void slope_of(const slope *s, ebb_tensor *const *in, ebb_tensor **out) {
+    ebb_tensor *gradient;
+    call_all(ebb_grad(s->f, NULL), in, 0, NULL, 1, &gradient);
+    out[0] = element(gradient, s->element);
+}
+BODY(first_slope) {
+    (void)ebb;
+    slope_of(&(slope){data, 0}, in, out);
+}
+BODY(second_slope) {
+    (void)ebb;
+    slope_of(&(slope){data, 1}, in, out);
+}
+BODY(by_gradients) {
+    ebb_body *const body[2] = {first_slope, second_slope};
+    ebb_tensor *y[2];
+    for (int k = 0; k < 2; k++)
+        slope_of(&(slope){ebb_function_new(ebb, body[k], &(ebb_function_options){.name = "slope", .data = data}), k},
+                 in, &y[k]);
+    out[0] = ebb_add(y[0], y[1]);
+}
+BODY(by_hessian) {
+    (void)ebb;
+    ebb_tensor *h;
+    call_all(ebb_hessian(data, NULL), in, 0, NULL, 1, &h);
+    h = ebb_reshape(h, EBB_SHAPE(4));
+    out[0] = ebb_add(element(h, 0), element(h, 3));
+}
+BODY(by_laplacian) {
+    (void)ebb;
+    ebb_tensor *y[2];
+    call_all(ebb_laplacian(data, NULL), in, 0, NULL, 2, y);
+    out[0] = y[1];
+}
+
+/* data: the Laplacian of many points. */
+BODY(w7) {
+    (void)ebb;
+    ebb_tensor *s = ebb_sin(ebb_mul(3.14159265358979323846, in[0])), *f = ebb_prod_over(s, EBB_AXES(1), false);
+    ebb_tensor *laplacian;
+    call_all(data, in, 0, NULL, 1, &laplacian);
+    out[0] = ebb_mean(ebb_square(ebb_sub(laplacian, f)));
+}
+
+const char *const w7_road_name[W7_ROADS] = {"ebb_laplacian", "dual numbers of dual numbers", "gradients of gradients",
+                                            "Hessian"};
+
 static ebb_function *named(ebb_context *ebb, ebb_body *body, const char *name) {
     return ebb_function_new(ebb, body, &(ebb_function_options){.name = name});
 }
@@ -62,6 +153,14 @@ ebb_function *w1_function(ebb_context *ebb) { return named(ebb, w1, "w1"); }
 ebb_function *w2_function(ebb_context *ebb) { return named(ebb, w2, "w2"); }
 ebb_function *w3_function(ebb_context *ebb) { return named(ebb, w3, "w3"); }
 ebb_function *w4_function(ebb_context *ebb) { return named(ebb, w4, "w4"); }
+ebb_function *w7_function(ebb_context *ebb, w7_road road) {
+    static ebb_body *const roads[W7_ROADS] = {by_laplacian, by_dual_numbers, by_gradients, by_hessian};
+    static const int axes[7] = {0, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME};
+    ebb_function *u = named(ebb, network, "u");
+    ebb_function *sum = ebb_function_new(ebb, roads[road], &(ebb_function_options){.name = "u_xx_u_yy", .data = u});
+    ebb_function *all = ebb_vmap(sum, &(ebb_vmap_options){.in_axes = axes, .arguments = 7});
+    return ebb_function_new(ebb, w7, &(ebb_function_options){.name = "w7", .data = all});
+}
 ebb_function *w9_function(ebb_context *ebb) { return named(ebb, w9, "w9"); }
 ebb_function *w10_function(ebb_context *ebb, const int *steps) {
     return ebb_function_new(ebb, w10, &(ebb_function_options){.name = "w10", .data = (void *)steps});
@@ -99,4 +198,16 @@ ebb_tensor *workload_tensor(ebb_context *ebb, double *data, int rank, const int6
     ebb_tensor *x = ebb_constant(ebb, EBB_F64, rank, shape, data);
     free(data);
     return x;
+}
+
+/* The weights are one stream. */
+void w7_arguments(ebb_context *ebb, ebb_operand in[7]) {
+    static const int64_t size[3][2] = {{2, W7_WIDTH}, {W7_WIDTH, W7_WIDTH}, {W7_WIDTH, 1}};
+    double *all = stream(11, 2 * W7_WIDTH + W7_WIDTH * W7_WIDTH + W7_WIDTH, 1, 0.5), *from = all;
+    in[0] = ebb_operand_tensor(workload_tensor(ebb, stream(12, (int64_t)W7_N * 2, 1, 0), 2, (int64_t[]){W7_N, 2}));
+    for (int k = 0; k < 3; from += size[k][0] * size[k][1], k++) {
+        in[1 + 2 * k] = ebb_operand_tensor(ebb_constant(ebb, EBB_F64, 2, size[k], from));
+        in[2 + 2 * k] = ebb_operand_tensor(ebb_zeros(ebb, EBB_F64, 1, &size[k][1]));
+    }
+    free(all);
 }
