@@ -167,6 +167,51 @@ ebb_id batch_dot(ebb_batch *w, const ebb_primal *p) {
     return again(w, p, flag.n, flag.v);
 }
 
+/* ---- linear algebra: all leading axes are a batch of matrices anyway ---- */
+
+static ebb_id of_matrices(ebb_batch *w, const ebb_primal *p) {
+    ebb_attr old = ebb_attr_of(w->b.graph, p->y);
+    return again(w, p, old.n, old.v);
+}
+
+BATCH(lu, of_matrices(w, p))
+BATCH(cholesky, of_matrices(w, p))
+
+/* r [n, b..., rows, columns] as [b..., rows, n * columns]; or back, to the type of r. */
+static ebb_id side_by_side(ebb_batch *w, ebb_id r, const ebb_shape *back) {
+    if (r == EBB_POISON) return r;
+    ebb_shape wide = *shape_of(w, r);
+    int last = back ? back->rank - 1 : wide.rank - 1;
+    if (!back) {
+        r = ebb_move_axis(&w->b, r, 0, last - 1);
+        if (r == EBB_POISON) return r;
+        wide = *shape_of(w, r);
+        wide.dim[last - 1] *= wide.dim[last];
+        wide.dim[wide.rank-- - 1] = 0;
+        return ebb_g_reshape(&w->b, r, &wide);
+    }
+    wide.rank++;
+    wide.dim[last - 1] = back->dim[0];
+    wide.dim[last] = back->dim[last];
+    return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, r, &wide), last - 1, 0);
+}
+
+/* Examples of the right sides with one matrix for all: their columns are columns of one right side. */
+static ebb_id system_of(ebb_batch *w, const ebb_primal *p) {
+    const int right = p->arity - 1;
+    for (int i = 0; i < right; i++)
+        if (w->x[i] != EBB_ABSENT) return of_matrices(w, p);
+    const ebb_shape all_examples = *shape_of(w, w->x[right]);
+    for (int i = 0; i < all_examples.rank; i++)
+        if (all_examples.dim[i] < 0) return of_matrices(w, p);
+    ebb_id arg[3];
+    memcpy(arg, p->x, sizeof arg);
+    arg[right] = side_by_side(w, w->x[right], NULL);
+    return arg[right] == EBB_POISON ? EBB_POISON : side_by_side(w, ebb_apply(&w->b, p, arg), &all_examples);
+}
+BATCH(triangular_solve, system_of(w, p))
+BATCH(lu_solve, system_of(w, p))
+
 /* ---- indices ----
  * With one index for all examples, the axis counts on. With an index for each, examples and axis become one long axis,
  * and the index counts along it. */

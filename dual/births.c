@@ -98,6 +98,15 @@ static ebb_id inherits_region(births *w, const ebb_primal *p) {
     return any == EBB_ABSENT ? any : ebb_g_broadcast(&w->b, any, ebb_shape_of(w->b.graph, p->y), NULL);
 }
 
+/* In linear algebra each element was computed from all of each operand. */
+static ebb_id inherits_from_all(births *w, const ebb_primal *p) {
+    ebb_id any = EBB_ABSENT;
+    for (int i = 0; i < p->arity; i++)
+        if (may_be_bad(w->b.graph, p->x[i]))
+            any = either(w, any, any_over(w, bad_of(w, p->x[i]), ebb_shape_of(w->b.graph, p->y)));
+    return any;
+}
+
 /* ---- backward: which elements of operand i the marked elements of y were computed from ---- */
 
 static ebb_id back_point(births *w, const ebb_primal *p, ebb_id marks, int i) {
@@ -119,7 +128,7 @@ static ebb_id back_linear(births *w, const ebb_primal *p, ebb_id marks, int i) {
 
 /* ---- one node ---- */
 
-typedef enum structure { POINTWISE, REDUCING, LINEARLY, BILINEARLY, NESTED, UNKNOWN } structure;
+typedef enum structure { POINTWISE, REDUCING, LINEARLY, BILINEARLY, FROM_ALL, NESTED, UNKNOWN } structure;
 
 static structure structure_of(ebb_op op) {
     const ebb_op_row *row = &ebb_op_table[op];
@@ -128,6 +137,7 @@ static structure structure_of(ebb_op op) {
     if (row->access == EBB_NOWHERE) return UNKNOWN;
     if (row->access == EBB_NESTED) return NESTED;
     if (op == EBB_OP_scatter_max) return LINEARLY;
+    if (row->family == EBB_IMPLICIT || row->family == EBB_STEP) return FROM_ALL;
     return row->family == EBB_LINEAR ? LINEARLY : row->family == EBB_BILINEAR ? BILINEARLY : UNKNOWN;
 }
 
@@ -145,6 +155,8 @@ static ebb_id inherits(births *w, const ebb_primal *p) {
         return inherits_bilinear(w, p);
     case NESTED:
         return inherits_region(w, p);
+    case FROM_ALL:
+        return inherits_from_all(w, p);
     case UNKNOWN:
         break;
     }
@@ -164,6 +176,8 @@ static ebb_id back(births *w, const ebb_primal *p, ebb_id marks, int i) {
         return back_linear(w, p, marks, i);
     case NESTED:
         return any_over(w, marks, ebb_shape_of(w->b.graph, ebb_operands(w->b.graph, p->x[0])[i]));
+    case FROM_ALL:
+        return any_over(w, marks, ebb_shape_of(w->b.graph, p->x[i]));
     case UNKNOWN:
         break;
     }

@@ -7,6 +7,7 @@
  *     bilinear    L y = op(L a, b) + op(a, L b) + 2 sum of w_r op(a'_r, b'_r)
  *     smooth      L y = sum of d_i L x_i      + sum of w_r x_i'_r d_i'_r
  *     selection   L y = the frozen selection of L x
+ *     implicit    L F = 0 for the residual F(x, y), and linear in L y
  *
  * So a node has R first derivatives and one second, where series along each line would have R of both, and a Hessian R
  * gradients: collapsed Taylor mode (Dangel et al., 2025), for the Laplacian the forward Laplacian (Li et al., 2023).
@@ -153,6 +154,24 @@ static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p
     return sum;
 }
 
+static ebb_id second_of(const collapse *w, ebb_id id);
+
+/* The nodes of the residual first without L y: what is left of it says L y. */
+static ebb_id push_implicit(const collapse *w, ebb_builder *b, const ebb_primal *p) {
+    ebb_patch patch;
+    ebb_id *part = w->slopes.slope[p->y], r[EBB_MOST_PARTS];
+    int parts = ebb_parts_of(part);
+    if (!ebb_patch_find(w->g, p, 0, NULL, parts, part, &patch)) return EBB_POISON;
+    for (int i = 0; i < patch.count; i++) {
+        ebb_id id = patch.id[i];
+        if (id >= w->slopes.count || ebb_patch_ends_at(p, id) || !has_cross(w, id)) continue;
+        if ((w->second[id] = second_of(w, id)) == EBB_POISON) return EBB_POISON;
+    }
+    for (int i = 0; i < parts; i++)
+        r[i] = at(w, w->second, part[i]);
+    return ebb_implicit_tangent(b, p, part, r);
+}
+
 static ebb_id second_of(const collapse *w, ebb_id id) {
     ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
     ebb_primal p = ebb_primal_of(w->g, id);
@@ -172,6 +191,8 @@ static ebb_id second_of(const collapse *w, ebb_id id) {
         return push_smooth(w, &b, &p, cross);
     case EBB_SELECTION:
         return ebb_choice_tangent(&b, &p, t);
+    case EBB_IMPLICIT:
+        return push_implicit(w, &b, &p);
     case EBB_MACRO:
     case EBB_REGION:
         break; /* refused by ebb_between */

@@ -10,7 +10,9 @@
  * where d is a node with coefficients of its own (slopes.c), one order behind. So the partials serve every order, which
  * costs nodes times order squared, where nesting dual numbers costs nodes times 2^order.
  *
- * A region takes the curves of its operands whole, so the loop runs stage by stage (stages.c).
+ * For y that an equation F(x, y) = 0 defines, order k of F is 0 and linear in y[k]: the nodes of F (slopes.c) get their
+ * order k first without y[k], and what is left of F then says y[k] (implicit.c); in their turn they get it again,
+ * whole. A region takes the curves of its operands whole, so the loop runs stage by stage (stages.c).
  *
  * Invariant: when order k of a node is made, all nodes of its stage have their orders below k, and its operands their
  * order k; EBB_ABSENT is zero. The nodes that the loop appends have no coefficients: they belong to this derivative
@@ -105,8 +107,18 @@ static ebb_id push_smooth(const jet *w, ebb_builder *b, const ebb_primal *p, int
     return ebb_split_guard(b, sum, &c, &u) ? ebb_guarded(b, c, ebb_g_div(b, u, by)) : ebb_g_div(b, sum, by);
 }
 
+static bool sweep_residual(jet *w, const ebb_primal *p, int k);
+
+static ebb_id push_implicit(jet *w, ebb_builder *b, const ebb_primal *p, int k) {
+    ebb_id rest[EBB_MOST_PARTS], *part = w->slopes.slope[p->y];
+    if (!sweep_residual(w, p, k)) return EBB_POISON;
+    for (int i = 0; i < ebb_parts_of(part); i++)
+        rest[i] = at(w, part[i], k);
+    return ebb_implicit_tangent(b, p, part, rest);
+}
+
 /* Coefficient k of y; t: those of its operands. */
-static ebb_id push(const jet *w, ebb_builder *b, const ebb_primal *p, const ebb_id *t, int k) {
+static ebb_id push(jet *w, ebb_builder *b, const ebb_primal *p, const ebb_id *t, int k) {
     switch (ebb_op_table[p->op].family) {
     case EBB_LEAF:
     case EBB_STEP:
@@ -119,6 +131,8 @@ static ebb_id push(const jet *w, ebb_builder *b, const ebb_primal *p, const ebb_
         return push_smooth(w, b, p, k);
     case EBB_SELECTION:
         return ebb_choice_tangent(b, p, t);
+    case EBB_IMPLICIT:
+        return push_implicit(w, b, p, k);
     case EBB_MACRO:
     case EBB_REGION:
         break; /* refused by ebb_between, or pushed as a whole */
@@ -133,7 +147,7 @@ static ebb_id *results_of(const jet *w, ebb_id tuple) {
     return w->coefficient + (int64_t)(w->row[tuple] - 1) * w->order;
 }
 
-static ebb_id coefficient_of(const jet *w, ebb_id id, int k) {
+static ebb_id coefficient_of(jet *w, ebb_id id, int k) {
     if (ebb_op_of(w->g, id) == EBB_OP_get)
         return results_of(w, ebb_operands(w->g, id)[0])[ebb_attr_of(w->g, id).v[0] * w->order + k - 1];
     ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
@@ -142,6 +156,19 @@ static ebb_id coefficient_of(const jet *w, ebb_id id, int k) {
     for (int i = 0; i < p.arity && i < 3; i++)
         t[i] = at(w, p.x[i], k);
     return push(w, &b, &p, t, k);
+}
+
+/* The nodes that the residual of p is made of, while order k of p's result is absent. */
+static bool sweep_residual(jet *w, const ebb_primal *p, int k) {
+    ebb_patch patch;
+    const ebb_id *part = w->slopes.slope[p->y];
+    if (!ebb_patch_find(w->g, p, 0, NULL, ebb_parts_of(part), part, &patch)) return false;
+    for (int i = 0; i < patch.count; i++) {
+        ebb_id id = patch.id[i];
+        bool asked = id < w->slopes.count && w->slopes.order[id] >= k && !w->slopes.given[id];
+        if (asked && !ebb_patch_ends_at(p, id) && !set(w, id, k, coefficient_of(w, id, k))) return false;
+    }
+    return true;
 }
 
 static bool push_operations(jet *w, const ebb_id *node, const ebb_id *end) {

@@ -93,6 +93,13 @@ static bool is_linear_region(const question *q, ebb_id id) {
 
 /* ---- any node that depends on x ---- */
 
+/* A linear system is linear in its right side, which comes last. */
+static bool is_on_last_alone(const question *q, const ebb_primal *p) {
+    for (int i = 0; i < p->arity - 1; i++)
+        if (is_on(q, p->x[i])) return false;
+    return true;
+}
+
 static bool is_linear_node(const question *q, ebb_id id) {
     ebb_primal p = ebb_primal_of(q->g, id);
     switch (ebb_op_table[p.op].family) {
@@ -104,6 +111,8 @@ static bool is_linear_node(const question *q, ebb_id id) {
         return !(is_on(q, p.x[0]) && is_on(q, p.x[1]));
     case EBB_SMOOTH:
         return p.op == EBB_OP_div && !is_on(q, p.x[1]); /* in its numerator */
+    case EBB_IMPLICIT:
+        return ebb_is_system(p.op) && is_on_last_alone(q, &p);
     case EBB_REGION:
         return p.op == EBB_OP_get ? is_real(q, id) : is_linear_region(q, id);
     case EBB_STEP:

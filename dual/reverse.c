@@ -16,8 +16,7 @@ static ebb_id pull_linear(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i)
     return ebb_guarded(b, moves ? ebb_transposed(b, p, c, i) : c, ebb_transposed(b, p, u, i));
 }
 
-/* What y's cotangent is for operand i. */
-static ebb_id pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
+ebb_id ebb_pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
     switch (ebb_op_table[p->op].family) {
     case EBB_LEAF:
     case EBB_STEP:
@@ -30,6 +29,8 @@ static ebb_id pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
         return ebb_times(b, ct, ebb_partial(b, p, i));
     case EBB_SELECTION:
         return ebb_choice_cotangent(b, p, ct, i);
+    case EBB_IMPLICIT:
+        return ebb_implicit_cotangent(b, p, ct, i);
     case EBB_MACRO:
     case EBB_REGION:
         break; /* refused by ebb_between, or pulled as a whole */
@@ -66,7 +67,7 @@ static bool visit(const adjoint *w, ebb_id id) {
         return !ebb_is_between(w->mark, p.x[0]) ||
                collect(w, &b, w->cotangent[p.x[0]] + (ebb_id)ebb_attr_of(w->g, id).v[0], ct);
     for (int i = 0; i < p.arity && i < 3; i++)
-        if (ebb_is_between(w->mark, p.x[i]) && !collect(w, &b, p.x[i], pull(&b, &p, ct, i))) return false;
+        if (ebb_is_between(w->mark, p.x[i]) && !collect(w, &b, p.x[i], ebb_pull(&b, &p, ct, i))) return false;
     return true;
 }
 

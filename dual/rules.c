@@ -9,6 +9,9 @@ typedef struct rule { /* one of them, by family; none for families without a rul
     ebb_partial_rule *partial;
     ebb_transpose_rule *transpose;
     ebb_choice_rule *choice;
+    ebb_residual_rule *residual;
+    ebb_solve_rule *solve;
+    ebb_back_rule *back;
 } rule;
 
 #define RULE_LEAF(name) {0}
@@ -17,6 +20,7 @@ typedef struct rule { /* one of them, by family; none for families without a rul
 #define RULE_BILINEAR(name) {.transpose = transpose_##name}
 #define RULE_SMOOTH(name) {.partial = partial_##name}
 #define RULE_SELECTION(name) {.choice = choice_##name}
+#define RULE_IMPLICIT(name) {.residual = residual_##name, .solve = solve_##name, .back = back_##name}
 #define RULE_MACRO(name) {0}
 #define RULE_REGION(name) {0}
 
@@ -51,6 +55,20 @@ ebb_id ebb_transposed(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
 }
 
 ebb_id ebb_choice(ebb_builder *b, const ebb_primal *p) { return asked(b, p->op, 0, rules[p->op].choice(b, p)); }
+
+int ebb_residual(ebb_builder *b, const ebb_primal *p, ebb_id *part) { return rules[p->op].residual(b, p, part); }
+
+/* A mutant of an equation is about its solution (operand 0), or about that turned round (operand 1). */
+ebb_id ebb_solve_residual(ebb_builder *b, const ebb_primal *p, const ebb_id *r) {
+    return asked(b, p->op, 0, rules[p->op].solve(b, p, r));
+}
+
+bool ebb_solve_back(ebb_builder *b, const ebb_primal *p, ebb_id ct, int parts, const ebb_id *part, ebb_id *u) {
+    if (!rules[p->op].back(b, p, ct, parts, part, u)) return false;
+    for (int i = 0; i < parts; i++)
+        u[i] = asked(b, p->op, 1, u[i]);
+    return true;
+}
 
 /* ---- words ---- */
 

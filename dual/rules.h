@@ -1,8 +1,8 @@
 /* rules.h - what dual/ knows about each operation: one derivative per row of ops.def, and its kind is the row's family.
  *
- * smooth.c writes partials, linear.c and bilinear.c transposes, selection.c choices. Their names are pasted from the
- * rows here, so a forgotten rule does not link. forward.c and reverse.c turn the rules into tangents and cotangents;
- * they call them through the functions below, never by name.
+ * smooth.c writes partials, linear.c and bilinear.c transposes, selection.c choices, systems.c equations. Their names
+ * are pasted from the rows here, so a forgotten rule does not link. forward.c and reverse.c turn the rules into
+ * tangents and cotangents; they call them through the functions below, never by name.
  *
  * Invariant: a rule is asked only about operations with a float result, and only for operands that are float. Words,
  * here and in all of dual/: x operand, y result, t tangent, ct cotangent. */
@@ -26,12 +26,25 @@ typedef ebb_id ebb_transpose_rule(ebb_builder *b, const ebb_primal *p, ebb_id ct
 /* SELECTION: bool of x[0]'s shape, true where y was taken from x[0]. */
 typedef ebb_id ebb_choice_rule(ebb_builder *b, const ebb_primal *p);
 
+/* IMPLICIT: y is defined by F(x, y) = 0 (implicit.c). F has one part or several, nodes made of x and y; their number.
+ * Its operations are linear or products, so that each order of F is linear in that order of y. */
+enum { EBB_MOST_PARTS = 3 };
+typedef int ebb_residual_rule(ebb_builder *b, const ebb_primal *p, ebb_id *part);
+/* The dy with dF/dy dy = r, where r has the types of the parts. */
+typedef ebb_id ebb_solve_rule(ebb_builder *b, const ebb_primal *p, const ebb_id *r);
+/* That turned round: the cotangents u of r when dy has ct. */
+typedef bool ebb_back_rule(ebb_builder *b, const ebb_primal *p, ebb_id ct, int parts, const ebb_id *part, ebb_id *u);
+
 #define EBB_DECLARE_LEAF(name)
 #define EBB_DECLARE_STEP(name)
 #define EBB_DECLARE_LINEAR(name) ebb_transpose_rule transpose_##name;
 #define EBB_DECLARE_BILINEAR(name) ebb_transpose_rule transpose_##name;
 #define EBB_DECLARE_SMOOTH(name) ebb_partial_rule partial_##name;
 #define EBB_DECLARE_SELECTION(name) ebb_choice_rule choice_##name;
+#define EBB_DECLARE_IMPLICIT(name)                                                                                     \
+    ebb_residual_rule residual_##name;                                                                                 \
+    ebb_solve_rule solve_##name;                                                                                       \
+    ebb_back_rule back_##name;
 #define EBB_DECLARE_MACRO(name)
 #define EBB_DECLARE_REGION(name)
 #define OP(name, family, access, arity, rule) EBB_DECLARE_##family(name)
@@ -42,6 +55,28 @@ typedef ebb_id ebb_choice_rule(ebb_builder *b, const ebb_primal *p);
 ebb_partial_rule ebb_partial;
 ebb_transpose_rule ebb_transposed;
 ebb_choice_rule ebb_choice;
+ebb_residual_rule ebb_residual;
+ebb_solve_rule ebb_solve_residual;
+ebb_back_rule ebb_solve_back;
+
+/* ---- what an equation means for derivatives (implicit.c) ---- */
+int ebb_parts_of(const ebb_id *part); /* how many of EBB_MOST_PARTS there are */
+/* What solves dF/dy t = -rest, where F's parts are rest without t. */
+ebb_id ebb_implicit_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *part, const ebb_id *rest);
+ebb_id ebb_implicit_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
+bool ebb_is_system(ebb_op op);  /* a linear system: linear in its last operand, and its own solution */
+ebb_back_rule ebb_turned_solve; /* a back rule, made by turning the solve rule round */
+
+/* The nodes that some nodes are made of, in rising order: back to the operands and the result of p, where it ends, and
+ * to `stop`; both belong to it too. */
+enum { EBB_MOST_PATCH = 256 };
+typedef struct ebb_patch {
+    int count;
+    ebb_id id[EBB_MOST_PATCH];
+} ebb_patch;
+bool ebb_patch_ends_at(const ebb_primal *p, ebb_id id);
+bool ebb_patch_find(const ebb_graph *g, const ebb_primal *p, int nstop, const ebb_id *stop, int nto, const ebb_id *to,
+                    ebb_patch *patch);
 
 /* ---- what a linear operation means: itself, on tangents t[3], absent if all are (forward.c) ---- */
 ebb_id ebb_linear_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
@@ -49,6 +84,9 @@ ebb_id ebb_linear_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
 /* ---- what a choice means for derivatives (selection.c) ---- */
 ebb_id ebb_choice_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
 ebb_id ebb_choice_cotangent(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
+
+/* What y's cotangent ct is for operand i, whatever its family (reverse.c). */
+ebb_id ebb_pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
 
 /* ---- shared by both directions (rules.c, between.c) ---- */
 ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y);

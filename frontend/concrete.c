@@ -80,8 +80,9 @@ static ebb_graph *what_runs(const ebb_concrete *c, ebb_diag *diag) {
     return sealed;
 }
 
-/* What looks at an index may find it outside. */
+/* What looks at an index may find it outside, and a matrix may be one that has no answer. */
 static bool can_fail(ebb_op op) {
+    if (ebb_op_table[op].family == EBB_IMPLICIT) return true;
     return op == EBB_OP_gather || op == EBB_OP_scatter_add || op == EBB_OP_scatter_max || op == EBB_OP_check_index;
 }
 
@@ -203,16 +204,16 @@ static bool work_room(ebb_context *ebb, int64_t bytes) {
 
 static void *work_aligned(const ebb_context *ebb) { return (void *)(((uintptr_t)ebb->work + 63) & ~(uintptr_t)63); }
 
-static bool run_native(ebb_context *ebb, const char *name, const ebb_executable *x, const void *const *in,
-                       void *const *out, ebb_diag *diag) {
+static bool run_native(ebb_context *ebb, const char *name, const ebb_graph *g, const ebb_executable *x,
+                       const void *const *in, void *const *out, ebb_diag *diag) {
     EBB_PLAIN_FLOATS;
     if (!work_room(ebb, ebb_executable_work(x))) return ebb_fail_memory(diag);
     int code = ebb_executable_entry(x)(in, out, work_aligned(ebb));
     if (code == EBB_OK) return true;
-    const ebb_rt_fault_info *fault = ebb_rt_fault();
-    return ebb_fail(diag, (ebb_code)code, (ebb_site){0}, "%s: %s: index %lld at position %lld is outside [0, %lld)",
-                    name, ebb_op_table[fault->op].name, (long long)fault->index, (long long)fault->position,
-                    (long long)fault->size);
+    const int32_t node = ebb_rt_fault()->node;
+    const ebb_site site = node < g->count ? g->site[node] : (ebb_site){0};
+    char text[EBB_RT_FAULT_TEXT];
+    return ebb_fail(diag, (ebb_code)code, site, "%s: %s", name, ebb_rt_fault_text((ebb_op)site.macro, text));
 }
 
 bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, const void *const *in,
@@ -221,7 +222,8 @@ bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mod
     ebb_executable *x = mode == EBB_EAGER ? NULL : compile(ebb, name, g, NULL, &why);
     if (why.code != EBB_OK && (mode == EBB_NATIVE || why.code != EBB_UNAVAILABLE))
         return ebb_fail(diag, why.code, why.site, "%s", why.message);
-    bool good = x ? run_native(ebb, name, x, in, out, diag) : ebb_eval_graph(g, NULL, in, out, &ebb->allocator, diag);
+    bool good =
+        x ? run_native(ebb, name, g, x, in, out, diag) : ebb_eval_graph(g, NULL, in, out, &ebb->allocator, diag);
     ebb_executable_release(x);
     return good;
 }
@@ -268,7 +270,7 @@ bool ebb_concrete_run(ebb_concrete *c, ebb_tensor *const *arg, ebb_tensor **resu
     if (good) {
         point_inputs(c, arg);
         good = c->executable && mode != EBB_EAGER
-                   ? run_native(ebb, c->function->name, c->executable, c->in, c->out, &diag)
+                   ? run_native(ebb, c->function->name, c->sealed, c->executable, c->in, c->out, &diag)
                    : ebb_eval_graph(c->sealed, NULL, c->in, c->out, &ebb->allocator, &diag);
     }
     if (good && c->function->check_nan) good = check_nan(c, mode, &diag);

@@ -350,8 +350,10 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 
 /* 6. Operations, element by element ... */
 #include "ebb_ops.h"
-/* ... and on shapes, axes and indices. */
+/* ... on shapes, axes and indices ... */
 #include "ebb_arrays.h"
+/* ... and on matrices. */
+#include "ebb_matrices.h"
 /* 7. Gradients of what just ran. 8. Traced functions. 9. Derivatives of functions; many examples at once; where a NaN
  * was born. */
 #include "ebb_derivatives.h"

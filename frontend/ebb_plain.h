@@ -224,6 +224,10 @@ EBB_API ebb_tensor *ebb_quantile_at(ebb_tensor *x, double q, int naxes, const in
                                     int line);
 /* ebb_matmul_with: tx and ty are transpose_x and transpose_y. */
 EBB_API ebb_tensor *ebb_matmul_at(ebb_tensor *x, ebb_tensor *y, bool tx, bool ty, const char *file, int line);
+EBB_API ebb_tensor *ebb_solve_at(ebb_tensor *a, ebb_tensor *r, bool transpose_a, const char *file, int line);
+EBB_API ebb_tensor *ebb_triangular_solve_at(ebb_tensor *a, ebb_tensor *r, const ebb_triangle *triangle,
+                                            const char *file, int line);
+EBB_API ebb_tensor *ebb_cholesky_at(ebb_tensor *a, const char *file, int line);
 EBB_API ebb_tensor *ebb_einsum_at(const char *equation, int n, ebb_tensor *const *x, const char *file, int line);
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,

@@ -24,6 +24,10 @@ static ebb_tensor *dot(ebb_operand x, ebb_operand y, const char *file, int line)
     return all_sum(ebb_mul_at(x, y, file, line), file, line);
 }
 
+static ebb_tensor *solve(ebb_operand a, ebb_operand r, const char *file, int line) {
+    return ebb_solve_at(a.tensor, r.tensor, false, file, line);
+}
+
 #define UNARY(op) {#op, 1, ebb_##op##_at, NULL, NULL},
 #define BINARY(op) {#op, 2, NULL, ebb_##op##_at, NULL},
 static const ebb_formula_op table[] = {
@@ -35,6 +39,8 @@ static const ebb_formula_op table[] = {
     {"softmax", 1, last_softmax, NULL, NULL},
     {"log_softmax", 1, last_log_softmax, NULL, NULL},
     {"dot", 2, NULL, dot, NULL},
+    {"cholesky", 1, ebb_cholesky_at, NULL, NULL},
+    {"solve", 2, NULL, solve, NULL},
     {"clip", 3, NULL, NULL, ebb_clip_at},
     {"select", 3, NULL, NULL, NULL},
 };

@@ -163,6 +163,15 @@ static void lookups_and_products_with(const bad *b) {
     TRY("ebb_sparse_softmax_cross_entropy", ebb_sparse_softmax_cross_entropy(y, x));
 }
 
+static void matrices_with(const bad *b) {
+    ebb_tensor *x = b->tensor, *y = f32("[[1, 2], [3, 4]]");
+    FIRST("ebb_solve", ebb_solve(x, y));
+    TRY("ebb_solve", ebb_solve(y, x));
+    FIRST("ebb_triangular_solve", ebb_triangular_solve(x, y, NULL));
+    TRY("ebb_triangular_solve", ebb_triangular_solve(y, x, NULL));
+    FIRST("ebb_cholesky", ebb_cholesky(x));
+}
+
 static void places_with(const bad *b) {
     ebb_tensor *x = b->tensor, *y = f32("[1, 2]"), *i = ebb_literal(ebb, "[[0], [1]]", EBB_I32);
     ebb_tensor *at = ebb_literal(ebb, "[0]", EBB_I32), *one = f32("[1]");
@@ -261,6 +270,7 @@ Test(bad_tensors, tensors_that_are_none) {
             rearranging_with(&b[i]);
             reductions_with(&b[i]);
             lookups_and_products_with(&b[i]);
+            matrices_with(&b[i]);
             places_with(&b[i]);
             choices_with(&b[i]);
             machinery_with(&b[i]);

@@ -26,6 +26,7 @@ typedef struct op_case {
     double low[2], high[2];           /* ranges of operand 0, and of the others; 0, 0: from -2 to 2 */
     const char *index;                /* "2,0,2,1" */
     ebb_dtype cast;                   /* cast: the dtype asked */
+    double diagonal;                  /* operand 0 is a matrix: more on its diagonal */
 } op_case;
 
 #define CASE(text, op_name, ...) {.name = text, .op = EBB_OP_##op_name, __VA_ARGS__}
@@ -134,6 +135,14 @@ static const op_case cases[] = {
     CASE("dot batch 1,1", dot, .shape = {"2,3,2", "2,2,3"}, .attr = "1,1"),
     CASE("dot two batches", dot, .shape = {"2,2,1,3", "2,2,3,2"}, .attr = "0,0"),
     CASE("dot over nothing", dot, .shape = {"2,0", "0,3"}, .attr = "0,0"),
+    CASE("triangular_solve", triangular_solve, .shape = {"3,3", "3,2"}, .attr = "0,0,0", .diagonal = 3),
+    CASE("triangular_solve upper", triangular_solve, .shape = {"3,3", "3,2"}, .attr = "0,1,0", .diagonal = 3),
+    CASE("triangular_solve unit", triangular_solve, .shape = {"3,3", "3,2"}, .attr = "1,0,1"),
+    CASE("triangular_solve batch", triangular_solve, .shape = {"2,2,2", "2,2,1"}, .attr = "1,1,0", .diagonal = 3),
+    CASE("lu_solve", lu_solve, .shape = {"3,3", "3,2"}, .attr = "0", .diagonal = 6),
+    CASE("lu_solve transposed", lu_solve, .shape = {"2,3,3", "2,3,1"}, .attr = "1", .diagonal = 6),
+    CASE("cholesky", cholesky, .shape = {"3,3"}, .diagonal = 6),
+    CASE("cholesky batch", cholesky, .shape = {"2,2,2"}, .diagonal = 6),
     CASE("gather rows twice", gather, .shape = {"3,2", "i:4"}, .attr = "0", .index = "2,0,2,1"),
     CASE("gather columns", gather, .shape = {"2,3", "i:2,2"}, .attr = "1", .index = "2,2,0,2"),
     CASE("gather one", gather, .shape = {"4", "i:"}, .attr = "0", .index = "3"),
@@ -175,6 +184,13 @@ static int operands_of(const op_case *c) {
     return n;
 }
 
+static void add_diagonal(const op_case *c, int64_t size, double *value) {
+    const ebb_shape s = parse_shape(c->shape[0]);
+    const int64_t n = s.dim[s.rank - 1];
+    for (int64_t e = 0; e < size; e++)
+        if (e / n % n == e % n) value[e] += c->diagonal;
+}
+
 static void operand_values(const op_case *c, int k, int64_t size, double *value) {
     int64_t index[MOST_ELEMENTS];
     bool given = c->low[k > 0] != c->high[k > 0];
@@ -192,6 +208,7 @@ static void operand_values(const op_case *c, int k, int64_t size, double *value)
         fill_uniform(100 + (uint64_t)k, given ? c->low[k > 0] : -2, given ? c->high[k > 0] : 2, size, value);
         for (int64_t e = 0; e < size; e++)
             value[e] = (float)value[e]; /* the same number in both dtypes */
+        if (k == 0 && c->diagonal != 0) add_diagonal(c, size, value);
     }
 }
 
@@ -243,6 +260,10 @@ static ebb_id apply(ebb_graph *g, const op_case *c, ebb_dtype real, int n, const
     ebb_application app = {.op = c->op, .attr = attr, .nattr = parse_list(c->attr, attr)};
     app.asked.dtype = c->cast ? c->cast : real;
     app.asked.shape = c->asked ? parse_shape(c->asked) : *ebb_shape_of(g, x[0]);
+    if (c->op == EBB_OP_lu_solve) {
+        ebb_application lu = {.op = EBB_OP_lu};
+        return ebb_record(g, &app, 3, (ebb_id[]){x[0], ebb_record(g, &lu, 1, x), x[1]});
+    }
     if (c->op != EBB_OP_polygamma && c->op != EBB_OP_sinc_slope) return ebb_record(g, &app, n, x);
     ebb_application to_real = {.op = EBB_OP_cast, .asked.dtype = real}; /* the order, a whole number */
     return ebb_record(g, &app, n, (ebb_id[]){ebb_record(g, &to_real, 1, x), x[1]});
@@ -436,7 +457,8 @@ static bool in_table(ebb_op op) {
 
 static bool has_rule(ebb_op op) {
     ebb_family family = ebb_op_table[op].family;
-    return family == EBB_LINEAR || family == EBB_BILINEAR || family == EBB_SMOOTH || family == EBB_SELECTION;
+    return family == EBB_LINEAR || family == EBB_BILINEAR || family == EBB_SMOOTH || family == EBB_SELECTION ||
+           family == EBB_IMPLICIT;
 }
 
 Test(dual, every_operation_with_a_rule_has_a_case) {

@@ -115,8 +115,10 @@ static void hold(walk *w, ebb_id id, double bytes) {
 static void look(walk *w) {
     double peak = w->once + (w->many > 0 ? w->many * w->directions : 0), left = w->bytes - w->once;
     if (peak > w->bill.peak) w->bill.peak = peak;
-    if (left < 0) w->most = 0;
-    if (w->many > 0 && left / w->many < w->most) w->most = left / w->many;
+    if (left < 0)
+        w->most = 0;
+    else if (w->many > 0 && left / w->many < w->most)
+        w->most = left / w->many;
 }
 
 /* ---- regions: what they run, as often as they run it ---- */

@@ -144,6 +144,16 @@ ebb_id ebb_g_dot(ebb_builder *b, ebb_id x, ebb_id y, bool tx, bool ty) {
     return on_axes(b, EBB_OP_dot, 2, (const ebb_id[]){x, y}, 2, (const int64_t[]){tx, ty});
 }
 
+ebb_id ebb_g_triangular_solve(ebb_builder *b, ebb_id a, ebb_id r, const int64_t flag[3]) {
+    return on_axes(b, EBB_OP_triangular_solve, 2, (const ebb_id[]){a, r}, 3, flag);
+}
+
+ebb_id ebb_g_lu(ebb_builder *b, ebb_id a) { return on_axes(b, EBB_OP_lu, 1, &a, 0, NULL); }
+
+ebb_id ebb_g_lu_solve(ebb_builder *b, ebb_id a, ebb_id lu, ebb_id r, bool transposed) {
+    return on_axes(b, EBB_OP_lu_solve, 3, (const ebb_id[]){a, lu, r}, 1, (const int64_t[]){transposed});
+}
+
 ebb_id ebb_g_gather(ebb_builder *b, ebb_id x, ebb_id index, int axis) {
     return on_axes(b, EBB_OP_gather, 2, (const ebb_id[]){x, index}, 1, (const int64_t[]){axis});
 }

@@ -150,6 +150,20 @@ static void into_places(const application *a, ebb_cost *cost) { cost->operations
 #define whole_scatter_add into_places
 #define whole_scatter_max into_places
 
+/* ---- linear algebra: n^3 times what the textbook says, for each matrix ---- */
+
+static double order(const application *a) {
+    const ebb_shape *s = ebb_shape_of(a->g, a->x[0]);
+    return (double)s->dim[s->rank - 1];
+}
+
+static void by_substitution(const application *a, ebb_cost *cost) { cost->operations = of_result(a) * order(a); }
+#define whole_triangular_solve by_substitution
+
+static void whole_lu_solve(const application *a, ebb_cost *cost) { cost->operations = 2 * of_result(a) * order(a); }
+static void whole_lu(const application *a, ebb_cost *cost) { cost->operations = of_operand(a, 0) * order(a) * 2 / 3; }
+static void whole_cholesky(const application *a, ebb_cost *cost) { cost->operations = of_operand(a, 0) * order(a) / 3; }
+
 /* ---- the table ---- */
 
 typedef struct fact {

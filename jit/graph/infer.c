@@ -1,7 +1,7 @@
 /* infer.c - the type of one application: checks common to all operations, then the rule of its row in ops.def.
  *
  * Here are the rules of sources and POINT operations; infer_axes.c has those that look at axes, infer_index.c
- * those that look at places. Start at ebb_infer. */
+ * those that look at places, infer_matrix.c those of linear algebra. Start at ebb_infer. */
 #include "jit/graph/infer.h"
 
 #include <stdarg.h>

@@ -305,6 +305,7 @@ ebb_id ebb_expand_macro(ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr att
 #define EXPAND_BILINEAR(name)
 #define EXPAND_SMOOTH(name)
 #define EXPAND_SELECTION(name)
+#define EXPAND_IMPLICIT(name)
 #define EXPAND_REGION(name)
 #define OP(name, family, access, arity, rule) EXPAND_##family(name)
 #include "jit/graph/ops.def"

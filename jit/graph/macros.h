@@ -40,4 +40,8 @@ typedef ebb_id ebb_macro(ebb_builder *b, const ebb_id *x, ebb_attr attr);
 ebb_macro expand_sort, expand_scatter_min, expand_scatter_update, expand_dynamic_slice, expand_dynamic_update;
 ebb_macro expand_top_k, expand_arg_top_k;
 
+/* ---- macros_matrix.c ---- */
+
+ebb_macro expand_solve;
+
 #endif

@@ -105,6 +105,28 @@ static int describe_pad(const ebb_application *app, const ebb_type *arg, const e
     return EBB_PAD_SIZES + 4 * rank;
 }
 
+static int describe_matrix(const ebb_application *app, const ebb_type *arg, const ebb_type *result, int64_t *desc) {
+    const ebb_shape *x = &arg[0].shape;
+    int r = x->rank;
+    desc[EBB_MATRIX_DTYPE] = arg[0].dtype;
+    desc[EBB_MATRIX_BATCH] = product(x, 0, r - 2);
+    desc[EBB_MATRIX_ROWS] = x->dim[r - 2];
+    desc[EBB_MATRIX_COLUMNS] = x->dim[r - 1];
+    desc[EBB_MATRIX_RIGHT] = result->shape.rank == r ? result->shape.dim[r - 1] : 0;
+    for (int i = 0; i < 3; i++)
+        desc[EBB_MATRIX_TRANSPOSED + i] = i < app->nattr ? app->attr[i] : 0;
+    return EBB_MATRIX_COUNT;
+}
+
+int64_t ebb_scratch(ebb_op op, const int64_t *desc) {
+    (void)op, (void)desc;
+    return 0;
+}
+
+static bool on_matrices(ebb_op op) {
+    return op == EBB_OP_triangular_solve || op == EBB_OP_lu || op == EBB_OP_lu_solve || op == EBB_OP_cholesky;
+}
+
 int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result,
                  int64_t desc[EBB_DESCRIBE_MAX]) {
     (void)narg;
@@ -117,6 +139,7 @@ int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, cons
     if (app->op == EBB_OP_overlap_add) return describe_overlap_add(app, arg, desc);
     if (app->op == EBB_OP_argmax || app->op == EBB_OP_argsort || app->op == EBB_OP_cumsum)
         return describe_argmax(app, arg, desc);
+    if (on_matrices(app->op)) return describe_matrix(app, arg, result, desc);
     if (app->op >= EBB_OP_random_uniform && app->op <= EBB_OP_random_truncated_normal)
         return describe_random(result, desc);
     return app->op == EBB_OP_pad ? describe_pad(app, arg, result, desc) : 0;

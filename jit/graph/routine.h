@@ -8,6 +8,7 @@
 #include "jit/graph/types.h"
 
 #define EBB_DESCRIBE_MAX 40
+enum { EBB_SCRATCH = 3, EBB_ROUTINE_POINTERS }; /* a routine's pointers: operands, and behind three of them scratch */
 
 /* dot: product of [batch, m, k] and [batch, k, n]; tx: x is stored [batch, k, m]; ty: y is stored [batch, n, k] */
 enum { EBB_DOT_DTYPE, EBB_DOT_BATCH, EBB_DOT_M, EBB_DOT_N, EBB_DOT_K, EBB_DOT_TX, EBB_DOT_TY, EBB_DOT_COUNT };
@@ -43,11 +44,26 @@ enum {
     EBB_OVERLAP_DILATION,
     EBB_OVERLAP_COUNT
 };
+/* Linear algebra: a batch of matrices [rows, columns], and of right sides with so many columns. */
+enum {
+    EBB_MATRIX_DTYPE,
+    EBB_MATRIX_BATCH,
+    EBB_MATRIX_ROWS,
+    EBB_MATRIX_COLUMNS,
+    EBB_MATRIX_RIGHT,
+    EBB_MATRIX_TRANSPOSED,
+    EBB_MATRIX_UPPER,
+    EBB_MATRIX_UNIT,
+    EBB_MATRIX_COUNT
+};
 /* pad: dtype, rank, then rank numbers each of: operand size, result size, low, gap */
 enum { EBB_PAD_DTYPE, EBB_PAD_RANK, EBB_PAD_SIZES };
 
 /* Writes the description of a WHOLE operation with concrete types; returns how many numbers, 0 if op is not WHOLE. */
 int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result,
                  int64_t desc[EBB_DESCRIBE_MAX]);
+
+/* How many bytes of scratch memory the routine wants that is described so. */
+int64_t ebb_scratch(ebb_op op, const int64_t *desc);
 
 #endif

@@ -22,6 +22,7 @@ typedef enum ebb_family {
     EBB_BILINEAR,
     EBB_SMOOTH,
     EBB_SELECTION,
+    EBB_IMPLICIT,
     EBB_MACRO,
     EBB_REGION
 } ebb_family;

@@ -95,7 +95,7 @@ static LLVMValueRef loop_description(const ebb_emit *e, const ebb_nested *n) {
 
 /* How many pointers the step that has most gives away. */
 static unsigned most_pointers(const ebb_plan *plan) {
-    int64_t most = 3;
+    int64_t most = EBB_ROUTINE_POINTERS;
     for (int32_t t = 0; t < plan->steps; t++) {
         const ebb_nested *n = plan->step[t].nested;
         if (n && (int64_t)n->operands + n->results > most) most = (int64_t)n->operands + n->results;
@@ -129,13 +129,15 @@ static LLVMBasicBlockRef block(const ebb_entry_state *s, const char *name) {
     return LLVMAppendBasicBlockInContext(s->e->context, s->function, name);
 }
 
-/* What fails ends the call with its code. */
+/* What fails ends the call with its code, and says which node it was. */
 static void check_code(const ebb_entry_state *s, LLVMValueRef code) {
     const ebb_emit *e = s->e;
     LLVMBasicBlockRef failed = block(s, "failed"), next = block(s, "");
     LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntEQ, code, LLVMConstInt(e->i32, EBB_OK, 0), ""), next,
                     failed);
     LLVMPositionBuilderAtEnd(e->builder, failed);
+    LLVMValueRef node = LLVMConstInt(e->i32, (unsigned long long)e->plan->step[s->step].node, 0);
+    ebb_emit_call(e, "ebb_rt_fault_at", e->nothing, 1, &node);
     LLVMBuildRet(e->builder, code);
     LLVMPositionBuilderAtEnd(e->builder, next);
 }
@@ -144,6 +146,7 @@ static void routine_step(ebb_entry_state *s, const ebb_step *step) {
     char name[64];
     snprintf(name, sizeof name, "ebb_rt_%s", ebb_op_table[step->op].name);
     LLVMValueRef operands = point(s, step->nin, step->in, 0);
+    if (step->scratch >= 0) point(s, 1, &step->scratch, EBB_SCRATCH);
     LLVMValueRef arg[] = {description(s->e, step), operands, buffer_address(s, step->out)};
     check_code(s, ebb_emit_call(s->e, name, s->e->i32, 3, arg));
 }

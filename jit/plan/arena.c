@@ -126,7 +126,7 @@ static int32_t touched(const ebb_step *s, int32_t i) {
         return s->kernel.inst[i].buffer >= 0 ? s->kernel.inst[i].buffer : -2;
     }
     if (i < s->nin) return s->in[i];
-    return i == s->nin ? s->out : -1;
+    return i == s->nin ? s->out : i == s->nin + 1 ? s->scratch : -1;
 }
 
 static bool run_steps(ebb_arena *a) {

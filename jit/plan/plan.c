@@ -62,7 +62,7 @@ ebb_step *ebb_new_step(ebb_planner *p, ebb_step_kind kind, ebb_id node) {
         return NULL;
     }
     ebb_step *s = &plan->step[plan->steps++];
-    *s = (ebb_step){.kind = kind, .in = {-1, -1, -1}, .out = -1, .node = node};
+    *s = (ebb_step){.kind = kind, .in = {-1, -1, -1}, .out = -1, .scratch = -1, .node = node};
     return s;
 }
 
@@ -87,6 +87,14 @@ static bool describe(const ebb_planner *p, ebb_id id, ebb_step *s) {
            ebb_fail(p->diag, EBB_INTERNAL_ERROR, app.site, "no routine computes %s", ebb_op_table[s->op].name);
 }
 
+/* Bytes, as bool has them. */
+static bool take_scratch(ebb_planner *p, ebb_step *s) {
+    const int64_t bytes = ebb_scratch(s->op, s->desc);
+    if (bytes == 0) return true;
+    s->scratch = ebb_new_buffer(p, EBB_IN_ARENA, -1, EBB_BOOL, bytes);
+    return s->scratch >= 0;
+}
+
 static bool lower_routine(ebb_planner *p, ebb_id id) {
     ebb_step *s = ebb_new_step(p, EBB_STEP_ROUTINE, id);
     if (!s) return false;
@@ -95,7 +103,7 @@ static bool lower_routine(ebb_planner *p, ebb_id id) {
     for (int32_t i = 0; i < s->nin; i++)
         if ((s->in[i] = ebb_buffer_of(p, ebb_operands(p->graph, id)[i])) < 0) return false;
     s->out = ebb_buffer_of(p, id);
-    return s->out >= 0 && describe(p, id, s);
+    return s->out >= 0 && describe(p, id, s) && take_scratch(p, s);
 }
 
 static bool lower_whole(ebb_planner *p, ebb_id id) {

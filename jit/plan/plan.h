@@ -86,6 +86,7 @@ typedef struct ebb_step {
     int32_t ndesc;
     int64_t desc[EBB_DESCRIBE_MAX]; /* ROUTINE */
     int32_t in[3], nin, out;        /* ROUTINE: buffers; COPY: in[0] -> out, the whole buffer */
+    int32_t scratch;                /* ROUTINE: a buffer that only it touches; -1: it wants none */
     ebb_id node;
 } ebb_step;
 

@@ -188,6 +188,7 @@ static void put_step(ebb_sink *o, const ebb_plan *program, const ebb_plan *plan,
         put(o, " "), put_buffer(o, plan, s->in[i]);
     put(o, " -> ");
     put_buffer(o, plan, s->out);
+    if (s->scratch >= 0) put(o, " with "), put_buffer(o, plan, s->scratch);
     if (s->kind == EBB_STEP_ROUTINE) put_numbers(o, s->ndesc, s->desc);
     put(o, "\n");
 }

@@ -10,7 +10,7 @@
 
 /* A routine: desc as ebb_describe wrote it, contiguous operands, contiguous result. Returns EBB_OK, or a code after
  * filling ebb_rt_fault. `in` and `out` never overlap, except that out may be in[0] of scatter_add and
- * scatter_max. */
+ * scatter_max. in[EBB_SCRATCH]: memory of ebb_scratch bytes, if that is more than 0. */
 typedef int ebb_rt_routine(const int64_t *desc, const void *const *in, void *out);
 
 #define EBB_RT_SOURCE(name)
@@ -29,12 +29,24 @@ ebb_rt_routine *ebb_rt_routine_of(ebb_op op); /* NULL if op is not WHOLE */
 typedef void ebb_rt_combine(void *to, const void *from, int64_t n);
 ebb_rt_combine *ebb_rt_adder(ebb_dtype dtype);
 
-/* What went wrong last on this thread: an index outside its axis. */
+/* What went wrong last on this thread. */
+typedef enum ebb_rt_reason {
+    EBB_RT_OUTSIDE,      /* index `index` at `position` lies outside [0, size) */
+    EBB_RT_SINGULAR,     /* matrix number `position` of the batch, of `size` rows: pivot `index` is 0 */
+    EBB_RT_NOT_POSITIVE, /* its leading block of index + 1 rows is not positive definite */
+} ebb_rt_reason;
 typedef struct ebb_rt_fault_info {
     ebb_op op;
+    ebb_rt_reason reason;
     int64_t position, index, size;
+    int32_t node; /* native code: the node of its graph; 0: not known */
 } ebb_rt_fault_info;
 ebb_rt_fault_info *ebb_rt_fault(void);
+/* Native code that gives up says at which node. */
+void ebb_rt_fault_at(int32_t node);
+/* "gather: index 5 at position 0 is outside [0, 3)"; gives text back. `macro`: what the user called instead, or 0. */
+enum { EBB_RT_FAULT_TEXT = 200 };
+const char *ebb_rt_fault_text(ebb_op macro, char text[EBB_RT_FAULT_TEXT]);
 
 /* One block of the pairwise tree (reduction.h): pushes `lanes` numbers as block number `block` on `stack`
  * (64 * lanes numbers). dtype f32 or f64. */

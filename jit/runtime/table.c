@@ -3,6 +3,9 @@
 #include "jit/graph/special.h"
 #include "jit/runtime/loop.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define SYMBOL(name) {#name, (void *)(uintptr_t)name}
 
 const ebb_rt_symbol ebb_rt_table[] = {
@@ -26,6 +29,7 @@ const ebb_rt_symbol ebb_rt_table[] = {
     SYMBOL(ebb_rt_to_i32),
     SYMBOL(ebb_rt_to_i64),
     SYMBOL(ebb_rt_fault),
+    SYMBOL(ebb_rt_fault_at),
     SYMBOL(ebb_rt_loop),
     SYMBOL(ebb_rt_unloop),
     SYMBOL(ebb_erfinv),
@@ -50,7 +54,34 @@ ebb_rt_routine *ebb_rt_routine_of(ebb_op op) {
     return (unsigned)op < EBB_OP_COUNT ? routine[op] : NULL;
 }
 
+/* ---- faults ---- */
+
 ebb_rt_fault_info *ebb_rt_fault(void) {
     static _Thread_local ebb_rt_fault_info fault;
     return &fault;
+}
+
+void ebb_rt_fault_at(int32_t node) { ebb_rt_fault()->node = node; }
+
+const char *ebb_rt_fault_text(ebb_op macro, char text[EBB_RT_FAULT_TEXT]) {
+    const ebb_rt_fault_info *f = ebb_rt_fault();
+    const char *name = ebb_op_table[macro ? macro : f->op].name;
+    switch (f->reason) {
+    case EBB_RT_OUTSIDE:
+        snprintf(text, EBB_RT_FAULT_TEXT, "%s: index %" PRId64 " at position %" PRId64 " is outside [0, %" PRId64 ")",
+                 name, f->index, f->position, f->size);
+        break;
+    case EBB_RT_SINGULAR:
+        snprintf(text, EBB_RT_FAULT_TEXT,
+                 "%s: matrix %" PRId64 ", of %" PRId64 " rows, is singular: pivot %" PRId64 " is 0", name, f->position,
+                 f->size, f->index);
+        break;
+    case EBB_RT_NOT_POSITIVE:
+        snprintf(text, EBB_RT_FAULT_TEXT,
+                 "%s: matrix %" PRId64 ", of %" PRId64 " rows, is not positive definite: pivot %" PRId64
+                 " is not positive",
+                 name, f->position, f->size, f->index);
+        break;
+    }
+    return text;
 }

@@ -56,6 +56,12 @@
         CASE("of nothing", name, 1, .shape = {S(0)}, ATTR(0, 0)),                                                      \
         CASE("ties", name, 1, .shape = {S(2, 90)}, ATTR(1, 50))
 
+#define SQUARE(name)                                                                                                   \
+    CASE("3", name, 1, .shape = {S(3, 3)}), CASE("1", name, 1, .shape = {S(1, 1)}),                                    \
+        CASE("0", name, 1, .shape = {S(0, 0)}), CASE("5", name, 1, .shape = {S(5, 5)}),                                \
+        CASE("20", name, 1, .shape = {S(20, 20)}), CASE("batch", name, 1, .shape = {S(2, 1, 3, 3)}),                   \
+        CASE("no batch", name, 1, .shape = {S(0, 2, 2)})
+
 const op_case op_cases[] = {
     CASE("17", iota, 0, .asked = S(17), ATTR(0)),
     CASE("0", iota, 0, .asked = S(0), ATTR(0)),
@@ -197,6 +203,33 @@ const op_case op_cases[] = {
     CASE("of nothing", dynamic_update, 3, .shape = {S(0, 2), S(2), S(0, 1)}),
     CASE("scalar", dynamic_update, 3, .shape = {SCALAR, S(0), SCALAR}),
 
+    CASE("lower", triangular_solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(0, 0, 0)),
+    CASE("upper", triangular_solve, 2, .shape = LIST(S(4, 4), S(4, 1)), ATTR(0, 1, 0)),
+    CASE("lower unit", triangular_solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(0, 0, 1)),
+    CASE("upper unit", triangular_solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(0, 1, 1)),
+    CASE("lower transposed", triangular_solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(1, 0, 0)),
+    CASE("upper transposed", triangular_solve, 2, .shape = LIST(S(5, 5), S(5, 2)), ATTR(1, 1, 0)),
+    CASE("lower unit transposed", triangular_solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(1, 0, 1)),
+    CASE("upper unit transposed", triangular_solve, 2, .shape = LIST(S(2, 2), S(2, 2)), ATTR(1, 1, 1)),
+    CASE("20", triangular_solve, 2, .shape = LIST(S(20, 20), S(20, 7)), ATTR(0, 0, 0)),
+    CASE("batch", triangular_solve, 2, .shape = LIST(S(2, 3, 2, 2), S(2, 3, 2, 3)), ATTR(0, 0, 0)),
+    CASE("0", triangular_solve, 2, .shape = LIST(S(0, 0), S(0, 3)), ATTR(0, 0, 0)),
+    CASE("no right side", triangular_solve, 2, .shape = LIST(S(3, 3), S(3, 0)), ATTR(0, 0, 0)),
+    SQUARE(lu),
+    CASE("3", lu_solve, 3, .shape = LIST(S(3, 3), S(4, 3), S(3, 2)), ATTR(0)),
+    CASE("3 transposed", lu_solve, 3, .shape = LIST(S(3, 3), S(4, 3), S(3, 2)), ATTR(1)),
+    CASE("1", lu_solve, 3, .shape = LIST(S(1, 1), S(2, 1), S(1, 1)), ATTR(0)),
+    CASE("20", lu_solve, 3, .shape = LIST(S(20, 20), S(21, 20), S(20, 3)), ATTR(0)),
+    CASE("20 transposed", lu_solve, 3, .shape = LIST(S(20, 20), S(21, 20), S(20, 3)), ATTR(1)),
+    CASE("batch", lu_solve, 3, .shape = LIST(S(2, 2, 2), S(2, 3, 2), S(2, 2, 3)), ATTR(0)),
+    CASE("0", lu_solve, 3, .shape = LIST(S(0, 0), S(1, 0), S(0, 2)), ATTR(0)),
+    SQUARE(cholesky),
+    CASE("3", solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(0)),
+    CASE("3 transposed", solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(1)),
+    CASE("5", solve, 2, .shape = LIST(S(5, 5), S(5, 1)), ATTR(0)),
+    CASE("20", solve, 2, .shape = LIST(S(20, 20), S(20, 3)), ATTR(0)),
+    CASE("batch", solve, 2, .shape = LIST(S(2, 2, 2), S(2, 2, 3)), ATTR(0)),
+    CASE("0", solve, 2, .shape = LIST(S(0, 0), S(0, 2)), ATTR(0)),
     EACH(digamma, 1),
     EACH(sinc, 1),
     EACH(xlogy, 2),
@@ -331,8 +364,39 @@ static void sort_lines(quad_tensor *x) {
         qsort(x->at + i, (size_t)n, sizeof *x->at, rising);
 }
 
+/* ---- matrices ---- */
+
+bool op_is_of_matrix(ebb_op op) {
+    return op == EBB_OP_triangular_solve || op == EBB_OP_lu || op == EBB_OP_lu_solve || op == EBB_OP_cholesky ||
+           op == EBB_OP_solve;
+}
+
+/* Small elements beside a diagonal of 2: far from singular, and the symmetric part is positive definite. */
+static void add_diagonal(quad_tensor *x) {
+    const int64_t n = x->type.shape.dim[x->type.shape.rank - 1];
+    for (int64_t e = 0; e < x->size; e++)
+        if (e / n % n == e % n) x->at[e] += 2;
+}
+
+/* What is factored before, always the same matrix: operand 0, or its factors. */
+static void fill_factored(const op_use *use, int k, quad_tensor *x) {
+    quad_tensor a = quad_new(use->operand[0]);
+    op_use alone = *use;
+    op_case c = {.op = EBB_OP_lu};
+    alone.c = &c;
+    op_fill_operand(&alone, 0, 1, &a);
+    if (k == 1) quad_apply(&(quad_call){&(ebb_application){.op = EBB_OP_lu}, &a, x});
+    for (int64_t e = 0; k == 0 && e < x->size; e++)
+        x->at[e] = a.at[e];
+    quad_free(&a);
+}
+
 void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     double low, high, value;
+    if (use->c->op == EBB_OP_lu_solve && k < 2) {
+        fill_factored(use, k, x);
+        return;
+    }
     bool few = is_comparison(use->c->op) && x->type.dtype != EBB_BOOL;
     range_of(use, k, &low, &high);
     for (int64_t e = 0; e < x->size; e++) {
@@ -344,6 +408,7 @@ void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
         if (x->type.dtype == EBB_F32) x->at[e] = (float)x->at[e];
     }
     if (use->c->op == EBB_OP_searchsorted && k == 0) sort_lines(x);
+    if (op_is_of_matrix(use->c->op) && k == 0) add_diagonal(x);
 }
 
 void op_fill_direction(uint64_t seed, quad_tensor *x) {

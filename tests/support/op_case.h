@@ -39,6 +39,7 @@ void op_fill_direction(uint64_t seed, quad_tensor *x);
 /* Where floating-point numbers for operand k come from (op_domain.c): inside the domain, where results are of ordinary
  * size. */
 void op_domain(ebb_op op, int k, double *low, double *high);
+bool op_is_of_matrix(ebb_op op);    /* operand 0 is a matrix that has to be regular */
 bool op_is_order(ebb_op op, int k); /* orders of derivatives are whole numbers */
 
 #endif

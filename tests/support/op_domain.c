@@ -50,6 +50,11 @@ static const struct domain {
     [EBB_OP_fmod] = {{-9, 0.5}, {9, 3}},
     [EBB_OP_floormod] = {{-9, 0.5}, {9, 3}},
     [EBB_OP_floordiv] = {{-9, 0.5}, {9, 3}},
+    [EBB_OP_triangular_solve] = {{-0.3, -1}, {0.3, 1}},
+    [EBB_OP_lu] = {{-0.3}, {0.3}},
+    [EBB_OP_lu_solve] = {{-0.3, -1}, {0.3, 1}},
+    [EBB_OP_cholesky] = {{-0.3}, {0.3}},
+    [EBB_OP_solve] = {{-0.3, -1}, {0.3, 1}},
     [EBB_OP_prod] = {{0.5}, {1.6}},
     [EBB_OP_cumprod] = {{0.5}, {1.6}},
 };

@@ -60,4 +60,7 @@ typedef ebb_id make(maker *m, ebb_op op);
 make make_gather, make_scatter, make_scatter_any, make_check_index, make_dynamic_slice, make_dynamic_update, make_top_k,
     make_arg_top_k, make_searchsorted, make_windows, make_overlap_add;
 
+/* ---- random_matrix.c ---- */
+make make_lu, make_lu_solve, make_triangular_solve, make_cholesky, make_solve;
+
 #endif

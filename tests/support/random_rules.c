@@ -22,7 +22,7 @@ static const ebb_op exact[] = {
     EBB_OP_prod,    EBB_OP_reduce_min,  EBB_OP_reduce_all,     EBB_OP_reduce_any,    EBB_OP_argmin,
     EBB_OP_cumprod, EBB_OP_sort,        EBB_OP_norm,           EBB_OP_divide_no_nan, EBB_OP_squared_difference,
     EBB_OP_clip,    EBB_OP_scatter_min, EBB_OP_scatter_update, EBB_OP_dynamic_slice, EBB_OP_dynamic_update,
-    EBB_OP_top_k,   EBB_OP_arg_top_k,
+    EBB_OP_top_k,   EBB_OP_arg_top_k,   EBB_OP_solve,
 };
 
 /* What jumps where a last digit decides, though its row does not say so; and cast, after which an f64 has the error of
