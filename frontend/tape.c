@@ -205,6 +205,13 @@ ebb_id ebb_tape_node(const ebb_tape *tape, const ebb_tensor *x) {
     return is_connected(tape, id) ? id : -1;
 }
 
+/* Whether a tape follows x: another one may differentiate this one's gradient in it. */
+static bool is_followed(const ebb_context *ebb, const ebb_tensor *x) {
+    for (const ebb_tape *t = ebb->tapes; t; t = t->next)
+        if (t->forward ? tape_find(t, x) >= 0 : is_connected(t, tape_find(t, x))) return true;
+    return false;
+}
+
 /* Scalar numbers that nobody watches are constants of the program, so that x^2 is known to be a square. A condition is
  * not: folded into its select, it would no longer keep out the slope of the branch not taken. */
 static ebb_id tape_constant(ebb_tape *tape, ebb_tensor *x) {
@@ -218,7 +225,8 @@ static ebb_id tape_operand(ebb_tape *tape, ebb_tensor *x) {
     ebb_id id = tape_find(tape, x);
     if (id >= 0) return id;
     bool scalar = x->kind == EBB_KIND_VALUE && x->type.shape.rank == 0 && x->type.dtype != EBB_BOOL;
-    id = scalar ? tape_constant(tape, x) : ebb_add_input(tape->graph, x->type, x->site);
+    id = scalar && !is_followed(tape->context, x) ? tape_constant(tape, x)
+                                                  : ebb_add_input(tape->graph, x->type, x->site);
     return tape_bind(tape, id, x, 0) ? id : EBB_POISON;
 }
 

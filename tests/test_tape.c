@@ -48,6 +48,20 @@ Test(tape, one_persistent_tape_gives_higher_orders) {
     expect_text(ebb_gradient(tape, dd, x), "[6. 6.]", "third");
 }
 
+/* A scalar that a tape does not watch itself is a number to it, unless another tape follows it. */
+Test(tape, scalars_of_another_tape_are_no_constants) {
+    ebb_tensor *x = ebb_scalar(ebb, 2.0), *a = ebb_scalar(ebb, 3.0), *b = ebb_scalar(ebb, 5.0),
+               *v = ebb_scalar(ebb, 7.0);
+    ebb_tape *outer = ebb_tape_start(ebb, EBB_TAPE_DEFAULT), *forward = ebb_forward_start(ebb, 1, &a, &v);
+    ebb_tape *inner = ebb_tape_start(ebb, EBB_TAPE_DEFAULT);
+    ebb_watch(outer, a);
+    ebb_watch(inner, x);
+    ebb_tensor *dx = ebb_gradient(inner, ebb_mul(ebb_mul(x, a), b), x);
+    expect_text(dx, "15.0", "a b");
+    expect_text(ebb_tangent(forward, dx), "35.0", "7 b");
+    expect_text(ebb_gradient(outer, dx, a), "5.0", "b");
+}
+
 Test(tape, intermediate_sources_and_late_watches) {
     ebb_tensor *x = f32("3"), *c = f32("2");
     ebb_tape *tape = ebb_tape_start(ebb, EBB_TAPE_PERSISTENT);
