@@ -105,7 +105,7 @@ static bool call_concrete(ebb_function *f, ebb_concrete *c, int nin, const ebb_o
 static bool eager_arguments(ebb_function *f, int nin, const ebb_operand *in, ebb_tensor **arg, ebb_site site) {
     for (int i = 0; i < nin; i++) {
         if (!in[i].tensor && in[i].dtype == EBB_NONE) return ebb_usable(f->context, NULL, f->name, site);
-        arg[i] = ebb_function_argument(f, nin, in, i, site);
+        arg[i] = ebb_argument_tensor(f->context, nin, in, i);
         if (!ebb_usable(f->context, arg[i], f->name, site)) return false;
     }
     return true;

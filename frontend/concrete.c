@@ -9,6 +9,7 @@
 #include "frontend/log.h"
 #include "frontend/nan.h"
 #include "jit/eval/eval.h"
+#include "jit/graph/reach.h"
 #include "jit/graph/text.h"
 #include "jit/graph/plain_floats.h"
 
@@ -86,10 +87,20 @@ static bool can_fail(ebb_op op) {
     return op == EBB_OP_gather || op == EBB_OP_scatter_add || op == EBB_OP_scatter_max || op == EBB_OP_check_index;
 }
 
-static bool can_fail_halfway(const ebb_graph *g) {
+static bool has_failing(const ebb_graph *g) {
     for (ebb_id id = 1; id < g->count; id++)
         if (can_fail(ebb_op_of(g, id))) return true;
     return false;
+}
+
+/* The program or a function that its regions run; without memory to tell, it may. */
+static bool can_fail_halfway(const ebb_graph *g) {
+    ebb_reach reach = {0};
+    bool may = !ebb_reach_from(g, &reach);
+    for (int32_t i = 0; i < reach.count && !may; i++)
+        may = has_failing(reach.graph[i]);
+    ebb_reach_end(&reach);
+    return may;
 }
 
 bool ebb_concrete_seal(ebb_concrete *c, ebb_site site) {

@@ -363,6 +363,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 #include "ebb_sparse.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"
+/* 12. Branches and loops that depend on tensors. */
+#include "ebb_control.h"
 /* The plain functions behind the macros, and what the macros are made of. */
 #include "ebb_plain.h"
 

@@ -310,6 +310,24 @@ EBB_API ebb_tensor *ebb_read_idx_at(ebb_context *ebb, const char *path, ebb_dtyp
 EBB_API ebb_function *ebb_expression_at(ebb_context *ebb, const char *text, int count, const char *const *names,
                                         const char *file, int line);
 
+/* ---------------------------------------------------------------- 12. Branches and loops ---- */
+
+EBB_API ebb_tensor *ebb_cond_at(ebb_context *ebb, ebb_operand predicate, ebb_body *then, ebb_body *otherwise,
+                                void *data, int nin, const ebb_operand *in, const char *file, int line);
+EBB_API void ebb_cond_n_at(ebb_context *ebb, ebb_operand predicate, ebb_body *then, ebb_body *otherwise, void *data,
+                           int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file, int line);
+EBB_API ebb_tensor *ebb_while_at(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n,
+                                 const ebb_operand *state, const char *file, int line);
+EBB_API void ebb_while_n_at(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n,
+                            const ebb_operand *state, ebb_tensor **out, const char *file, int line);
+EBB_API void ebb_scan_at(ebb_context *ebb, ebb_body *body, void *data, int states, const ebb_operand *state,
+                         int sequences, const ebb_operand *sequence, int outputs, ebb_tensor **out,
+                         const ebb_scan_options *options, const char *file, int line);
+EBB_API ebb_tensor *ebb_map_at(ebb_context *ebb, ebb_body *body, void *data, int n, const ebb_operand *x,
+                               const char *file, int line);
+EBB_API ebb_tensor *ebb_fold_at(ebb_context *ebb, ebb_body *body, void *data, ebb_operand initial, ebb_operand x,
+                                const char *file, int line);
+
 #ifdef __cplusplus
 }
 #endif

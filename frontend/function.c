@@ -170,10 +170,8 @@ static ebb_dtype number_dtype(int nin, const ebb_operand *in, ebb_operand number
     return EBB_F32;
 }
 
-ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *in, int k, ebb_site site) {
-    if (in[k].tensor) return in[k].tensor;
-    (void)site;
-    return ebb_scalar_at(f->context, number_dtype(nin, in, in[k]), in[k]);
+ebb_tensor *ebb_argument_tensor(ebb_context *ebb, int nin, const ebb_operand *in, int k) {
+    return in[k].tensor ? in[k].tensor : ebb_scalar_at(ebb, number_dtype(nin, in, in[k]), in[k]);
 }
 
 /* The body's parameters: traced tensors for tensors; variables and numbers as they are. */
@@ -187,7 +185,7 @@ static bool trace_arguments(ebb_trace *t, ebb_concrete *c, int nin, const ebb_op
             c->parameter[k] = t->graph->inputs;
             arg[k] = ebb_trace_tensor(t, ebb_add_input(t->graph, ebb_key_type(word), site), site);
         } else {
-            arg[k] = ebb_function_argument(c->function, nin, in, k, site);
+            arg[k] = ebb_argument_tensor(t->context, nin, in, k);
         }
         if (arg[k]->kind == EBB_KIND_POISON) return false;
     }
@@ -231,7 +229,7 @@ static bool run_body(ebb_trace *t, ebb_concrete *c, int nin, const ebb_operand *
 static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site) {
     ebb_function *f = c->function;
     ebb_trace t;
-    bool good = ebb_trace_begin(&t, f->context, f);
+    bool good = ebb_trace_begin(&t, f->context, f, NULL);
     if (!good) return ebb_fail_diag(f->context, &t.diag, site), false;
     good = run_body(&t, c, nin, in, site);
     if (good) {

@@ -234,12 +234,15 @@ void ebb_forward_saw_call(ebb_context *ebb, const ebb_call_record *call);
  * When nobody else is listening the evaluator runs it over slots, without tensor objects. False: an error was recorded.
  */
 bool ebb_replay(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results, ebb_site site);
+/* The same by the evaluator, whoever listens. */
+bool ebb_replay_values(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results,
+                       ebb_site site);
 
 /* ---- traces and functions (trace.c, function.c, concrete.c, call.c, transform.c) ---- */
 
 /* What enters a traced function beside its arguments. */
 typedef struct ebb_binding {
-    ebb_tensor *tensor; /* a variable, or a captured value; counted */
+    ebb_tensor *tensor; /* a variable, or what was captured; counted */
     int32_t parameter;
     int32_t state; /* output that is its new value, or -1 */
 } ebb_binding;
@@ -253,11 +256,12 @@ typedef struct ebb_trace_variable {
 typedef struct ebb_trace {
     ebb_context *context;
     struct ebb_trace *outer;
-    ebb_function *function;
+    ebb_function *function; /* NULL: a part of a loop that runs eagerly */
+    bool part;              /* of a trace, whose tensors it captures: a body of a branch or loop */
     uint64_t serial;
     ebb_graph *graph;
     ebb_diag diag;
-    ebb_serial_map captured; /* serial of an eager tensor -> node */
+    ebb_serial_map captured; /* serial of an eager tensor, or one of an outer trace -> node */
     ebb_binding *binding;
     int32_t bindings, binding_capacity;
     ebb_trace_variable *variable;

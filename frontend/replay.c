@@ -5,8 +5,9 @@
  * Invariant: a node is run iff an output needs it and its value is not known. Start reading at ebb_replay. */
 #include <string.h>
 
-#include "frontend/internal.h"
+#include "frontend/control.h"
 #include "jit/eval/eval.h"
+#include "jit/graph/region.h"
 
 /* ---- nobody listens: the evaluator ---- */
 
@@ -28,8 +29,8 @@ static bool slots_prepare(ebb_context *ebb, const ebb_graph *g, ebb_tensor *cons
     return true;
 }
 
-static bool replay_slots(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results,
-                         ebb_site site) {
+bool ebb_replay_values(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results,
+                       ebb_site site) {
     const ebb_allocator *a = &ebb->allocator;
     const void **known = ebb_mem_new(a, (size_t)g->count + (size_t)g->inputs, sizeof *known);
     void **out = ebb_mem_new(a, (size_t)g->outputs + 1, sizeof *out);
@@ -62,33 +63,70 @@ static void mark_needed(const ebb_graph *g, ebb_tensor *const *value, char *need
     }
 }
 
-static ebb_tensor *replay_node(ebb_context *ebb, const ebb_graph *g, ebb_id id, ebb_tensor *const *now, ebb_site site) {
-    ebb_attr attr = ebb_attr_of(g, id);
-    ebb_application app = {ebb_op_of(g, id), attr.n, attr.v, ebb_type_of(g, id), g->site[id]};
-    if (!app.site.file) app.site.file = site.file, app.site.line = site.line;
-    ebb_tensor *arg[3] = {0};
-    const ebb_id *x = ebb_operands(g, id);
-    if (app.op == EBB_OP_constant) return ebb_tensor_value(ebb, &app.asked, attr.v, app.site);
-    if (app.op == EBB_OP_input)
-        return ebb_fail_at(ebb, EBB_INTERNAL_ERROR, site, "a derived program needs parameter %d, which has no value",
-                           (int)attr.v[0]);
-    if (ebb_op_table[app.op].access == EBB_NESTED)
-        return ebb_fail_at(ebb, EBB_LOOKUP_ERROR, app.site, "%s cannot be recorded again under a trace or a tape",
-                           ebb_op_table[app.op].name);
-    for (int32_t k = 0; k < g->node[id].arity; k++)
-        arg[k] = now[x[k]];
-    return ebb_dispatch(ebb, &app, g->node[id].arity, arg);
+/* A program on its way through dispatch. */
+typedef struct replay {
+    ebb_context *ebb;
+    const ebb_graph *g;
+    ebb_tensor **now;    /* [count] the value of each node that has one */
+    ebb_tensor ***tuple; /* [count] the results of each region that ran, owned lists */
+    char *need;
+    ebb_site site;
+} replay;
+
+static ebb_site site_of(const replay *r, ebb_id id) {
+    ebb_site site = r->g->site[id];
+    if (!site.file) site.file = r->site.file, site.line = r->site.line;
+    return site;
 }
 
-static bool replay_nodes(ebb_context *ebb, const ebb_graph *g, ebb_tensor **now, const char *need, ebb_tensor **results,
-                         ebb_site site) {
+static ebb_tensor *replay_node(const replay *r, ebb_id id) {
+    const ebb_graph *g = r->g;
+    ebb_attr attr = ebb_attr_of(g, id);
+    ebb_application app = {ebb_op_of(g, id), attr.n, attr.v, ebb_type_of(g, id), site_of(r, id)};
+    ebb_tensor *arg[3] = {0};
+    const ebb_id *x = ebb_operands(g, id);
+    if (app.op == EBB_OP_constant) return ebb_tensor_value(r->ebb, &app.asked, attr.v, app.site);
+    if (app.op == EBB_OP_get) return r->tuple[x[0]][attr.v[0]];
+    if (app.op == EBB_OP_input)
+        return ebb_fail_at(r->ebb, EBB_INTERNAL_ERROR, r->site,
+                           "a derived program needs parameter %d, which has no value", (int)attr.v[0]);
+    for (int32_t k = 0; k < g->node[id].arity; k++)
+        arg[k] = r->now[x[k]];
+    return ebb_dispatch(r->ebb, &app, g->node[id].arity, arg);
+}
+
+/* All its results at once. */
+static bool replay_region(const replay *r, ebb_id id) {
+    ebb_context *ebb = r->ebb;
+    const ebb_id *x = ebb_operands(r->g, id);
+    ebb_diag diag = {0};
+    const size_t arity = (size_t)r->g->node[id].arity, results = (size_t)ebb_results_of(r->g, id);
+    ebb_tensor **arg = ebb_mem_new(&ebb->allocator, arity + 1, sizeof *arg);
+    r->tuple[id] = ebb_mem_new(&ebb->allocator, results + 1, sizeof **r->tuple);
+    ebb_graph *capsule = arg && r->tuple[id] ? ebb_capsule_of(r->g, id, &diag) : (ebb_fail_memory(&diag), NULL);
+    for (size_t k = 0; k < arity && capsule; k++)
+        arg[k] = r->now[x[k]];
+    if (capsule) capsule->diag = &ebb->diag;
+    bool good = capsule && ebb_capsule_call(ebb, capsule, arg, r->tuple[id], site_of(r, id));
+    if (diag.code != EBB_OK) ebb_fail_diag(ebb, &diag, r->site);
+    ebb_graph_release(capsule);
+    ebb_mem_free(&ebb->allocator, arg);
+    return good;
+}
+
+static bool replay_nodes(const replay *r, ebb_tensor **results) {
+    const ebb_graph *g = r->g;
     for (ebb_id id = 1; id < g->count; id++) {
-        if (!need[id]) continue;
-        now[id] = replay_node(ebb, g, id, now, site);
-        if (now[id]->kind == EBB_KIND_POISON) return false;
+        if (!r->need[id]) continue;
+        if (ebb_is_region(ebb_op_of(g, id))) {
+            if (!replay_region(r, id)) return false;
+            continue;
+        }
+        r->now[id] = replay_node(r, id);
+        if (r->now[id]->kind == EBB_KIND_POISON) return false;
     }
     for (int32_t j = 0; j < g->outputs; j++)
-        results[j] = g->output[j] == EBB_ABSENT ? &ebb->absent : now[g->output[j]];
+        results[j] = g->output[j] == EBB_ABSENT ? &r->ebb->absent : r->now[g->output[j]];
     return true;
 }
 
@@ -106,23 +144,31 @@ static bool hand_out(ebb_context *ebb, const ebb_graph *g, ebb_tensor **results)
 static bool replay_dispatch(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results,
                             ebb_site site) {
     const ebb_allocator *a = &ebb->allocator;
-    ebb_tensor **now = ebb_mem_copy(a, value, (size_t)g->count * sizeof *now);
-    char *need = ebb_mem_new(a, (size_t)g->count, 1);
+    const size_t count = (size_t)g->count;
+    replay r = {ebb,
+                g,
+                ebb_mem_copy(a, value, count * sizeof *r.now),
+                ebb_mem_new(a, count, sizeof *r.tuple),
+                ebb_mem_new(a, count, 1),
+                site};
     bool good = false;
-    if (now && need) {
-        mark_needed(g, value, need);
+    if (r.now && r.tuple && r.need) {
+        mark_needed(g, value, r.need);
         int scope = ebb_scope_open(ebb);
-        good = scope && replay_nodes(ebb, g, now, need, results, site) && hand_out(ebb, g, results);
+        good = scope && replay_nodes(&r, results) && hand_out(ebb, g, results);
         ebb_scope_close(ebb, scope);
     } else {
         ebb_fail_at(ebb, EBB_NO_MEMORY, site, "no memory to run a derived program");
     }
-    ebb_mem_free(a, now);
-    ebb_mem_free(a, need);
+    for (size_t id = 0; r.tuple && id < count; id++)
+        ebb_mem_free(a, r.tuple[id]);
+    ebb_mem_free(a, r.now);
+    ebb_mem_free(a, r.tuple);
+    ebb_mem_free(a, r.need);
     return good;
 }
 
 bool ebb_replay(ebb_context *ebb, const ebb_graph *g, ebb_tensor *const *value, ebb_tensor **results, ebb_site site) {
     bool alone = !ebb->trace && !ebb_tapes_listening(ebb);
-    return alone ? replay_slots(ebb, g, value, results, site) : replay_dispatch(ebb, g, value, results, site);
+    return alone ? ebb_replay_values(ebb, g, value, results, site) : replay_dispatch(ebb, g, value, results, site);
 }

@@ -26,9 +26,7 @@ static int64_t product(const ebb_shape *s, int from, int to) {
     return size;
 }
 
-/* Every `step`-th of n elements of one axis, beginning at `from`. */
-static ebb_tensor *part(ebb_context *ebb, ebb_tensor *x, int axis, int64_t from, int64_t step, int64_t n,
-                        ebb_site site) {
+ebb_tensor *ebb_part_of(ebb_context *ebb, ebb_tensor *x, int axis, int64_t from, int64_t step, int64_t n, ebb_site site) {
     if (x->kind == EBB_KIND_POISON) return x;
     ebb_type to = x->type;
     int64_t attr[2 * EBB_MAX_RANK] = {0};
@@ -133,7 +131,7 @@ void ebb_split_at(ebb_tensor *x, int n, int axis, ebb_tensor **parts, const char
         return;
     }
     for (int i = 0; i < n; i++)
-        parts[i] = part(ebb, x, plain, i * (size / n), 1, size / n, site);
+        parts[i] = ebb_part_of(ebb, x, plain, i * (size / n), 1, size / n, site);
 }
 
 ebb_tensor *ebb_roll_at(ebb_tensor *x, int64_t shift, int axis, const char *file, int line) {
@@ -145,7 +143,8 @@ ebb_tensor *ebb_roll_at(ebb_tensor *x, int64_t shift, int axis, const char *file
     int64_t n = x->type.shape.dim[plain], by = n ? (shift % n + n) % n : 0;
     ebb_tensor *y = ebb_poison_of(ebb);
     EBB_SCOPE (ebb) {
-        ebb_tensor *turned[2] = {part(ebb, x, plain, n - by, 1, by, site), part(ebb, x, plain, 0, 1, n - by, site)};
+        ebb_tensor *turned[2] = {ebb_part_of(ebb, x, plain, n - by, 1, by, site),
+                                 ebb_part_of(ebb, x, plain, 0, 1, n - by, site)};
         y = ebb_keep(on_axis(ebb, EBB_OP_concat, 2, turned, plain, site));
     }
     return y;

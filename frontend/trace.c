@@ -1,9 +1,10 @@
 /* trace.c - the inside of a running trace: a graph that grows, and what enters it from outside.
  *
  * Invariant: every tensor of the trace is a node of trace->graph; a tensor with data becomes a constant (a small one
- * that the body made) or a hidden parameter, once; a variable is a value: its first read is a parameter, an assign
- * rebinds it, and what is read after an assign carries no derivative to what was assigned (a stop_gradient node stands
- * between). Start reading at ebb_trace_id. */
+ * that the body made) or a hidden parameter, once; in a body of a branch or loop a tensor of the trace around it is a
+ * hidden parameter too. A variable is a value: its first read is a parameter, an assign rebinds it, and what is read
+ * after an assign carries no derivative to what was assigned (a stop_gradient node stands between). Start reading at
+ * ebb_trace_id. */
 #include <string.h>
 
 #include "frontend/trace.h"
@@ -48,7 +49,7 @@ static ebb_id trace_constant(ebb_trace *t, ebb_tensor *x, int64_t elements) {
 /* What the body made itself is a number of the program. What was there before it may be watched by a tape around the
  * call, and stays an operand. */
 static bool is_program_text(const ebb_trace *t, const ebb_tensor *x, int64_t elements) {
-    return elements <= 64 && (x->serial > t->serial || !ebb_is_float(x->type.dtype));
+    return x->storage && elements <= 64 && (x->serial > t->serial || !ebb_is_float(x->type.dtype));
 }
 
 static ebb_id trace_capture(ebb_trace *t, ebb_tensor *x, ebb_site site) {
@@ -69,7 +70,7 @@ ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x, ebb_site site) {
     if (x->kind == EBB_KIND_VARIABLE) x = ebb_variable_read(x);
     if (x->kind == EBB_KIND_POISON) return EBB_POISON;
     if (x->kind == EBB_KIND_TRACED && x->trace == t) return x->id;
-    if (x->kind == EBB_KIND_TRACED) {
+    if (x->kind == EBB_KIND_TRACED && !t->part) {
         ebb_fail(&t->diag, EBB_TYPE_ERROR, site,
                  "%s: uses a traced tensor of another function (made at %s:%d); pass it as an argument",
                  t->function ? ebb_function_name(t->function) : "trace", x->site.file ? x->site.file : "?",
@@ -146,9 +147,10 @@ ebb_tensor *ebb_trace_assign(ebb_trace *t, ebb_tensor *variable, ebb_tensor *x, 
 
 /* ---- life ---- */
 
-bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f) {
-    *t = (ebb_trace){.context = ebb, .outer = ebb->trace, .function = f, .serial = ++ebb->next_serial};
-    t->graph = ebb_graph_new(&ebb->allocator, &t->diag, ebb_function_name(f));
+bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f, const char *part) {
+    *t = (ebb_trace){
+        .context = ebb, .outer = ebb->trace, .function = f, .part = part != NULL, .serial = ++ebb->next_serial};
+    t->graph = ebb_graph_new(&ebb->allocator, &t->diag, part ? part : ebb_function_name(f));
     if (!t->graph) return ebb_fail_memory(&t->diag);
     ebb->trace = t;
     return true;
@@ -172,9 +174,11 @@ bool ebb_trace_add_states(ebb_trace *t) {
     return true;
 }
 
+void ebb_trace_leave(ebb_trace *t) { t->context->trace = t->outer; }
+
 void ebb_trace_end(ebb_trace *t) {
     const ebb_allocator *a = &t->context->allocator;
-    t->context->trace = t->outer;
+    ebb_trace_leave(t);
     for (int32_t i = 0; i < t->variables; i++)
         ebb_handle_release(t->variable[i].current);
     for (int32_t i = 0; i < t->bindings; i++)

@@ -119,7 +119,9 @@ struct ebb_concrete {
     ebb_sparsity sparsity;                   /* and what the user sees of it */
 };
 
-bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f);
+/* Begins the trace of f; or, with a name, of a part of what is being traced: a body of a branch or loop. */
+bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f, const char *part);
+void ebb_trace_leave(ebb_trace *t); /* what runs now is no longer recorded here; its tensors cannot be used any more */
 bool ebb_trace_add_states(ebb_trace *t); /* the values of assigned variables become outputs, the last ones first */
 void ebb_trace_end(ebb_trace *t);
 ebb_tensor *ebb_trace_tensor(ebb_trace *t, ebb_id id, ebb_site site); /* held by the innermost scope; poison if id is */
@@ -134,8 +136,8 @@ bool ebb_function_takes(const ebb_function *f, int nin,
                         ebb_site site); /* so many arguments; false: an error was recorded */
 /* What a call that runs the body checks: their number, and the signature if there is one. */
 bool ebb_function_accepts(ebb_function *f, int nin, const ebb_operand *in, ebb_site site);
-ebb_tensor *ebb_function_argument(ebb_function *f, int nin, const ebb_operand *in, int k,
-                                  ebb_site site); /* operand k as a tensor */
+/* Argument k as a tensor; a C number has the dtype that it has in a body. */
+ebb_tensor *ebb_argument_tensor(ebb_context *ebb, int nin, const ebb_operand *in, int k);
 
 /* transform.c: the graph of a derived function; fills c's graph, parameters, bindings and results. */
 ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix);

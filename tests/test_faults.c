@@ -241,6 +241,35 @@ static void explanations(const world *w) {
     ebb_function_free(f);
 }
 
+static void grows(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb;
+    const world *w = data;
+    ebb_assign(w->v, ebb_sub(w->v, 0));
+    out[0] = ebb_add(ebb_mul(in[0], 2), w->v);
+    out[1] = in[0];
+}
+static void shrinks(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb;
+    out[0] = out[1] = ebb_mul(in[0], ((const world *)data)->x);
+}
+static void is_below_9(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_lt(ebb_max_over(in[0], EBB_ALL_AXES, false), 9);
+}
+static void branches(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    ebb_cond_n(ebb, ebb_gt(ebb_sum(in[0]), 0), grows, shrinks, data, EBB_OPERANDS(in[0]), 2, out);
+}
+static void flows(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    const world *w = data;
+    ebb_tensor *up[2], *rows[2], *none[2];
+    ebb_while_n(ebb, is_below_9, grows, data, EBB_OPERANDS(in[0], in[0]), up);
+    ebb_scan(ebb, branches, data, EBB_OPERANDS(up[0]), EBB_OPERANDS(w->m), 1, rows, NULL);
+    ebb_scan(ebb, branches, data, EBB_OPERANDS(w->x), EBB_NO_OPERANDS, 1, none, NULL);
+    out[0] = ebb_add(ebb_sum(rows[0]), ebb_add(ebb_sum(rows[1]), ebb_sum(none[1])));
+}
+static void flows_eagerly(const world *w) { ebb_call(function_of(w, flows, EBB_EAGER), w->x); }
+static void flows_traced(const world *w) { ebb_call(function_of(w, flows, EBB_COMPILED), w->x); }
+
 static const struct {
     const char *name;
     job *run;
@@ -272,7 +301,9 @@ static const struct {
             {"a call checked for NaN", checked_for_nan},
             {"layers", layers},
             {"explanations", explanations},
-            {"images", images}};
+            {"images", images},
+            {"branches and loops, eagerly", flows_eagerly},
+            {"branches and loops, traced", flows_traced}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
 /* ---- one run ---- */

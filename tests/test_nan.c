@@ -80,6 +80,24 @@ static ebb_tensor *a_tangent_inside(ebb_tensor *x) {
     return ebb_tangent(tape, y);
 }
 
+#define BODY(name) static void name(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data)
+BODY(log_of_row) {
+    (void)e, (void)data;
+    out[0] = ebb_log(in[0]);
+}
+BODY(square_of_row) {
+    (void)e, (void)data;
+    out[0] = ebb_square(in[0]);
+}
+static ebb_tensor *born_in_a_loop(ebb_tensor *x) { return ebb_sum(MARK(ebb_map(ebb, log_of_row, NULL, x))); }
+static ebb_tensor *born_before_a_loop(ebb_tensor *x) {
+    ebb_tensor *y = MARK(ebb_log(x));
+    return ebb_sum(ebb_map(ebb, square_of_row, NULL, y));
+}
+static ebb_tensor *born_in_a_branch(ebb_tensor *x) {
+    return MARK(ebb_cond(ebb, ebb_lt(ebb_sum(x), 0), log_of_row, square_of_row, NULL, ebb_sum(x)));
+}
+
 /* ---- what is said of them ---- */
 
 typedef enum { PLAIN, GRAD, GRAD_GRAD, JVP, HVP, JVP_JVP } derivative;
@@ -131,6 +149,10 @@ static const struct {
      ", element 1 [1], in adjoint code: mul(0.0, inf)"},
     {"its second derivative", "[4, 0]", nan_in_a_gradient_inside, JVP, "[1, 0]", "mul",
      ", element 1 [1], in adjoint code: mul(0.0, inf)"},
+    {"in a loop", "[1, -1]", born_in_a_loop, PLAIN, 0, "loop", ", element 1 [1], in primal code"},
+    {"before a loop", "[1, -1]", born_before_a_loop, PLAIN, 0, "log", ", element 1 [1], in primal code: log(-1.0)"},
+    {"in a branch", "[1, -2]", born_in_a_branch, PLAIN, 0, "cond", ", in primal code"},
+    {"in a branch not taken", "[1, 2]", born_in_a_branch, PLAIN, 0, NULL, NULL},
     {"tangent inside", "[4, 0]", a_tangent_inside, PLAIN, 0, "mul", ", element 1 [1], in tangent code: mul(0.0, inf)"},
 };
 
