@@ -19,6 +19,7 @@
 #include "jit/graph/text.h"
 #include "jit/load/load.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/random_region.h"
 #include "tests/support/shrink.h"
 #include "tests/support/ways.h"
 
@@ -68,23 +69,24 @@ static bool say(trial *t, const char *format, ...) {
     return false;
 }
 
-/* The whole program as a function that is called, so that call and get are there too. */
-static ebb_graph *called(const ebb_graph *g, ebb_diag *diag) {
-    ebb_graph *callee = ebb_graph_clone(g, diag), *caller = ebb_graph_new(g->allocator, diag, "caller");
-    ebb_id id[256];
-    cr_assert(callee && caller && g->inputs < 256);
-    for (int k = 0; k < g->inputs; k++)
-        id[k] = ebb_add_input(caller, ebb_type_of(g, g->input[k]), (ebb_site){0});
-    ebb_id call = ebb_record_call(caller, callee, g->inputs, id, (ebb_site){0});
-    for (int j = 0; j < g->outputs; j++)
-        ebb_add_output(caller, ebb_record_get(caller, call, j, (ebb_site){0}));
-    ebb_graph_release(callee);
-    return caller;
-}
-
-/* The program as it is tried: called, or itself; from it on without these steps. */
+/* The program as it is tried: itself, called, or inside other regions, whose derivatives are programs of their own;
+ * from it on without these steps. */
 static ebb_graph *recorded_for(const ebb_graph *g, const trial *t, uint32_t without, ebb_diag *diag) {
-    ebb_graph *copy = t->seed % 4 ? ebb_graph_clone(g, diag) : called(g, diag);
+    ebb_graph *copy;
+    cr_assert(g->inputs < 256 && g->outputs < 256);
+    switch (t->mode == VALUE ? t->seed % 8 : t->seed % 4) {
+    case 0:
+        copy = in_call(g, diag);
+        break;
+    case 5:
+        copy = in_branch(g, t->seed, diag);
+        break;
+    case 6:
+        copy = in_loop(g, t->seed * 0x9e3779b97f4a7c15u, diag);
+        break;
+    default:
+        copy = ebb_graph_clone(g, diag);
+    }
     cr_assert_not_null(copy, "%s", diag->message);
     copy->without = without;
     return copy;
@@ -261,9 +263,9 @@ static void report(ebb_graph *g, trial *t) {
     ebb_graph_release(g);
 }
 
-/* Regions that stay have programs of their own (test_region_run.c). */
+/* Unloops have programs of their own (test_region_run.c). */
 static bool is_covered(ebb_op op) {
-    int all = ebb_op_table[op].access == EBB_NESTED;
+    int all = op == EBB_OP_unloop;
     for (mode m = 0; m < MODES; m++)
         all += covered[op][m];
     return all > 0;
