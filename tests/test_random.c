@@ -74,7 +74,7 @@ static bool say(trial *t, const char *format, ...) {
 static ebb_graph *recorded_for(const ebb_graph *g, const trial *t, uint32_t without, ebb_diag *diag) {
     ebb_graph *copy;
     cr_assert(g->inputs < 256 && g->outputs < 256);
-    switch (t->mode == VALUE ? t->seed % 8 : t->seed % 4) {
+    switch (t->seed % 8) {
     case 0:
         copy = in_call(g, diag);
         break;
@@ -263,9 +263,8 @@ static void report(ebb_graph *g, trial *t) {
     ebb_graph_release(g);
 }
 
-/* Unloops have programs of their own (test_region_run.c). */
 static bool is_covered(ebb_op op) {
-    int all = op == EBB_OP_unloop;
+    int all = 0;
     for (mode m = 0; m < MODES; m++)
         all += covered[op][m];
     return all > 0;
