@@ -45,6 +45,7 @@ static ebb_role role_of(const ebb_planner *p, ebb_id id) {
     if (op == EBB_OP_iota) return EBB_ROLE_IOTA;
     if (ebb_is_point_pad(p->graph, id)) return EBB_ROLE_POINT;
     if (op == EBB_OP_stop_gradient) return EBB_ROLE_VIEW;
+    if (op == EBB_OP_custom) return EBB_ROLE_DEAD; /* its primal is written out before: ebb_expand_to_run */
     switch (ebb_op_table[op].access) {
     case EBB_SOURCE:
         return EBB_ROLE_GIVEN;
