@@ -5,7 +5,7 @@
  * is the second coefficient of a series, with no gradient: many series side by side, in blocks that keep the budget.
  * Start reading at ebb_hessian_diagonal_graph. */
 #include "dual/basis.h"
-#include "dual/transform.h"
+#include "dual/roads.h"
 
 /* How elements of a node hang on those of x: on none, on the one in the same place of the row-major order, or anyhow.
  */
@@ -52,14 +52,40 @@ static bool by_series(ebb_work *w, int i, ebb_id *diagonal) {
     return *diagonal != EBB_POISON;
 }
 
-static bool derive(ebb_work *w) {
+/* Each by the product where that does, else by series. */
+static bool by_structure(ebb_work *w, ebb_id *diagonal) {
     for (int i = 0; i < w->n; i++) {
         bool one = ebb_element_count(w->b.graph, w->x[i]) == 1;
-        bool ok =
-            one || is_in_place(w->b.graph, w->x[i], w->dx[i]) ? by_product(w, i, &w->v[i]) : by_series(w, i, &w->v[i]);
+        bool ok = one || is_in_place(w->b.graph, w->x[i], w->dx[i]) ? by_product(w, i, &diagonal[i])
+                                                                    : by_series(w, i, &diagonal[i]);
         if (!ok) return false;
     }
-    return ebb_fill(w, w->n, w->x, w->v) && ebb_give(w, w->n, w->v);
+    return ebb_fill(w, w->n, w->x, diagonal);
+}
+
+static bool all_by_series(ebb_work *w, ebb_id *diagonal) {
+    for (int i = 0; i < w->n; i++)
+        if (!by_series(w, i, &diagonal[i])) return false;
+    return ebb_fill(w, w->n, w->x, diagonal);
+}
+
+/* All by products: where elements do not stand alone, that would be something else. */
+static bool all_by_products(ebb_work *w, ebb_id *diagonal) {
+    const ebb_graph *g = w->b.graph;
+    for (int i = 0; i < w->n; i++)
+        if (ebb_element_count(g, w->x[i]) != 1 && !is_in_place(g, w->x[i], w->dx[i]))
+            return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->x[i]],
+                            "%s: an element of the gradient of %s hangs on several of a parameter", w->verb, g->name);
+    return by_structure(w, diagonal);
+}
+
+/* It takes v's place. */
+static bool derive(ebb_work *w, const ebb_dual_spec *spec) {
+    int64_t elements = ebb_elements_of(w, w->n, w->x);
+    const ebb_road_row roads[] = {{"product with ones", all_by_products, w->n},
+                                  {"series", all_by_series, elements},
+                                  {"products and series", by_structure, elements}};
+    return ebb_take_road(w, spec, true, 3, roads, w->n, w->v) && ebb_give(w, w->n, w->v);
 }
 
 ebb_graph *ebb_hessian_diagonal_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
@@ -68,5 +94,5 @@ ebb_graph *ebb_hessian_diagonal_graph(const ebb_graph *f, const ebb_dual_spec *s
     int parameters = ok ? w.b.graph->inputs : 0;
     ok = ok && ebb_gradients(&w);
     if (ok && spec && spec->value) ok = ebb_give(&w, w.results, w.y);
-    return ebb_finish_part(&w, parameters, ok && derive(&w));
+    return ebb_finish_part(&w, parameters, ok && derive(&w, spec));
 }

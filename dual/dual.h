@@ -61,7 +61,7 @@ enum { EBB_DEFAULT_BUDGET = 1 << 28 };
  * What can be computed in several ways is computed in the cheapest one (roads.c). */
 typedef struct ebb_candidate {
     const char *road;           /* "forward"; static */
-    int64_t directions, blocks; /* side by side, one after the other */
+    int64_t directions, blocks; /* of all passes together; one block after the other */
     ebb_cost cost;
     double peak;      /* as in ebb_bill */
     ebb_diag refusal; /* why it cannot be, if it cannot */

@@ -58,6 +58,7 @@ bool ebb_every_direction(ebb_work *w, ebb_id v, int n, ebb_id *out) {
     int64_t size = ebb_element_count(w->b.graph, v), rows;
     if (!ebb_block_of(w->b.graph, n, out, 1, &v, size, w->budget, &rows)) return false;
     int blocks = size ? (int)((size + rows - 1) / rows) : 1;
+    if (blocks > w->blocks) w->blocks = blocks;
     ebb_id *piece = ebb_mem_new(a, (size_t)n * (size_t)blocks + (size_t)n, sizeof *piece);
     bool ok = piece ? every_block(w, v, rows, n, out, blocks, piece, piece + (int64_t)n * blocks)
                     : ebb_fail_memory(w->b.graph->diag);
@@ -202,8 +203,8 @@ typedef bool writer(ebb_work *w, ebb_id *block);
 static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, writer *columns, writer *rows_,
                    ebb_id *block) {
     static const char *const names[] = {[EBB_FORWARD] = "forward", [EBB_REVERSE] = "reverse"};
-    const ebb_road_row roads[] = {{names[EBB_FORWARD], columns, ebb_elements_of(w, w->n, w->x), 1},
-                                  {names[EBB_REVERSE], rows_, ebb_elements_of(w, w->derived, w->y), 1}};
+    const ebb_road_row roads[] = {{names[EBB_FORWARD], columns, ebb_elements_of(w, w->n, w->x)},
+                                  {names[EBB_REVERSE], rows_, ebb_elements_of(w, w->derived, w->y)}};
     ebb_dual_spec own = spec ? *spec : (ebb_dual_spec){0};
     if (road != EBB_CHEAPER) own.road = names[road];
     return ebb_take_road(w, &own, true, 2, roads, w->derived * w->n, block);

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Less than this much of the other's work is less; and a road with so many times the directions of another one is not
+ * even written: a direction of the dearest pass costs a few of the cheapest. */
+#define ABOUT_EQUAL 0.9
+enum { HOPELESS = 100 };
+
 static bool is_possible(const ebb_candidate *c) { return c->refusal.code == EBB_OK; }
 
 static double work_of(const ebb_candidate *c) { return ebb_work_of(&c->cost); }
@@ -17,20 +22,23 @@ static bool weigh(ebb_work *w, const ebb_road_row *row, int m, ebb_id *result, e
     ebb_graph *g = w->b.graph;
     ebb_diag *diag = g->diag;
     ebb_bill bill;
-    *c = (ebb_candidate){.road = row->name, .directions = row->directions, .blocks = row->blocks};
+    *c = (ebb_candidate){.road = row->name, .directions = row->directions};
+    w->blocks = 1;
     g->diag = &c->refusal;
     if (row->write(w, result) && ebb_cost_nodes(g, m, result, 0, NULL, 1, &bill)) {
         c->cost = bill.once;
         c->peak = bill.peak;
     }
     g->diag = diag;
+    c->blocks = w->blocks;
     return c->refusal.code != EBB_NO_MEMORY || ebb_fail_memory(diag);
 }
 
+/* Whether a is to be preferred to b, which comes before it in the table and so wins where they are about equal. */
 static bool is_better(const ebb_candidate *a, const ebb_candidate *b, double budget) {
     bool fits = a->peak <= budget;
     if (fits != (b->peak <= budget)) return fits;
-    return fits ? work_of(a) < work_of(b) : a->peak < b->peak;
+    return fits ? work_of(a) < ABOUT_EQUAL * work_of(b) : a->peak < b->peak;
 }
 
 /* The best of those that can be, but for `without`; -1: there is none. */
@@ -54,12 +62,21 @@ __attribute__((format(printf, 2, 3))) static void say(ebb_roads *c, const char *
 
 static double megabytes(double bytes) { return bytes * 1e-6; }
 
+/* Nothing is left beside the chosen one. */
+static void explain_last(ebb_roads *c) {
+    const ebb_candidate *a = &c->candidate[c->chosen], *b = &c->candidate[c->chosen == 0];
+    if (c->count > 1)
+        say(c, "%s; %s cannot be: %s", a->road, b->road, b->refusal.message);
+    else
+        say(c, "%s: the only road", a->road);
+}
+
 /* Why the chosen one, and not the best of the others. */
 static void explain_choice(ebb_roads *c, double budget) {
     int next = best_of(c, c->chosen, budget);
     const ebb_candidate *a = &c->candidate[c->chosen], *b = next < 0 ? NULL : &c->candidate[next];
     if (!b)
-        say(c, c->count > 1 ? "%s: the other roads cannot be taken" : "%s: the only road", a->road);
+        explain_last(c);
     else if (a->peak > budget)
         say(c, "%s: no road stays within %.4g MB; this one needs the least, %.4g MB, %s %.4g MB", a->road,
             megabytes(budget), megabytes(a->peak), b->road, megabytes(b->peak));
@@ -94,6 +111,29 @@ static int row_named(ebb_work *w, const char *name, int rows, const ebb_road_row
     return -1;
 }
 
+static int64_t least_directions(int rows, const ebb_road_row *row) {
+    int64_t least = row[0].directions;
+    for (int k = 1; k < rows; k++)
+        if (row[k].directions < least) least = row[k].directions;
+    return least > 0 ? least : 1;
+}
+
+/* All of them, into results[rows][m]; `named` in any case, -1: none is. */
+static bool weigh_all(ebb_work *w, int named, int rows, const ebb_road_row *row, int m, ebb_id *results, ebb_roads *c) {
+    int64_t least = least_directions(rows, row);
+    for (int k = 0; k < rows; k++) {
+        ebb_candidate *one = &c->candidate[k];
+        if (k == named || row[k].directions / HOPELESS <= least) {
+            if (!weigh(w, &row[k], m, results + (int64_t)k * m, one)) return false;
+            continue;
+        }
+        *one = (ebb_candidate){.road = row[k].name, .directions = row[k].directions, .blocks = 1};
+        ebb_fail(&one->refusal, EBB_VALUE_ERROR, (ebb_site){0}, "%lld directions, where another road has %lld",
+                 (long long)row[k].directions, (long long)least);
+    }
+    return true;
+}
+
 /* results: [rows][m] */
 static bool choose_road(ebb_work *w, const ebb_dual_spec *spec, int named, bool choose, int rows,
                         const ebb_road_row *row, int m, ebb_id *results) {
@@ -101,8 +141,7 @@ static bool choose_road(ebb_work *w, const ebb_dual_spec *spec, int named, bool 
     double budget = spec && spec->budget > 0 ? (double)spec->budget : EBB_DEFAULT_BUDGET;
     bool given = (spec && spec->road) || !choose;
     *c = (ebb_roads){.count = rows};
-    for (int k = 0; k < rows; k++)
-        if (!weigh(w, &row[k], m, results + (int64_t)k * m, &c->candidate[k])) return false;
+    if (!weigh_all(w, given ? named : -1, rows, row, m, results, c)) return false;
     c->chosen = given ? named : best_of(c, -1, budget);
     if (c->chosen < 0) c->chosen = 0;
     if (!is_possible(&c->candidate[c->chosen])) {

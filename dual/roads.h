@@ -12,7 +12,7 @@
 typedef struct ebb_road_row {
     const char *name;                           /* "forward over reverse" */
     bool (*write)(ebb_work *w, ebb_id *result); /* appends the derivative's nodes */
-    int64_t directions, blocks;                 /* side by side; one block after the other */
+    int64_t directions;                         /* of all passes together */
 } ebb_road_row;
 
 /* Writes result[m] by one of the `rows` roads: the one that spec->road names; else, if `choose`, the cheapest; else the

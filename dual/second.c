@@ -4,7 +4,7 @@
  * what ebb_collapse_nodes computes. Start reading at ebb_second_order_graph. */
 #include "dual/basis.h"
 #include "dual/eigen.h"
-#include "dual/transform.h"
+#include "dual/roads.h"
 #include "jit/graph/plain_floats.h"
 
 #include <math.h>
@@ -39,10 +39,56 @@ static int64_t drop_zeros(int64_t d, double *v, double *s) {
     return kept;
 }
 
-static bool derive(ebb_work *w, const ebb_lines *lines) {
-    return ebb_collapse_nodes(w->b.graph, lines, w->n, w->x, w->derived, w->y, w->dy) &&
-           ebb_fill(w, w->derived, w->y, w->dy) && ebb_give(w, w->results, w->y) && ebb_give(w, w->derived, w->dy);
+static bool give(ebb_work *w) {
+    return ebb_fill(w, w->derived, w->y, w->dy) && ebb_give(w, w->results, w->y) && ebb_give(w, w->derived, w->dy);
 }
+
+/* ---- the Laplacian ---- */
+
+static bool by_collapse(ebb_work *w, ebb_id *second) {
+    int64_t elements = ebb_elements_of(w, w->n, w->x);
+    const ebb_lines lines = {.count = elements, .elements = elements, .budget = w->budget};
+    return ebb_collapse_nodes(w->b.graph, &lines, w->n, w->x, w->derived, w->y, second);
+}
+
+/* second[j] grows by twice the second coefficients along each element of x; c[3 * derived]: room. */
+static bool add_series(ebb_work *w, ebb_id x, ebb_id *c, ebb_id *second) {
+    static const int64_t first[] = {0};
+    ebb_graph *g = w->b.graph;
+    ebb_id curve[2] = {ebb_add_input(g, ebb_type_of(g, x), g->site[x]), EBB_ABSENT}, *along = c + 2 * w->derived;
+    if (curve[0] == EBB_POISON || !ebb_jet_nodes(g, 2, 1, &x, curve, w->derived, w->y, c)) return false;
+    for (int j = 0; j < w->derived; j++)
+        along[j] = c[2 * j + 1];
+    if (!ebb_every_direction(w, curve[0], w->derived, along)) return false;
+    for (int j = 0; j < w->derived; j++) {
+        if (along[j] == EBB_ABSENT) continue;
+        ebb_id sum = ebb_g_sum(&w->b, along[j], 1, first);
+        second[j] = ebb_plus(&w->b, second[j], ebb_g_mul(&w->b, sum, ebb_g_full_like(&w->b, sum, 2)));
+        if (second[j] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+/* One series for each element, added up at the end. */
+static bool by_series(ebb_work *w, ebb_id *second) {
+    const ebb_allocator *a = w->b.graph->allocator;
+    ebb_id *c = ebb_mem_new(a, 3 * (size_t)w->derived + 1, sizeof *c);
+    bool ok = c || ebb_fail_memory(w->b.graph->diag);
+    for (int j = 0; j < w->derived; j++)
+        second[j] = EBB_ABSENT;
+    for (int i = 0; ok && i < w->n; i++)
+        ok = add_series(w, w->x[i], c, second);
+    ebb_mem_free(a, c);
+    return ok;
+}
+
+static bool derive_laplacian(ebb_work *w, const ebb_dual_spec *spec) {
+    int64_t elements = ebb_elements_of(w, w->n, w->x);
+    const ebb_road_row roads[] = {{"collapsed series", by_collapse, elements}, {"series", by_series, elements}};
+    return ebb_take_road(w, spec, true, 2, roads, w->derived, w->dy) && give(w);
+}
+
+/* ---- any operator ---- */
 
 /* Along the eigenvectors of a. */
 static bool derive_along(ebb_work *w, int64_t d, const double *a) {
@@ -54,7 +100,7 @@ static bool derive_along(ebb_work *w, int64_t d, const double *a) {
         copy[i] = a[i];
     ebb_eigenvectors(d, copy, v, s);
     ebb_lines lines = {drop_zeros(d, v, s), d, v, s, w->budget};
-    bool ok = derive(w, &lines);
+    bool ok = ebb_collapse_nodes(w->b.graph, &lines, w->n, w->x, w->derived, w->y, w->dy) && give(w);
     ebb_mem_free(allocator, v);
     return ok;
 }
@@ -66,9 +112,6 @@ ebb_graph *ebb_second_order_graph(const ebb_graph *f, int64_t d, const double *a
     int64_t elements;
     bool ok = ebb_start(&w, a ? "second_order" : "laplacian", f, spec, diag) && check_sizes(&w, d, a, &elements);
     int parameters = ok ? w.b.graph->inputs : 0;
-    if (ok && a)
-        ok = derive_along(&w, d, a);
-    else if (ok)
-        ok = derive(&w, &(ebb_lines){.count = elements, .elements = elements, .budget = w.budget});
+    ok = ok && (a ? derive_along(&w, d, a) : derive_laplacian(&w, spec));
     return ebb_finish_part(&w, parameters, ok);
 }

@@ -16,6 +16,7 @@ typedef struct ebb_work {
     int derived;          /* results that are differentiated: the first ones */
     int results, outputs; /* f's outputs: results first, then state */
     double budget;        /* bytes of a block of directions */
+    int64_t blocks;       /* the most that one stack of directions was cut in: for those who weigh roads */
     ebb_id *y, *dy;       /* [outputs]: them, their tangents or cotangents */
     ebb_id *room;         /* the memory of all five */
 } ebb_work;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dual/dual.h"
+#include "dual/sparse.h"
 #include "frontend/trace.h"
 #include "jit/graph/text.h"
 #include "jit/plan/plan.h"
@@ -53,9 +53,22 @@ static bool tell_plan(ebb_explanation *e, const ebb_concrete *c, ebb_diag *diag)
     return true;
 }
 
+/* A sparse derivative has one road: a product for each colour. */
+static bool tell_colours(ebb_explanation *e, const ebb_concrete *c) {
+    const ebb_compressed *plan = &c->sparse->plan;
+    long long products = (long long)plan->forward + plan->reverse;
+    e->roads = 1;
+    e->road[0] = (ebb_road_estimate){"colours", products, 1, e->operations, e->bytes, e->peak_bytes, ""};
+    snprintf(e->why, sizeof e->why, "colours: %d forward and %d reverse products for %lld entries of %lld x %lld",
+             (int)plan->forward, (int)plan->reverse, (long long)ebb_rows_count(&plan->pattern),
+             (long long)plan->pattern.rows, (long long)plan->pattern.columns);
+    return true;
+}
+
 static bool tell_roads(ebb_explanation *e, const ebb_concrete *c, int nin, const ebb_operand *in, ebb_diag *diag,
                        ebb_site site) {
     ebb_roads roads = {0};
+    if (ebb_is_sparse(c->function)) return tell_colours(e, c);
     if (!ebb_transform_roads(c->function, nin, in, &roads, diag, site)) return false;
     e->roads = roads.count;
     e->chosen = roads.chosen;

@@ -66,6 +66,8 @@ static const struct {
     {"gradient", "sum(exp(x)*x*x)", ebb_grad, false, "reverse"},
     {"value and gradient", "sum(exp(x)*x*x)", ebb_value_and_grad, false, "reverse"},
     {"Hessian times a vector", "sum(exp(x)*x*x)", ebb_hvp, true, "forward over reverse"},
+    {"Hessian", "sum(exp(x)*x*x)", ebb_hessian, false, "forward over reverse"},
+    {"diagonal of the Hessian", "sum(exp(x)*x*x)", ebb_hessian_diagonal, false, "product with ones"},
     {"Jacobian, wide", "sum(exp(x)*x*x)", cheaper, false, "reverse"},
     {"Jacobian, square", "exp(x)*x*x", cheaper, false, "forward"},
 };
@@ -97,6 +99,27 @@ Test(explain, roads) {
         }
     }
     printf("cases: %d roads\n", taken);
+}
+
+/* The number of colours is no choice. */
+Test(explain, a_sparse_derivative) {
+    ebb_explanation e = ebb_explain(ebb_sparse_hessian(formula("sum(exp(x)*x*x)"), NULL), f64("[0.5, -1, 2]"));
+    cr_assert(e.good && e.roads == 1 && e.chosen == 0, "%s", ebb_error(ebb));
+    cr_expect_eq(e.road[0].directions, 1);
+    cr_expect_str_eq(e.why, "colours: 1 forward and 0 reverse products for 3 entries of 3 x 3");
+}
+
+/* A small budget: more blocks, less memory. */
+Test(explain, blocks) {
+    ebb_tensor *x = ebb_ones(ebb, EBB_F64, EBB_SHAPE(400));
+    ebb_function *whole = ebb_hessian(formula("sum(exp(x)*x)*sum(x*x)"), NULL),
+                 *cut = ebb_hessian(formula("sum(exp(x)*x)*sum(x*x)"), NULL);
+    ebb_set_road(cut, "forward over reverse", 2000000);
+    ebb_explanation a = ebb_explain(whole, x), b = ebb_explain(cut, x);
+    cr_assert(a.good && b.good);
+    cr_expect_eq(a.road[a.chosen].blocks, 1);
+    cr_expect_gt(b.road[b.chosen].blocks, 1);
+    cr_expect_lt(b.peak_bytes, a.peak_bytes);
 }
 
 /* Without a name the planner chooses again; traces that are there stay. */

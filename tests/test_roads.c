@@ -17,6 +17,8 @@ static const char tall[] = /* R to R^100 */
     "%5 f64[100] = sin %4 return %5 }";
 static const char wide[] = /* R^100 to R */
     "func f(%1: f64[100]) { %2 f64[100] = tanh %1 %3 f64[100] = mul %2, %1 %4 f64[] = sum %3 {axes=[0]} return %4 }";
+static const char very_wide[] =
+    "func f(%1: f64[1000]) { %2 f64[1000] = tanh %1 %3 f64[] = sum %2 {axes=[0]} return %3 }";
 static const char wide_layer[] = /* R^60 to R^3 */
     "func f(%1: f64[1,60], %2: f64[60,3]) { %3 f64[1,60] = sin %1 %4 f64[1,3] = dot %3, %2 {tx=0, ty=0} return %4 }";
 static const char tall_layer[] = /* R^3 to R^60 */
@@ -38,7 +40,9 @@ static const struct {
     {"named", wide, EBB_FORWARD, 0, "forward", "asked for by name"},
     {"a small budget", tall, EBB_CHEAPER, 8000, "forward", "stays within 0.008 MB; reverse needs"},
     {"no budget suffices", wide, EBB_CHEAPER, 1, "reverse", "no road stays within 1e-06 MB"},
-    {"no axis for columns", deep, EBB_CHEAPER, 0, "reverse", "the other roads cannot be taken"},
+    {"no axis for columns", deep, EBB_CHEAPER, 0, "reverse", "forward cannot be: "},
+    {"very wide", very_wide, EBB_CHEAPER, 0, "reverse", "forward cannot be: 1000 directions, where another road has 1"},
+    {"very wide, named", very_wide, EBB_FORWARD, 0, "forward", "asked for by name; the work of reverse is"},
 };
 
 Test(roads, of_jacobians) {
@@ -74,58 +78,85 @@ static const char loss[] =
     "func f(%1: f64[3], %2: f64[3]) { %3 f64[3] = tanh %1 %4 f64[3] = mul %3, %2 %5 f64[3] = exp %4 %6 f64[3] = mul "
     "%5, %1 %7 f64[] = sum %6 {axes=[0]} return %7 }";
 
+static ebb_graph *laplacian(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_second_order_graph(f, 0, NULL, spec, diag);
+}
+
 static const struct {
     const char *what;
     derivation *derive;
-    int directions; /* further parameters, [3] each */
-    int elements;   /* of each result */
+    int directions;        /* further parameters, [3] each */
+    int results, elements; /* of each */
 } objects[] = {
-    {"gradient", ebb_grad_graph, 0, 3},
-    {"Jacobian", cheaper_jacobian, 0, 3},
-    {"Hessian times a vector", ebb_hvp_graph, 2, 3},
+    {"gradient", ebb_grad_graph, 0, 2, 3},
+    {"Jacobian", cheaper_jacobian, 0, 2, 3},
+    {"Hessian times a vector", ebb_hvp_graph, 2, 2, 3},
+    {"Hessian", ebb_hessian_graph, 0, 4, 9},
+    {"diagonal of the Hessian", ebb_hessian_diagonal_graph, 0, 2, 3},
+    {"Laplacian", laplacian, 0, 2, 1},
 };
 
-enum { MOST = 9 };
+enum { MOST_RESULTS = 4, MOST = 9 };
 
-/* Its two results on fixed numbers. */
-static void run(const ebb_graph *g, int directions, double out[2][MOST]) {
+/* Its results on fixed numbers. */
+static void run(const ebb_graph *g, int directions, double out[MOST_RESULTS][MOST]) {
     const double at[4][3] = {{0.5, -1, 2}, {1.5, 0.25, -0.75}, {1, -2, 0.5}, {0.25, 3, -1}};
     const double *in[4] = {at[0], at[1], at[2], at[3]};
-    double *results[2] = {out[0], out[1]};
+    double *results[MOST_RESULTS] = {out[0], out[1], out[2], out[3]};
     ebb_diag d = {0};
     cr_assert_eq(g->inputs, 2 + directions, "parameters for directions are left");
     cr_assert(run_graph(g, in, results, &d), "%s", d.message);
 }
 
+/* The road of that name, against what is taken unasked. */
+static void check_road(int i, const ebb_graph *f, const char *name, double want[MOST_RESULTS][MOST]) {
+    ebb_diag d = {0};
+    const ebb_dual_spec spec = {.nwrt = 2, .wrt = (const int[]){0, 1}, .road = name};
+    ebb_graph *g = objects[i].derive(f, &spec, &d);
+    double got[MOST_RESULTS][MOST];
+    cr_assert_not_null(g, "%s, %s: %s", objects[i].what, name, d.message);
+    run(g, objects[i].directions, got);
+    for (int j = 0; j < objects[i].results; j++)
+        for (int e = 0; e < objects[i].elements; e++)
+            cr_expect(fabs(want[j][e] - got[j][e]) <= 1e-13 * (1 + fabs(want[j][e])),
+                      "%s, %s, element %d of result %d: %.17g and %.17g", objects[i].what, name, e, j, want[j][e],
+                      got[j][e]);
+    ebb_graph_release(g);
+}
+
 /* Every road gives the same numbers, up to the order in which sums are rounded. */
 Test(roads, all_lead_there) {
-    int roads_taken = 0;
+    int taken = 0;
     ebb_graph *f = parsed(loss);
     for (int i = 0; i < COUNT(objects); i++) {
         ebb_diag d = {0};
         ebb_roads roads = {0};
-        ebb_dual_spec spec = {.nwrt = 2, .wrt = (const int[]){0, 1}, .roads = &roads};
-        ebb_graph *usual = objects[i].derive(f, &spec, &d);
-        double want[2][MOST], got[2][MOST];
+        ebb_graph *usual =
+            objects[i].derive(f, &(ebb_dual_spec){.nwrt = 2, .wrt = (const int[]){0, 1}, .roads = &roads}, &d);
+        double want[MOST_RESULTS][MOST];
         cr_assert(usual && roads.count > 1, "%s: %s", objects[i].what, d.message);
         run(usual, objects[i].directions, want);
-        for (int k = 0; k < roads.count; k++, roads_taken++) {
-            const char *name = roads.candidate[k].road;
-            ebb_graph *g = objects[i].derive(f, &(ebb_dual_spec){.nwrt = 2, .wrt = spec.wrt, .road = name}, &d);
-            cr_assert_not_null(g, "%s, %s: %s", objects[i].what, name, d.message);
-            run(g, objects[i].directions, got);
-            for (int e = 0; e < 2 * objects[i].elements; e++) {
-                double a = want[e / objects[i].elements][e % objects[i].elements],
-                       b = got[e / objects[i].elements][e % objects[i].elements];
-                cr_expect(fabs(a - b) <= 1e-13 * (1 + fabs(a)), "%s, %s, element %d: %.17g and %.17g", objects[i].what,
-                          name, e, a, b);
-            }
-            ebb_graph_release(g);
-        }
+        for (int k = 0; k < roads.count; k++, taken++)
+            check_road(i, f, roads.candidate[k].road, want);
         ebb_graph_release(usual);
     }
     ebb_graph_release(f);
-    printf("cases: %d roads\n", roads_taken);
+    printf("cases: %d roads\n", taken);
+}
+
+/* Elements of the gradient that hang on others: ones would give the sums of the Hessian's rows. */
+Test(roads, that_would_be_wrong) {
+    ebb_diag d = {0};
+    ebb_graph *f = parsed("func f(%1: f64[3]) { %2 f64[] = sum %1 {axes=[0]} %3 f64[] = exp %2 return %3 }");
+    ebb_roads roads = {0};
+    ebb_graph *g = ebb_hessian_diagonal_graph(f, &(ebb_dual_spec){.roads = &roads}, &d);
+    cr_assert_not_null(g, "%s", d.message);
+    cr_expect_str_eq(roads.candidate[roads.chosen].road, "series");
+    cr_expect(strstr(roads.candidate[0].refusal.message, "hangs on several"), "%s", roads.candidate[0].refusal.message);
+    ebb_graph_release(g);
+    cr_expect_null(ebb_hessian_diagonal_graph(f, &(ebb_dual_spec){.road = "product with ones"}, &d));
+    cr_expect(strstr(d.message, "hangs on several"), "%s", d.message);
+    ebb_graph_release(f);
 }
 
 Test(roads, that_have_no_such_name) {

@@ -9,6 +9,9 @@
 /* ---- what is explained ---- */
 
 static ebb_function *gradient_of(ebb_function *f, const ebb_wrt *wrt) { return ebb_grad(f, wrt); }
+static ebb_function *sparse_jacobian_of(ebb_function *f, const ebb_wrt *wrt) {
+    return ebb_sparse_jacobian(f, wrt, EBB_CHEAPER);
+}
 static ebb_function *jacobian_of(ebb_function *f, const ebb_wrt *wrt) { return ebb_jacobian_of(f, wrt, EBB_CHEAPER); }
 
 static const struct {
@@ -16,8 +19,15 @@ static const struct {
     ebb_function *(*derive)(ebb_function *f, const ebb_wrt *wrt); /* NULL: the expression itself */
     bool directions;                                              /* it takes one for each variable */
 } objects[] = {
-    {"value", NULL, false},          {"gradient", gradient_of, false}, {"jacobian", jacobian_of, false},
-    {"hessian", ebb_hessian, false}, {"hvp", ebb_hvp, true},
+    {"value", NULL, false},
+    {"gradient", gradient_of, false},
+    {"jacobian", jacobian_of, false},
+    {"hessian", ebb_hessian, false},
+    {"hvp", ebb_hvp, true},
+    {"diagonal", ebb_hessian_diagonal, false},
+    {"laplacian", ebb_laplacian, false},
+    {"sparse_jacobian", sparse_jacobian_of, false},
+    {"sparse_hessian", ebb_sparse_hessian, false},
 };
 enum { OBJECTS = sizeof objects / sizeof *objects };
 
@@ -41,10 +51,8 @@ static bool explain(answer *a, problem *p, const options *o) {
     ebb_wrt wrt = problem_wrt(p);
     ebb_function *f = p->function;
     int inputs = p->count;
-    if (objects[o->object].derive) {
-        f = objects[o->object].derive(f, &wrt);
-        ebb_set_road(f, o->road, (int64_t)(o->budget * 1e6));
-    }
+    if (objects[o->object].derive) f = objects[o->object].derive(f, &wrt);
+    if (o->road || o->budget > 0) ebb_set_road(f, o->road, (int64_t)(o->budget * 1e6));
     for (int i = 0; objects[o->object].directions && i < p->count; i++)
         p->arguments[inputs++] = p->arguments[i];
     a->e = ebb_explain_at(f, inputs, p->arguments, NULL, 0);

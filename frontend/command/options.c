@@ -84,9 +84,11 @@ static const char *set_epochs(options *o, const char *value) { return set_count(
 static const char *set_batch(options *o, const char *value) { return set_count(&o->batch, value); }
 static const char *set_hidden(options *o, const char *value) { return set_count(&o->hidden, value); }
 
+#define OBJECTS "value, gradient, jacobian, hessian, hvp, diagonal, laplacian, sparse_jacobian or sparse_hessian"
+
 static const char *set_object(options *o, const char *value) {
     o->object = explain_object(value);
-    return o->object < 0 ? "value, gradient, jacobian, hessian or hvp" : NULL;
+    return o->object < 0 ? OBJECTS : NULL;
 }
 
 static const char *set_road(options *o, const char *value) {
@@ -128,7 +130,7 @@ static const option_row rows[] = {
     {"--dtype", 0, FOR_MATH | FOR_BENCH | FOR_EXPLAIN, "f32|f64", set_dtype, "of the variables (f64)"},
     {"--order", 0, FOR_TAYLOR, "N", set_order, "how many coefficients (8)"},
     {"--along", 0, FOR_TAYLOR, "NAME=VALUE", set_along, "a variable's direction (1 for the first one, 0 for others)"},
-    {"--of", 0, FOR_EXPLAIN, "OBJECT", set_object, "value, gradient, jacobian, hessian or hvp (gradient)"},
+    {"--of", 0, FOR_EXPLAIN, "OBJECT", set_object, OBJECTS " (gradient)"},
     {"--road", 0, FOR_EXPLAIN, "NAME", set_road, "take the road of that name (what the planner chooses)"},
     {"--budget", 0, FOR_EXPLAIN, "MB", set_budget, "memory that the derivative should keep within (268)"},
     {"--data", 0, FOR_TRAIN, "DIR", set_data, "folder of the four IDX files (Debian's dataset-fashion-mnist)"},
