@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # check_hard_cases.sh TESTS: tests/hard-cases.md has a row for each number from 1 to 106, and what the rows name exists:
-# `file.c: test` is a test of that file; `file.c` alone has the number in it. A row names a test or says "not yet".
+# `file.c: test` is a test of that file; `file.c` alone has the number in it. A row names a test or says "not yet". The
+# tests that ../docs/derivatives.md names exist too.
 set -euo pipefail
 cd "$1"
 bad=0
@@ -30,4 +31,8 @@ for ((k = 1; k <= 106; k++)); do
         [[ -z $file ]] || check_name "$number" "${file%:}" "$test"
     done < <(grep -oE "\`test_\w+\.c(: \w+)?\`" <<<"$row" | tr -d '\`' || true)
 done
+
+while read -r file test; do
+    check_name derivatives.md "${file%:}" "$test"
+done < <(grep -oE "\`test_\w+\.c: \w+\`" ../docs/derivatives.md | tr -d '\`')
 exit "$bad"
