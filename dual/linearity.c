@@ -46,16 +46,35 @@ static bool is_linear_loop(const question *q, const ebb_region *r, const ebb_id 
     return !end && is_linear_function(r->callee[0], x, y, q->diag);
 }
 
-/* In its cotangents. */
-static bool is_linear_unloop(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x,
-                             const uint8_t *y) {
-    const ebb_graph *pullback = r->callee[2];
-    for (int i = 0; i < pullback->inputs; i++) {
-        bool cotangent = i >= r->callee[0]->inputs;
-        if (cotangent ? !is_on_or_zero(q, operand[i]) : x[i]) return false;
-        if (cotangent) x[i] = ON;
+/* Back, the cotangents of states are handed on as states are. */
+static bool is_linear_back(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x, uint8_t *y) {
+    const ebb_graph *body = r->callee[0], *pullback = r->callee[2];
+    int states = 0;
+    for (int s = 0; s < r->number[0]; s++)
+        states += ebb_is_float(ebb_dtype_at(body, body->input[s]));
+    for (bool again = true; again;) {
+        again = false;
+        if (!ebb_flow_function(pullback, x, y, q->diag)) return false;
+        for (int s = 0; s < states; s++) {
+            bool more = y[s] && !x[body->inputs + s];
+            if (more && !is_on_or_zero(q, operand[body->inputs + s])) return false;
+            x[body->inputs + s] |= y[s];
+            again |= more;
+        }
     }
     return is_linear_function(pullback, x, y, q->diag);
+}
+
+/* In states and cotangents together: the loop, as it runs forward first, then the way back. */
+static bool is_linear_unloop(const question *q, const ebb_region *r, const ebb_id *operand, uint8_t *x) {
+    const ebb_allocator *a = q->g->allocator;
+    size_t forward = (size_t)r->callee[0]->outputs, back = (size_t)r->callee[2]->outputs;
+    uint8_t *y = ebb_mem_new(a, forward + back + 1, sizeof *y);
+    if (!y) return ebb_fail_memory(q->diag);
+    bool ok = ebb_flow_loop(r, x, y, q->diag) && is_linear_loop(q, r, operand, x, y) &&
+              is_linear_back(q, r, operand, x, y + forward);
+    ebb_mem_free(a, y);
+    return ok;
 }
 
 static bool is_linear_custom(const question *q, const ebb_region *r, const uint8_t *x, const uint8_t *y) {
@@ -72,7 +91,7 @@ static bool ask_region(const question *q, const ebb_region *r, const ebb_id *ope
     case EBB_OP_loop:
         return is_linear_loop(q, r, operand, x, y);
     case EBB_OP_unloop:
-        return is_linear_unloop(q, r, operand, x, y);
+        return is_linear_unloop(q, r, operand, x);
     default:
         return false;
     }

@@ -143,9 +143,23 @@ static ebb_graph *pull_body(const pulling *p, const ebb_loop *l, bool *moves, bo
     return ebb_callee_finish(&w, ok);
 }
 
+/* Marks in dx the operands whose cotangents are not zero anyhow: states that a result asks, and what else the pullback
+ * has one for. Gives their number. */
+static int find_cotangents(const pulling *p, const ebb_loop *l, const bool *asked) {
+    int count = 0;
+    for (int i = 0, f = 0; i < l->body->inputs; i++) {
+        if (!is_real(l->body, l->body->input[i])) continue;
+        p->dx[i] = p->wanted[i] && (i < l->states ? asked[i] : l->pullback->output[f] != EBB_ABSENT);
+        count += p->dx[i];
+        f++;
+    }
+    return count;
+}
+
 static bool put_unloop(pulling *p, ebb_loop *l, const bool *asked) {
     int n = l->body->inputs, m = l->body->outputs;
     bool ok = true;
+    if (!find_cotangents(p, l, asked)) return true;
     for (int i = 0; ok && i < n; i++)
         ok = put(p, operand(p, i));
     for (int j = 0; ok && j < m; j++)
@@ -155,7 +169,7 @@ static bool put_unloop(pulling *p, ebb_loop *l, const bool *asked) {
     ok = tuple != EBB_POISON;
     for (int i = 0, f = 0; ok && i < n; i++) {
         if (!is_real(l->body, l->body->input[i])) continue;
-        if (p->wanted[i]) ok = get(p, tuple, f, &p->dx[i]);
+        if (p->dx[i]) ok = get(p, tuple, f, &p->dx[i]);
         f++;
     }
     return ok;
@@ -350,6 +364,7 @@ static bool check_pullback(const pulling *p, const unlooping *u) {
     ebb_id where;
     int result;
     ebb_diag *diag = p->b.graph->diag;
+    if (!f->own_rules) return true;
     if (ebb_is_linear(f, u->cotangents, f->input + u->n, f->outputs, f->output, &where, &result, diag)) return true;
     return ebb_fail(diag, EBB_VALUE_ERROR, p->b.site,
                     "the reverse mode of %s is not linear in its cotangents, and so has no reverse mode", f->name);

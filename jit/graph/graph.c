@@ -72,6 +72,7 @@ static bool copy_contents(const ebb_graph *g, ebb_graph *c) {
     c->outputs = g->outputs;
     c->callees = g->callees;
     c->nesting = g->nesting;
+    c->own_rules = g->own_rules;
     c->share_from = g->share_from;
     c->without = g->without;
     for (int32_t i = 0; i < c->callees; i++)

@@ -56,6 +56,7 @@ struct ebb_graph {
     ebb_graph **callee; /* [callees]: what regions name, counted */
     int32_t callees, callee_capacity;
     int32_t nesting;                           /* how many regions lie inside one another here, at most */
+    bool own_rules;                            /* a region here, at whatever depth, is a custom one */
     struct ebb_intern *shapes, *attrs, *nodes; /* tables of intern.c; nodes is built at the first derive */
     struct ebb_intern *files; /* file names that were read from text and die with the graph; NULL: none (files.c) */
     ebb_id share_from;        /* nodes before this one are never shared again: ebb_forget_shared */

@@ -136,6 +136,9 @@ static ebb_id through(door *append, ebb_graph *g, const ebb_region *r, int narg,
     const ebb_application app = {r->op, n, attr, {0}, site};
     const int32_t nesting = ebb_region_nesting(r);
     if (nesting > g->nesting) g->nesting = nesting;
+    g->own_rules |= r->op == EBB_OP_custom;
+    for (int k = 0; k < 3; k++)
+        g->own_rules |= r->callee[k] && r->callee[k]->own_rules;
     return append(g, &app, &app.asked, narg, arg);
 }
 

@@ -127,6 +127,7 @@ static void add_results(ebb_graph *g) {
 ebb_graph *random_program(uint64_t seed, ebb_diag *diag) {
     ebb_random_options options = {.nodes = 20, .size = 3, .rank = 2, .smooth = true, .no_empty = true, .kinks = true};
     options.wide = seed % 4 != 0;
+    options.regions = seed % 3 == 0;
     ebb_graph *g = ebb_random_graph(seed, &options);
     g->diag = diag;
     add_results(g);
