@@ -13,10 +13,9 @@
  * gradients: collapsed Taylor mode (Dangel et al., 2025), for the Laplacian the forward Laplacian (Li et al., 2023).
  *
  * The sums on the right hang on first derivatives only. They are written for one line, whose direction is a parameter;
- * batching makes them those of a block of lines, which are added up block by block. Start reading at
- * ebb_collapse_nodes. */
+ * blocks.c batches and adds them up. A branch or a loop has no such rule: programs with them go by the series along
+ * each line. Start reading at by_collapsing. */
 #include "dual/basis.h"
-#include "dual/batch.h"
 #include "dual/dual.h"
 #include "dual/slopes.h"
 #include "jit/graph/plain_floats.h"
@@ -84,51 +83,16 @@ static bool derive_cross(collapse *w) {
 
 /* ---- along all of them ---- */
 
-/* The weighted sum of [rows, y...] over its rows. */
-static ebb_id add_up(ebb_builder *b, ebb_id x, ebb_id weight) {
-    static const int64_t front = 0;
-    if (weight != EBB_ABSENT && x != EBB_POISON)
-        x = ebb_times(b, x, ebb_g_broadcast(b, weight, ebb_shape_of(b->graph, x), &front));
-    return ebb_g_sum(b, x, 1, &front);
-}
-
-/* total[k] += node list[k], added up along the lines of a block; all[m], v[n]: room. */
-static bool add_block(collapse *w, const ebb_lines *lines, int64_t from, int64_t rows, int n, const ebb_id *line,
-                      ebb_id *v, int m, ebb_id *all, ebb_id *total) {
-    ebb_id weight;
-    if (!ebb_lines_at(w->g, lines, from, rows, n, line, v, &weight) ||
-        !ebb_vmap_nodes(w->g, rows, n, line, v, m, w->list, all))
-        return false;
-    for (int k = 0; k < m; k++) {
-        ebb_builder b = {w->g, w->g->site[w->list[k]]};
-        if (all[k] == EBB_ABSENT) all[k] = ebb_spread(&b, w->list[k], rows);
-        total[k] = ebb_plus(&b, total[k], add_up(&b, all[k], weight));
-        if (total[k] == EBB_POISON) return false;
-    }
-    return true;
-}
-
-static bool add_blocks(collapse *w, const ebb_lines *lines, int n, const ebb_id *line, ebb_id *v, int m, ebb_id *all,
-                       ebb_id *total) {
-    int64_t rows;
-    if (!ebb_block_of(w->g, m, w->list, n, line, lines->count, lines->budget, &rows)) return false;
-    for (int64_t from = 0; from < lines->count; from += rows) {
-        int64_t left = lines->count - from;
-        if (!add_block(w, lines, from, left < rows ? left : rows, n, line, v, m, all, total)) return false;
-    }
-    return true;
-}
-
 /* cross[] of one line becomes their weighted sum over all of them. */
 static bool sum_over_lines(collapse *w, const ebb_lines *lines, int n, const ebb_id *line) {
     int m = 0;
     for (ebb_id id = 1; id < w->slopes.count; id++)
         if (w->cross[id]) w->list[m++] = w->cross[id];
-    ebb_id *room = ebb_mem_new(w->g->allocator, 2 * (size_t)m + (size_t)n + 1, sizeof *room);
-    bool ok = room ? add_blocks(w, lines, n, line, room + 2 * m, m, room, room + m) : ebb_fail_memory(w->g->diag);
+    ebb_id *total = ebb_mem_new(w->g->allocator, (size_t)m + 1, sizeof *total);
+    bool ok = total ? ebb_sum_over_lines(w->g, lines, n, line, m, w->list, total) : ebb_fail_memory(w->g->diag);
     for (ebb_id id = 1, k = 0; ok && id < w->slopes.count; id++)
-        if (w->cross[id]) w->cross[id] = room[m + k++];
-    ebb_mem_free(w->g->allocator, room);
+        if (w->cross[id]) w->cross[id] = total[k++];
+    ebb_mem_free(w->g->allocator, total);
     return ok;
 }
 
@@ -195,7 +159,7 @@ static ebb_id second_of(const collapse *w, ebb_id id) {
         return push_implicit(w, &b, &p);
     case EBB_MACRO:
     case EBB_REGION:
-        break; /* refused by ebb_between */
+        break; /* by_series */
     }
     return EBB_POISON;
 }
@@ -204,6 +168,46 @@ static bool derive_second(collapse *w) {
     for (ebb_id id = 1; id < w->slopes.count; id++)
         if (has_cross(w, id) && (w->second[id] = second_of(w, id)) == EBB_POISON) return false;
     return true;
+}
+
+/* ---- programs with regions: series along each line, whose second coefficients are added up ---- */
+
+static bool has_regions(ebb_graph *g, int n, const ebb_id *x, int m, const ebb_id *y, bool *any) {
+    ebb_id limit;
+    uint8_t *mark = ebb_between(g, n, x, NULL, m, y, &limit);
+    *any = false;
+    for (ebb_id id = 1; mark && id < limit; id++)
+        *any |= ebb_is_between(mark, id) && ebb_op_table[ebb_op_of(g, id)].family == EBB_REGION;
+    ebb_mem_free(g->allocator, mark);
+    return mark != NULL;
+}
+
+/* c: [m][2]; curve: [n][2]; list, total: [m]. */
+static bool add_series(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, const ebb_id *line, int m,
+                       const ebb_id *y, ebb_id *second, ebb_id *curve, ebb_id *c, ebb_id *list, ebb_id *total) {
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        curve[2 * i] = line[i], curve[2 * i + 1] = EBB_ABSENT;
+    if (!ebb_jet_nodes(g, 2, n, x, curve, m, y, c)) return false;
+    for (int j = 0; j < m; j++)
+        if (c[2 * j + 1]) list[count++] = c[2 * j + 1];
+    if (!ebb_sum_over_lines(g, lines, n, line, count, list, total)) return false;
+    for (int j = 0, k = 0; j < m; j++) {
+        ebb_id sum = c[2 * j + 1] ? total[k++] : EBB_ABSENT;
+        ebb_builder b = ebb_builder_for(g, y[j], EBB_TANGENT);
+        second[j] = sum ? ebb_times(&b, sum, ebb_g_full_like(&b, sum, 2)) : EBB_ABSENT;
+        if (second[j] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+static bool by_series(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, const ebb_id *line, int m,
+                      const ebb_id *y, ebb_id *second) {
+    ebb_id *room = ebb_mem_new(g->allocator, 2 * (size_t)n + 4 * (size_t)m + 1, sizeof *room), *c = room + 2 * n;
+    bool ok =
+        room ? add_series(g, lines, n, x, line, m, y, second, room, c, c + 2 * m, c + 3 * m) : ebb_fail_memory(g->diag);
+    ebb_mem_free(g->allocator, room);
+    return ok;
 }
 
 /* ---- the pass ---- */
@@ -226,19 +230,26 @@ static bool add_line(ebb_graph *g, int n, const ebb_id *x, ebb_id *line) {
     return true;
 }
 
-bool ebb_collapse_nodes(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, int m, const ebb_id *y,
-                        ebb_id *second) {
-    EBB_PLAIN_FLOATS;
+static bool by_collapsing(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, const ebb_id *line, int m,
+                          const ebb_id *y, ebb_id *second) {
     collapse w = {.g = g};
-    if (!ebb_check_ids(g, n, x) || !ebb_check_ids(g, m, y)) return false;
-    ebb_id *line = ebb_mem_new(g->allocator, (size_t)n + 1, sizeof *line);
-    bool ok = (line || ebb_fail_memory(g->diag)) && add_line(g, n, x, line) &&
-              ebb_slopes_write(g, 2, n, x, NULL, m, y, &w.slopes) && make_room(&w) && derive_first(&w, n, x, line) &&
+    bool ok = ebb_slopes_write(g, 2, n, x, NULL, m, y, &w.slopes) && make_room(&w) && derive_first(&w, n, x, line) &&
               derive_cross(&w) && sum_over_lines(&w, lines, n, line) && derive_second(&w);
     for (int j = 0; ok && j < m; j++)
         second[j] = at(&w, w.second, y[j]);
     ebb_mem_free(g->allocator, w.first);
     ebb_slopes_free(g, &w.slopes);
+    return ok;
+}
+
+bool ebb_collapse_nodes(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, int m, const ebb_id *y,
+                        ebb_id *second) {
+    EBB_PLAIN_FLOATS;
+    bool regions;
+    if (!ebb_check_ids(g, n, x) || !ebb_check_ids(g, m, y)) return false;
+    ebb_id *line = ebb_mem_new(g->allocator, (size_t)n + 1, sizeof *line);
+    bool ok = (line || ebb_fail_memory(g->diag)) && add_line(g, n, x, line) && has_regions(g, n, x, m, y, &regions);
+    if (ok) ok = (regions ? by_series : by_collapsing)(g, lines, n, x, line, m, y, second);
     ebb_mem_free(g->allocator, line);
     return ok;
 }

@@ -2,8 +2,8 @@
  *
  * Forward, a direction of one parameter gives a column of each result; reverse, a cotangent of one result gives a row
  * of each parameter. The pass is written once, for a direction that is a parameter of its own, and vmap makes it a
- * program for rows of the identity matrix: for all of them, or block by block where that would take more memory than
- * the budget. Start reading at ebb_columns. */
+ * program for rows of the identity matrix, for all of them or block by block (blocks.c). Start reading at ebb_columns.
+ */
 #include "dual/basis.h"
 #include "dual/batch.h"
 #include "dual/roads.h"
@@ -38,38 +38,6 @@ static bool is_real(const ebb_work *w, ebb_id y) {
 
 /* ebb_jvp_nodes or ebb_vjp_nodes: the derivatives of[n] along directions of at[]. */
 typedef bool pass(ebb_graph *g, int n, const ebb_id *at, const ebb_id *direction, int m, const ebb_id *of, ebb_id *out);
-
-/* out[n] for blocks of `rows` directions v: piece[j][block]; some[n]: room. */
-static bool every_block(ebb_work *w, ebb_id v, int64_t rows, int n, const ebb_id *out, int blocks, ebb_id *piece,
-                        ebb_id *some) {
-    int64_t size = ebb_element_count(w->b.graph, v);
-    for (int k = 0; k < blocks; k++) {
-        int64_t from = k * rows, left = size - from < rows ? size - from : rows;
-        ebb_id basis = ebb_identity_rows(&w->b, from, left, 0, v);
-        if (basis == EBB_POISON || !ebb_vmap_nodes(w->b.graph, left, 1, &v, &basis, n, out, some)) return false;
-        for (int j = 0; j < n; j++)
-            piece[(int64_t)j * blocks + k] = some[j];
-    }
-    return true;
-}
-
-bool ebb_every_direction(ebb_work *w, ebb_id v, int n, ebb_id *out) {
-    const ebb_allocator *a = w->b.graph->allocator;
-    int64_t size = ebb_element_count(w->b.graph, v), rows;
-    if (!ebb_block_of(w->b.graph, n, out, 1, &v, size, w->budget, &rows)) return false;
-    int blocks = size ? (int)((size + rows - 1) / rows) : 1;
-    if (blocks > w->blocks) w->blocks = blocks;
-    ebb_id *piece = ebb_mem_new(a, (size_t)n * (size_t)blocks + (size_t)n, sizeof *piece);
-    bool ok = piece ? every_block(w, v, rows, n, out, blocks, piece, piece + (int64_t)n * blocks)
-                    : ebb_fail_memory(w->b.graph->diag);
-    for (int j = 0; ok && j < n; j++) {
-        ebb_id *own = piece + (int64_t)j * blocks;
-        out[j] = own[0] == EBB_ABSENT ? EBB_ABSENT : ebb_stack(&w->b, blocks, own);
-        ok = out[j] != EBB_POISON;
-    }
-    ebb_mem_free(a, piece);
-    return ok;
-}
 
 /* The pass in every direction of node `at`, beside each other on a first axis. A node of one element has one direction,
  * and no such axis; else the pass is written for a parameter, which ebb_extract leaves out, and batched. */

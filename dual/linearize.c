@@ -45,35 +45,38 @@ static int mark_residuals(const ebb_graph *g, uint8_t *mark, int nout, const ebb
     return count;
 }
 
-/* list = results, residuals, state: what the primal gives; then, in state's place, the tangents: what the linear part
- * takes is residuals, tangents. */
-static bool split(ebb_work *w, const uint8_t *mark, int residuals, ebb_id *list, ebb_graph **primal,
-                  ebb_graph **linear) {
+/* The same as a list, with room for `more` nodes behind it. */
+ebb_id *ebb_residuals(const ebb_graph *g, int n, const ebb_id *x, int nout, const ebb_id *out, int more, int *count) {
+    uint8_t *mark = dependence(g, n, x);
+    if (!mark) return NULL;
+    *count = mark_residuals(g, mark, nout, out);
+    ebb_id *list = ebb_mem_new(g->allocator, (size_t)*count + (size_t)more + 1, sizeof *list);
+    for (ebb_id id = 1, k = 0; list && id < g->count; id++)
+        if (mark[id] & RESIDUAL) list[k++] = id;
+    if (!list) ebb_fail_memory(g->diag);
+    ebb_mem_free(g->allocator, mark);
+    return list;
+}
+
+/* list = residuals and room. Primal: results, residuals, state. Linear: residuals, then the tangents. */
+static bool split(ebb_work *w, int residuals, ebb_id *list, ebb_graph **primal, ebb_graph **linear) {
     ebb_graph *g = w->b.graph;
-    ebb_id *residual = list + w->results, *rest = residual + residuals;
-    int state = w->outputs - w->results, parameters = g->inputs - w->n;
-    for (int j = 0; j < w->results; j++)
-        list[j] = w->y[j];
-    for (ebb_id id = 1, k = 0; id < g->count; id++)
-        if (mark[id] & RESIDUAL) residual[k++] = id;
-    for (int j = 0; j < state; j++)
-        rest[j] = w->y[w->results + j];
-    *primal = ebb_extract(g, parameters, g->input, w->results + residuals + state, list);
+    int parameters = g->inputs - w->n;
+    bool ok = ebb_give(w, w->results, w->y) && ebb_give(w, residuals, list) &&
+              ebb_give(w, w->outputs - w->results, w->y + w->results);
+    if (ok) *primal = ebb_extract(g, parameters, g->input, g->outputs, g->output);
     for (int i = 0; i < w->n; i++)
-        rest[i] = w->v[i];
-    *linear = *primal ? ebb_extract(g, residuals + w->n, residual, w->derived, w->dy) : NULL;
+        list[residuals + i] = w->v[i];
+    if (*primal) *linear = ebb_extract(g, residuals + w->n, list, w->derived, w->dy);
     return *linear != NULL;
 }
 
 static bool linearize(ebb_work *w, ebb_graph **primal, ebb_graph **linear) {
-    ebb_graph *g = w->b.graph;
-    uint8_t *mark = dependence(g, w->n, w->v);
-    if (!mark) return false;
-    int residuals = mark_residuals(g, mark, w->derived, w->dy);
-    ebb_id *list = ebb_mem_new(g->allocator, (size_t)w->outputs + (size_t)residuals + (size_t)w->n, sizeof *list);
-    bool ok = list ? split(w, mark, residuals, list, primal, linear) : ebb_fail_memory(g->diag);
-    ebb_mem_free(g->allocator, list);
-    ebb_mem_free(g->allocator, mark);
+    const ebb_allocator *a = w->b.graph->allocator;
+    int residuals;
+    ebb_id *list = ebb_residuals(w->b.graph, w->n, w->v, w->derived, w->dy, w->n, &residuals);
+    bool ok = list && split(w, residuals, list, primal, linear);
+    ebb_mem_free(a, list);
     return ok;
 }
 

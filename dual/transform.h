@@ -44,12 +44,16 @@ bool ebb_inline(ebb_graph *to, const ebb_graph *f, const ebb_id *x, ebb_id *y);
 /* The same program without its last n parameters, which are zero (extract.c). */
 ebb_graph *ebb_at_zero(const ebb_graph *f, int n);
 
+/* What nodes out[] read of the program around x[]: all that they need, that hangs on a parameter and not on x, and is
+ * read by what hangs on x. *count of them, with room for `more` behind; NULL: no memory (linearize.c). */
+ebb_id *ebb_residuals(const ebb_graph *g, int n, const ebb_id *x, int nout, const ebb_id *out, int more, int *count);
+
 /* block[j] = the derivative of y[j] in x, [y[j]..., x...], zeros where there is none; absent for a y that is not real.
  * The graph gets a parameter that its program does not need: take the program out by ebb_extract. */
 bool ebb_columns(ebb_work *w, ebb_id x, int m, const ebb_id *y, ebb_id *block);
 
 /* out[n], derivatives along a direction that is parameter v, become those along each element of v: stacks of them on a
- * new first axis, computed in blocks that keep the budget; absent stays absent. */
+ * new first axis, computed in blocks that keep the budget (blocks.c); absent stays absent. */
 bool ebb_every_direction(ebb_work *w, ebb_id v, int n, ebb_id *out);
 
 /* The loss, result 0, is a float scalar; dx = its gradients (transforms.c) */

@@ -338,13 +338,16 @@ static ebb_graph *operator(const ebb_graph *f, const ebb_dual_spec *spec, ebb_di
 
 static bool transform_all(const ebb_graph *f) {
     ebb_dual_spec spec = {.nwrt = 2, .wrt = (int[]){0, 1}, .results = 2, .value = true};
-    ebb_graph *(*const transform[])(const ebb_graph *, const ebb_dual_spec *, ebb_diag *) = {
-        ebb_grad_graph, ebb_jvp_graph, ebb_vjp_graph, ebb_hvp_graph, ebb_hessian_graph,
-        laplacian,     operator,      ebb_hessian_diagonal_graph};
+    ebb_graph *(*const transform[])(const ebb_graph *, const ebb_dual_spec *,
+                                    ebb_diag *) = {ebb_grad_graph, ebb_jvp_graph, ebb_vjp_graph, ebb_hvp_graph,
+                                                   ebb_hessian_graph, laplacian, operator, ebb_hessian_diagonal_graph };
     for (int k = 0; k < 8; k++) {
-        ebb_graph *g = transform[k](f, &spec, &diag);
-        if (!g) return false;
-        ebb_graph_release(g);
+        for (int blocks = 0; blocks < 2; blocks++) {
+            spec.budget = blocks;
+            ebb_graph *g = transform[k](f, &spec, &diag);
+            if (!g) return false;
+            ebb_graph_release(g);
+        }
     }
     ebb_graph *primal, *linear;
     if (!ebb_linearize_graph(f, &spec, &primal, &linear, &diag)) return false;
