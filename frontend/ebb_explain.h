@@ -28,6 +28,8 @@ typedef struct ebb_road_estimate {
     /* How many directions it takes side by side, and how many such blocks one after the other. */
     int64_t directions, blocks;
     double operations, bytes;
+    /* What roads are compared by: operations, and what the bytes cost beside them, in additions. */
+    double work;
     /* Of memory beside the parameters at the worst moment, if nothing is fused. */
     double peak_bytes;
     /* Why it cannot be taken, cut if it is longer; "": it can. */

@@ -58,7 +58,7 @@ static bool tell_colours(ebb_explanation *e, const ebb_concrete *c) {
     const ebb_compressed *plan = &c->sparse->plan;
     long long products = (long long)plan->forward + plan->reverse;
     e->roads = 1;
-    e->road[0] = (ebb_road_estimate){"colours", products, 1, e->operations, e->bytes, e->peak_bytes, ""};
+    e->road[0] = (ebb_road_estimate){"colours", products, 1, e->operations, e->bytes, 0, e->peak_bytes, ""};
     snprintf(e->why, sizeof e->why, "colours: %d forward and %d reverse products for %lld entries of %lld x %lld",
              (int)plan->forward, (int)plan->reverse, (long long)ebb_rows_count(&plan->pattern),
              (long long)plan->pattern.rows, (long long)plan->pattern.columns);
@@ -75,8 +75,14 @@ static bool tell_roads(ebb_explanation *e, const ebb_concrete *c, int nin, const
     memcpy(e->why, roads.why, sizeof e->why);
     for (int k = 0; k < roads.count; k++) {
         const ebb_candidate *from = &roads.candidate[k];
-        e->road[k] = (ebb_road_estimate){
-            from->road, from->directions, from->blocks, from->cost.operations, bytes_of(&from->cost), from->peak, ""};
+        e->road[k] = (ebb_road_estimate){from->road,
+                                         from->directions,
+                                         from->blocks,
+                                         from->cost.operations,
+                                         bytes_of(&from->cost),
+                                         ebb_work_of(&from->cost),
+                                         from->peak,
+                                         ""};
         snprintf(e->road[k].refusal, sizeof e->road[k].refusal, "%s", from->refusal.message);
     }
     return true;

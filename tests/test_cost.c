@@ -39,7 +39,10 @@ static const struct {
     {"views move nothing, and keep what they show",
      "func f(%1: f64[2,3]) { %2 f64[2,3] = neg %1 %3 f64[3,2] = transpose %2 {perm=[1,0]} %4 f64[6] = reshape %3 "
      "%5 f64[] = sum %4 {axes=[0]} return %5 }",
-     12, 96, 56, 56},
+     36, 96, 56, 56}, /* six elements are gathered, for 4 each */
+    {"a transpose that parts nothing",
+     "func f(%1: f64[2,1,3]) { %2 f64[1,2,3] = transpose %1 {perm=[1,0,2]} %3 f64[1,2,3] = neg %2 return %3 }", 6, 48,
+     48, 48},
     {"a product", /* 2 m n k */
      "func f(%1: f32[5,7], %2: f32[7,3]) { %3 f32[5,3] = dot %1, %2 {tx=0, ty=0} return %3 }", 210, 224, 60, 60},
     {"of a table only what is taken",

@@ -194,13 +194,28 @@ static ebb_cost traffic(const ebb_graph *g, ebb_id id) {
     return cost;
 }
 
+/* Elements that lay beside each other lie apart: whoever reads them gathers. Axes of size 1 do not count. */
+static bool scatters(const application *a) {
+    const ebb_shape *from = ebb_shape_of(a->g, a->x[0]);
+    int64_t last = from->rank - 1;
+    while (last >= 0 && from->dim[last] == 1)
+        last--;
+    for (int i = from->rank - 1; i >= 0; i--)
+        if (from->dim[a->attr.v[i]] != 1) return a->attr.v[i] != last;
+    return false;
+}
+
+enum { GATHERED = 4 }; /* an element, measured in a transpose of a result */
+
 ebb_cost ebb_cost_at(const ebb_graph *g, ebb_id id) {
     ebb_op op = ebb_op_of(g, id);
     application a = {g, id, ebb_operands(g, id), ebb_attr_of(g, id)};
     ebb_cost cost = {0, 0, 0};
     switch (ebb_op_table[op].access) {
-    case EBB_SOURCE:
     case EBB_VIEW:
+        if (op == EBB_OP_transpose && scatters(&a)) cost.operations = GATHERED * of_result(&a);
+        break;
+    case EBB_SOURCE:
     case EBB_NESTED:
     case EBB_NOWHERE:
         break;

@@ -39,14 +39,20 @@ static product layout(product p) {
     return p;
 }
 
-#define BLAS(NAME, TYPE, GEMM)                                                                                         \
+/* A matrix times a vector is memory read once: packing it, as a product of matrices does, would cost as much again. */
+#define BLAS(NAME, TYPE, GEMM, GEMV)                                                                                   \
+    static void blas_vector_##NAME(bool t, int m, int k, const TYPE *x, const TYPE *w, TYPE *y) {                      \
+        GEMV(CblasRowMajor, t ? CblasTrans : CblasNoTrans, t ? k : m, t ? m : k, 1, x, t ? m : k, w, 1, 0, y, 1);      \
+    }                                                                                                                  \
     static void blas_##NAME(const product *p, const TYPE *x, const TYPE *w, TYPE *y) {                                 \
         const int m = (int)p->m, n = (int)p->n, k = (int)p->k;                                                         \
+        if (n == 1 && m > 1 && k > 1) return blas_vector_##NAME(p->tx, m, k, x, w, y);                                 \
+        if (m == 1 && n > 1 && k > 1) return blas_vector_##NAME(!p->tw, n, k, w, x, y);                                \
         GEMM(CblasRowMajor, p->tx ? CblasTrans : CblasNoTrans, p->tw ? CblasTrans : CblasNoTrans, m, n, k, 1, x,       \
              p->tx ? m : k, w, p->tw ? k : n, 0, y, n);                                                                \
     }
-BLAS(f32, float, cblas_sgemm)
-BLAS(f64, double, cblas_dgemm)
+BLAS(f32, float, cblas_sgemm, cblas_sgemv)
+BLAS(f64, double, cblas_dgemm, cblas_dgemv)
 
 /* BLAS counts in int; what is larger is left to the loops. */
 static void multiply(ebb_dtype dtype, const product *p, const void *x, const void *w, void *y) {
