@@ -48,12 +48,26 @@ static void find_pattern(void *data) {
     ebb_relation r;
     ebb_rows rows;
     ebb_compressed c;
-    if (!ebb_pattern_nodes(gradient, NULL, 1, gradient->input, 1, gradient->output, &r) ||
+    if (!ebb_pattern_nodes(gradient, NULL, EBB_MOST_PAIRS, 1, gradient->input, 1, gradient->output, &r) ||
         !ebb_relation_add_transpose(&r) || !ebb_relation_all_rows(&r, &rows) ||
         !ebb_compress_hessian(&ebb_malloc_allocator, &rows, &c))
         exit(1);
     ebb_relation_free(&r);
     ebb_compressed_free(&ebb_malloc_allocator, &c);
+}
+
+/* ---- a dense Hessian takes the same road ---- */
+
+static void bench_dense(ebb_context *ebb, ebb_function *f, const double *u) {
+    enum { FEW = 1000 };
+    ebb_tensor *x = ebb_constant(ebb, EBB_F64, EBB_SHAPE(FEW), u);
+    ebb_function *columns = ebb_hessian(f, NULL);
+    ebb_set_road(columns, "forward over reverse", 0);
+    native by_pattern = native_new(ebb, ebb_hessian(f, NULL), EBB_OPERANDS(x));
+    native by_direction = native_new(ebb, columns, EBB_OPERANDS(x));
+    bench_title("W2, the dense Hessian in 1,000 variables", "forward over reverse");
+    bench_row("by pattern", bench_pair(native_call, &by_pattern, native_call, &by_direction), "", true);
+    native_free(&by_pattern), native_free(&by_direction);
 }
 
 int main(void) {
@@ -87,6 +101,7 @@ int main(void) {
     bench_row("sparse Hessian, against value and gradient", bench_pair(native_call, &hessian, native_call, &value), "",
               true);
     bench_row("Hessian-vector product", bench_pair(native_call, &product, NULL, NULL), "", true);
+    bench_dense(ebb, f, u);
     double worst = 0;
     const double *have = hessian.out[0];
     for (int k = 0; k < 3 * N - 2; k++)

@@ -82,9 +82,9 @@ static bool all_by_products(ebb_work *w, ebb_id *diagonal) {
 /* It takes v's place. */
 static bool derive(ebb_work *w, const ebb_dual_spec *spec) {
     int64_t elements = ebb_elements_of(w, w->n, w->x);
-    const ebb_road_row roads[] = {{"product with ones", all_by_products, w->n},
-                                  {"series", all_by_series, elements},
-                                  {"products and series", by_structure, elements}};
+    const ebb_road_row roads[] = {{"product with ones", all_by_products, w->n, NULL},
+                                  {"series", all_by_series, elements, NULL},
+                                  {"products and series", by_structure, elements, NULL}};
     return ebb_take_road(w, spec, true, 3, roads, w->n, w->v) && ebb_give(w, w->n, w->v);
 }
 

@@ -45,17 +45,18 @@ bool ebb_vmap_nodes(ebb_graph *g, int64_t n, int count, const ebb_id *x, const e
  * passes through exactly once, after its own results. wrt names parameters; each must be f32 or f64. */
 typedef struct ebb_dual_spec {
     int nwrt;
-    const int *wrt;           /* nwrt 0: parameter 0 */
-    int results;              /* 0: all outputs */
-    int auxiliary;            /* so many results, the last ones, are given as they are: no transform derives them */
-    bool value;               /* where results are not given anyway: give them too, first */
-    int64_t budget;           /* bytes beside the parameters, where there is a choice; 0: EBB_DEFAULT_BUDGET */
-    const char *road;         /* which one to take, by its name; NULL: the usual one, or the cheapest */
-    const void *const *known; /* [parameters of f]: the elements of those that never change, NULL for others; NULL: of
-                               * none. Sparse patterns follow indices that are known */
-    struct ebb_roads *roads;  /* gets what the roads cost and which was taken; NULL: they are weighed to decide only */
+    const int *wrt;             /* nwrt 0: parameter 0 */
+    int results;                /* 0: all outputs */
+    int auxiliary;              /* so many results, the last ones, are given as they are: no transform derives them */
+    bool value;                 /* where results are not given anyway: give them too, first */
+    int64_t budget;             /* bytes beside the parameters, where there is a choice; 0: EBB_DEFAULT_BUDGET */
+    const char *road;           /* which one to take, by its name; NULL: the usual one, or the cheapest */
+    const void *const *known;   /* [parameters of f]: the elements of those that never change, NULL for others; NULL: of
+                                 * none. Sparse patterns follow indices that are known */
+    struct ebb_sparse *brought; /* gets what a derivative by its pattern brings along (sparse.h); NULL: none may */
+    struct ebb_roads *roads; /* gets what the roads cost and which was taken; NULL: they are weighed to decide only */
 } ebb_dual_spec;
-enum { EBB_DEFAULT_BUDGET = 1 << 28 };
+enum { EBB_DEFAULT_BUDGET = 1 << 28, EBB_MOST_HIDDEN = 4 };
 
 /* ---- roads ----
  * What can be computed in several ways is computed in the cheapest one (roads.c). */

@@ -36,9 +36,10 @@ static bool forward_over_forward(ebb_work *w, ebb_id *block) {
 
 static bool derive(ebb_work *w, const ebb_dual_spec *spec, ebb_id *block) {
     int64_t n = ebb_elements_of(w, w->n, w->x);
-    const ebb_road_row roads[] = {{"forward over reverse", forward_over_reverse, n},
-                                  {"forward over forward", forward_over_forward, n * (n + 1)}};
-    return ebb_take_road(w, spec, true, 2, roads, w->n * w->n, block);
+    const ebb_road_row roads[] = {{"forward over reverse", forward_over_reverse, n, NULL},
+                                  {"forward over forward", forward_over_forward, n * (n + 1), NULL},
+                                  {"by pattern", ebb_hessian_by_pattern, n, ebb_pattern_products}};
+    return ebb_take_road(w, spec, true, 2 + ebb_pattern_is_a_road(w), roads, w->n * w->n, block);
 }
 
 ebb_graph *ebb_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {

@@ -167,15 +167,18 @@ static bool check_batches(ebb_work *w) {
 
 typedef bool writer(ebb_work *w, ebb_id *block);
 
-/* block[derived * n], by one of two roads, which may be named by number too. */
+/* block[derived * n], by one of the roads, of which two may be named by number too. */
 static bool derive(ebb_work *w, ebb_road road, const ebb_dual_spec *spec, writer *columns, writer *rows_,
                    ebb_id *block) {
     static const char *const names[] = {[EBB_FORWARD] = "forward", [EBB_REVERSE] = "reverse"};
-    const ebb_road_row roads[] = {{names[EBB_FORWARD], columns, ebb_elements_of(w, w->n, w->x)},
-                                  {names[EBB_REVERSE], rows_, ebb_elements_of(w, w->derived, w->y)}};
+    const ebb_road_row roads[] = {
+        {names[EBB_FORWARD], columns, ebb_elements_of(w, w->n, w->x), NULL},
+        {names[EBB_REVERSE], rows_, ebb_elements_of(w, w->derived, w->y), NULL},
+        {"by pattern", ebb_jacobian_by_pattern, ebb_elements_of(w, w->n, w->x), ebb_pattern_products}};
     ebb_dual_spec own = spec ? *spec : (ebb_dual_spec){0};
+    int count = columns == by_columns && ebb_pattern_is_a_road(w) ? 3 : 2;
     if (road != EBB_CHEAPER) own.road = names[road];
-    return ebb_take_road(w, &own, true, 2, roads, w->derived * w->n, block);
+    return ebb_take_road(w, &own, true, count, roads, w->derived * w->n, block);
 }
 
 static ebb_graph *finish(ebb_work *w, bool ok, ebb_road road, const ebb_dual_spec *spec, writer *columns,

@@ -8,6 +8,7 @@
 
 typedef struct sweep {
     const ebb_graph *g;
+    ebb_relation like; /* what all relations have in common */
     int64_t columns;
     ebb_id limit;
     uint8_t *mark;
@@ -25,7 +26,7 @@ static int64_t size_of(const ebb_graph *g, ebb_id id) {
 static ebb_relation *give(sweep *s, ebb_id id) {
     ebb_relation *r = ebb_mem_new(s->g->allocator, 1, sizeof *r);
     if (!r) return NULL;
-    ebb_relation_start(r, s->g->allocator, size_of(s->g, id), s->columns);
+    ebb_relation_start(r, &s->like, size_of(s->g, id), s->columns);
     return s->of[id] = r;
 }
 
@@ -54,7 +55,7 @@ static bool follow(sweep *s, ebb_id id, int i) {
     ebb_id x = ebb_operands(s->g, id)[i];
     ebb_relation *to = s->of[id], step;
     if (ebb_structure_same(s->g, id, i)) return ebb_relation_join(to, s->of[x], 0, 0);
-    ebb_relation_start(&step, s->g->allocator, to->rows, s->of[x]->rows);
+    ebb_relation_start(&step, to, to->rows, s->of[x]->rows);
     bool ok = ebb_structure_add(&step, s->g, &s->known, id, i) &&
               ebb_relation_chain(to, &step, ebb_shape_of(s->g, x), s->of[x]);
     ebb_relation_free(&step);
@@ -105,15 +106,15 @@ static bool collect(sweep *s, int m, const ebb_id *y, ebb_relation *r) {
     return true;
 }
 
-bool ebb_pattern_nodes(const ebb_graph *g, const void *const *given, int n, const ebb_id *x, int m, const ebb_id *y,
-                       ebb_relation *r) {
-    sweep s = {.g = g};
+bool ebb_pattern_nodes(const ebb_graph *g, const void *const *given, double most, int n, const ebb_id *x, int m,
+                       const ebb_id *y, ebb_relation *r) {
+    sweep s = {.g = g, .like = {.allocator = g->allocator, .most = most}};
     int64_t rows = 0;
     for (int i = 0; i < n; i++)
         s.columns += size_of(g, x[i]);
     for (int j = 0; j < m; j++)
         rows += size_of(g, y[j]);
-    ebb_relation_start(r, g->allocator, rows, s.columns);
+    ebb_relation_start(r, &s.like, rows, s.columns);
     s.mark = ebb_between(g, n, x, NULL, m, y, &s.limit);
     if (!s.mark) return false;
     s.of = ebb_mem_new(g->allocator, (size_t)s.limit, sizeof *s.of);

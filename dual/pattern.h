@@ -10,9 +10,10 @@
 #include "dual/relation.h"
 
 /* The pattern of the derivative of nodes y[m] in nodes x[n]: a row for each element of y[0], then of y[1] ..., a column
- * for each element of x[0], x[1] .... r is started here; free it in any case. given: see ebb_known_find. */
-bool ebb_pattern_nodes(const ebb_graph *g, const void *const *given, int n, const ebb_id *x, int m, const ebb_id *y,
-                       ebb_relation *r);
+ * for each element of x[0], x[1] .... r is started here, with its limit; free it in any case. given: see
+ * ebb_known_find. */
+bool ebb_pattern_nodes(const ebb_graph *g, const void *const *given, double most, int n, const ebb_id *x, int m,
+                       const ebb_id *y, ebb_relation *r);
 
 /* ---- one operation (structure.c) ---- */
 /* Whether element k of node y depends on element k of its operand i and on no other one of it. */

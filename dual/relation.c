@@ -127,8 +127,8 @@ static bool unite(ebb_nest *x, const ebb_nest *y) {
 
 /* ---- relations ---- */
 
-void ebb_relation_start(ebb_relation *r, const ebb_allocator *a, int64_t rows, int64_t columns) {
-    *r = (ebb_relation){.allocator = a, .rows = rows, .columns = columns};
+void ebb_relation_start(ebb_relation *r, const ebb_relation *like, int64_t rows, int64_t columns) {
+    *r = (ebb_relation){.allocator = like->allocator, .most = like->most, .rows = rows, .columns = columns};
 }
 
 void ebb_relation_free(ebb_relation *r) {
@@ -173,7 +173,7 @@ bool ebb_relation_all_rows(const ebb_relation *r, ebb_rows *rows) {
 /* The nests go to the rest, row by row; if these are too many, everything is said instead. */
 static bool put_aside(ebb_relation *r) {
     ebb_rows all = {0};
-    if (ebb_relation_pairs(r) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
+    if (ebb_relation_pairs(r) > r->most) return ebb_relation_add_all(r);
     if (!ebb_relation_all_rows(r, &all)) return false;
     ebb_rows_free(r->allocator, &r->rest);
     r->rest = all;
@@ -251,7 +251,7 @@ bool ebb_relation_join(ebb_relation *r, const ebb_relation *x, int64_t row, int6
 bool ebb_relation_add_transpose(ebb_relation *r) {
     ebb_relation turned;
     ebb_rows rows = {0};
-    ebb_relation_start(&turned, r->allocator, r->columns, r->rows);
+    ebb_relation_start(&turned, r, r->columns, r->rows);
     bool ok =
         !r->rest.start || (ebb_rows_transpose(r->allocator, &r->rest, &rows) && ebb_relation_add_rows(&turned, &rows));
     for (int32_t k = 0; ok && k < r->nests; k++) {
@@ -266,14 +266,14 @@ bool ebb_relation_add_transpose(ebb_relation *r) {
 
 static bool chain_rows(ebb_relation *r, const ebb_rows *x, const ebb_rows *y) {
     ebb_rows both = {0};
-    if (ebb_rows_chain_work(x, y) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
+    if (ebb_rows_chain_work(x, y) > r->most) return ebb_relation_add_all(r);
     return ebb_rows_chain(r->allocator, x, y, &both) && ebb_relation_add_rows(r, &both);
 }
 
 /* Two nests without a common form, pair by pair. */
 static bool chain_pairs(ebb_relation *r, const ebb_relation *x, int32_t i, const ebb_relation *y, int32_t k) {
     ebb_rows of_x = {0}, of_y = {0};
-    if (ebb_nest_pairs(&x->nest[i]) + ebb_nest_pairs(&y->nest[k]) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
+    if (ebb_nest_pairs(&x->nest[i]) + ebb_nest_pairs(&y->nest[k]) > r->most) return ebb_relation_add_all(r);
     bool ok = ebb_rows_of_nests(r->allocator, x->rows, x->columns, 1, &x->nest[i], &of_x) &&
               ebb_rows_of_nests(r->allocator, y->rows, y->columns, 1, &y->nest[k], &of_y) &&
               chain_rows(r, &of_x, &of_y);
@@ -296,7 +296,7 @@ static bool chain_nests(ebb_relation *r, const ebb_relation *x, const ebb_shape 
 static bool chain_rest(ebb_relation *r, const ebb_relation *x, const ebb_relation *y) {
     ebb_rows all = {0};
     bool ok = true;
-    if (ebb_relation_pairs(x) + ebb_relation_pairs(y) > EBB_MOST_PAIRS) return ebb_relation_add_all(r);
+    if (ebb_relation_pairs(x) + ebb_relation_pairs(y) > r->most) return ebb_relation_add_all(r);
     if (y->rest.start) ok = ebb_relation_all_rows(x, &all) && chain_rows(r, &all, &y->rest);
     ebb_rows_free(r->allocator, &all);
     if (ok && x->rest.start && y->nests)

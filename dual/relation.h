@@ -38,7 +38,8 @@ typedef struct ebb_relation {
     ebb_nest *nest;
     int32_t nests, capacity;
     ebb_rows rest;
-    bool all; /* every pair is in: nothing can be added */
+    bool all;    /* every pair is in: nothing can be added */
+    double most; /* pairs that may be counted one by one; where it takes more, all are assumed */
 } ebb_relation;
 
 /* ---- nests (relation.c) ---- */
@@ -47,7 +48,8 @@ bool ebb_nest_tidy(ebb_nest *n);      /* the same pairs with few loops, rows ris
 void ebb_nest_transpose(ebb_nest *n); /* pairs turned round */
 double ebb_nest_pairs(const ebb_nest *n);
 
-void ebb_relation_start(ebb_relation *r, const ebb_allocator *a, int64_t rows, int64_t columns); /* no pairs yet */
+/* No pairs yet. `like`: the same allocator and limit. */
+void ebb_relation_start(ebb_relation *r, const ebb_relation *like, int64_t rows, int64_t columns);
 void ebb_relation_free(ebb_relation *r);
 bool ebb_relation_add(ebb_relation *r, const ebb_nest *n);
 bool ebb_relation_add_rows(ebb_relation *r, ebb_rows *rows); /* takes what rows own */
@@ -64,7 +66,7 @@ bool ebb_relation_all_rows(const ebb_relation *r, ebb_rows *rows); /* all of it,
 bool ebb_nests_chain(ebb_relation *r, const ebb_nest *x, const ebb_shape *between, const ebb_nest *y, bool *done);
 
 /* ---- rows (rows.c); results are new, of the allocator ---- */
-enum { EBB_MOST_PAIRS = 1 << 28 }; /* that are counted one by one */
+enum { EBB_MOST_PAIRS = 1 << 28 }; /* of a pattern that is asked for */
 void ebb_rows_free(const ebb_allocator *a, ebb_rows *r);
 bool ebb_rows_of_nests(const ebb_allocator *a, int64_t rows, int64_t columns, int32_t nests, const ebb_nest *nest,
                        ebb_rows *to);

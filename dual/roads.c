@@ -28,6 +28,7 @@ static bool weigh(ebb_work *w, const ebb_road_row *row, int m, ebb_id *result, e
     if (row->write(w, result) && ebb_cost_nodes(g, m, result, 0, NULL, 1, &bill)) {
         c->cost = bill.once;
         c->peak = bill.peak;
+        if (row->count) c->directions = row->count(w);
     }
     g->diag = diag;
     c->blocks = w->blocks;

@@ -13,6 +13,7 @@ typedef struct ebb_road_row {
     const char *name;                           /* "forward over reverse" */
     bool (*write)(ebb_work *w, ebb_id *result); /* appends the derivative's nodes */
     int64_t directions;                         /* of all passes together */
+    int64_t (*count)(const ebb_work *w);        /* they, where that is known only when it is written; or NULL */
 } ebb_road_row;
 
 /* Writes result[m] by one of the `rows` roads: the one that spec->road names; else, if `choose`, the cheapest; else the
@@ -20,6 +21,13 @@ typedef struct ebb_road_row {
  * to take cannot, its error is w's. */
 bool ebb_take_road(ebb_work *w, const ebb_dual_spec *spec, bool choose, int rows, const ebb_road_row *row, int m,
                    ebb_id *result);
+
+/* The dense blocks by few products, where the pattern of the derivative leaves most of them zero (sparse.c): a road
+ * only where hidden parameters may be brought along and there are some directions. */
+bool ebb_pattern_is_a_road(const ebb_work *w);
+bool ebb_hessian_by_pattern(ebb_work *w, ebb_id *block);
+bool ebb_jacobian_by_pattern(ebb_work *w, ebb_id *block);
+int64_t ebb_pattern_products(const ebb_work *w); /* how many they are */
 
 /* Directions in some nodes: the elements of those that are real. */
 int64_t ebb_elements_of(const ebb_work *w, int n, const ebb_id *x);

@@ -84,7 +84,8 @@ static bool by_series(ebb_work *w, ebb_id *second) {
 
 static bool derive_laplacian(ebb_work *w, const ebb_dual_spec *spec) {
     int64_t elements = ebb_elements_of(w, w->n, w->x);
-    const ebb_road_row roads[] = {{"collapsed series", by_collapse, elements}, {"series", by_series, elements}};
+    const ebb_road_row roads[] = {{"collapsed series", by_collapse, elements, NULL},
+                                  {"series", by_series, elements, NULL}};
     return ebb_take_road(w, spec, true, 2, roads, w->derived, w->dy) && give(w);
 }
 

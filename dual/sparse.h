@@ -21,16 +21,17 @@ typedef struct ebb_sparse {
     const ebb_allocator *allocator;
     ebb_compressed plan; /* but for `place`, which is hidden */
     int hiddens;
-    ebb_hidden hidden[3];
+    ebb_hidden hidden[EBB_MOST_HIDDEN];
 } ebb_sparse;
-
-/* In: f's, then s->hidden. Out: [value, gradients,] entries [n] by rows, state. s is filled, and freed by the caller;
- * if it fails there is nothing to free. All wrt are of one dtype; f's result 0 must be a scalar of a float dtype. */
-ebb_graph *ebb_sparse_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_sparse *s, ebb_diag *diag);
-/* In: f's, then s->hidden. Out: [results,] entries [n] by rows, state. All wrt and all real results are of one dtype.
- */
-ebb_graph *ebb_sparse_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_sparse *s,
-                                     ebb_diag *diag);
 void ebb_sparse_free(ebb_sparse *s);
+
+/* Both fill *spec->brought, which the caller frees; nothing is in it if they fail.
+ *
+ * In: f's, then the hidden ones. Out: [value, gradients,] entries [n] by rows, state. All wrt are of one dtype; f's
+ * result 0 must be a scalar of a float dtype. */
+ebb_graph *ebb_sparse_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+/* In: f's, then the hidden ones. Out: [results,] entries [n] by rows, state. All wrt and all real results are of one
+ * dtype. */
+ebb_graph *ebb_sparse_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag);
 
 #endif

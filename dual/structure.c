@@ -197,7 +197,7 @@ static bool add_each(ebb_relation *r, const placing *l, bool turned) {
 static bool add_known(ebb_relation *r, const placing *l, bool turned) {
     enum { MOST_RUNS = 32 };
     int64_t step;
-    if (count_runs(l) > MOST_RUNS && (double)l->outer * (double)l->count * (double)l->inner <= EBB_MOST_PAIRS)
+    if (count_runs(l) > MOST_RUNS && (double)l->outer * (double)l->count * (double)l->inner <= r->most)
         return add_each(r, l, turned);
     for (int64_t c = 0, n; c < l->count; c += n) {
         n = run_from(l, c, &step);

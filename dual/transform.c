@@ -1,6 +1,8 @@
 /* transform.c - the common part of the transforms: checks, parameters, zeros for what is not connected. */
 #include "dual/transform.h"
 
+#include "dual/sparse.h"
+
 #include <string.h>
 
 static bool check_auxiliary(ebb_work *w, int auxiliary) {
@@ -16,6 +18,8 @@ static bool check_results(ebb_work *w, const ebb_dual_spec *spec) {
     w->outputs = g->outputs;
     w->results = spec->results ? spec->results : g->outputs;
     w->derived = w->results - spec->auxiliary;
+    w->known = spec->known;
+    w->brought = spec->brought;
     w->budget = (double)(spec->budget > 0 ? spec->budget : EBB_DEFAULT_BUDGET);
     if (w->results >= 1 && w->results <= g->outputs) return check_auxiliary(w, spec->auxiliary);
     return ebb_fail(g->diag, EBB_VALUE_ERROR, (ebb_site){0}, "%s: %d results asked of %s, which has %d", w->verb,
@@ -117,11 +121,52 @@ ebb_graph *ebb_finish(ebb_work *w, bool ok) {
     return done;
 }
 
+/* Of the hidden parameters only those that the outputs need are kept: another road may have been taken. */
+static bool keep_needed(ebb_work *w) {
+    const ebb_graph *g = w->b.graph;
+    ebb_sparse *s = w->brought;
+    bool *needed = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *needed);
+    int kept = 0;
+    if (!needed) return ebb_fail_memory(g->diag);
+    for (int j = 0; j < g->outputs; j++)
+        needed[g->output[j]] = true;
+    for (ebb_id id = g->count - 1; id > 0; id--)
+        for (int i = 0; needed[id] && i < g->node[id].arity; i++)
+            needed[ebb_operands(g, id)[i]] = true;
+    for (int k = 0; k < s->hiddens; k++) {
+        if (!needed[w->hidden[k]]) {
+            ebb_mem_free(s->allocator, s->hidden[k].data);
+            continue;
+        }
+        w->hidden[kept] = w->hidden[k];
+        s->hidden[kept++] = s->hidden[k];
+    }
+    s->hiddens = kept;
+    ebb_mem_free(g->allocator, needed);
+    return true;
+}
+
+/* The program without any other parameters. */
+static ebb_graph *take_out(ebb_work *w, int parameters) {
+    const ebb_graph *g = w->b.graph;
+    int hiddens = w->brought && keep_needed(w) ? w->brought->hiddens : 0;
+    ebb_id *in = ebb_mem_new(g->allocator, (size_t)parameters + EBB_MOST_HIDDEN, sizeof *in);
+    ebb_graph *done = NULL;
+    if (in) {
+        memcpy(in, g->input, (size_t)parameters * sizeof *in);
+        memcpy(in + parameters, w->hidden, (size_t)hiddens * sizeof *in);
+        done = ebb_extract(g, parameters + hiddens, in, g->outputs, g->output);
+    } else {
+        ebb_fail_memory(g->diag);
+    }
+    ebb_mem_free(g->allocator, in);
+    return done;
+}
+
 ebb_graph *ebb_finish_part(ebb_work *w, int parameters, bool ok) {
     ebb_graph *done = NULL;
-    const ebb_graph *g = w->b.graph;
-    if (ok && g->inputs == parameters) return ebb_finish(w, ok);
-    if (ok && give_state(w)) done = ebb_extract(g, parameters, g->input, g->outputs, g->output);
+    if (ok && w->b.graph->inputs == parameters) return ebb_finish(w, ok);
+    if (ok && give_state(w)) done = take_out(w, parameters);
     ebb_abandon(w);
     return done;
 }

@@ -9,16 +9,19 @@
 #include "dual/rules.h"
 
 typedef struct ebb_work {
-    const char *verb;     /* "grad": the name in messages */
-    ebb_builder b;        /* b.graph: f expanded, growing, without outputs; owned */
-    int n;                /* parameters that we differentiate in */
-    ebb_id *x, *v, *dx;   /* [n]: them, their directions, derivatives in them */
-    int derived;          /* results that are differentiated: the first ones */
-    int results, outputs; /* f's outputs: results first, then state */
-    double budget;        /* bytes of a block of directions */
-    int64_t blocks;       /* the most that one stack of directions was cut in: for those who weigh roads */
-    ebb_id *y, *dy;       /* [outputs]: them, their tangents or cotangents */
-    ebb_id *room;         /* the memory of all five */
+    const char *verb;               /* "grad": the name in messages */
+    ebb_builder b;                  /* b.graph: f expanded, growing, without outputs; owned */
+    int n;                          /* parameters that we differentiate in */
+    ebb_id *x, *v, *dx;             /* [n]: them, their directions, derivatives in them */
+    int derived;                    /* results that are differentiated: the first ones */
+    int results, outputs;           /* f's outputs: results first, then state */
+    double budget;                  /* bytes of a block of directions */
+    int64_t blocks;                 /* the most that one stack of directions was cut in: for those who weigh roads */
+    ebb_id *y, *dy;                 /* [outputs]: them, their tangents or cotangents */
+    ebb_id *room;                   /* the memory of all five */
+    const void *const *known;       /* [parameters of f], as in the spec */
+    struct ebb_sparse *brought;     /* where hidden parameters go (sparse.h); NULL: there can be none */
+    ebb_id hidden[EBB_MOST_HIDDEN]; /* they */
 } ebb_work;
 
 bool ebb_start_whole(ebb_work *w, const char *verb, const ebb_graph *f, const ebb_dual_spec *spec,
@@ -32,7 +35,8 @@ bool ebb_fill(ebb_work *w, int n, const ebb_id *like, ebb_id *d);
 bool ebb_give(ebb_work *w, int n, const ebb_id *id);
 /* The state given, dead nodes dropped; the program, or NULL if `ok` is false. Releases what w owns. */
 ebb_graph *ebb_finish(ebb_work *w, bool ok);
-/* The same where the graph has got parameters that its program does not need: only the first ones stay. */
+/* The same where the graph has got parameters that its program does not need: only the first ones stay, and the hidden
+ * ones that are needed. */
 ebb_graph *ebb_finish_part(ebb_work *w, int parameters, bool ok);
 void ebb_abandon(ebb_work *w); /* releases what w owns */
 

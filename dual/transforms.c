@@ -47,7 +47,8 @@ static bool by_forward(ebb_work *w, ebb_id *dx) {
 }
 
 static bool gradients(ebb_work *w, const ebb_dual_spec *spec) {
-    const ebb_road_row roads[] = {{"reverse", by_reverse, 1}, {"forward", by_forward, ebb_elements_of(w, w->n, w->x)}};
+    const ebb_road_row roads[] = {{"reverse", by_reverse, 1, NULL},
+                                  {"forward", by_forward, ebb_elements_of(w, w->n, w->x), NULL}};
     return ebb_check_loss(w) && ebb_take_road(w, spec, false, 2, roads, w->n, w->dx);
 }
 
@@ -102,9 +103,9 @@ static bool reverse_over_reverse(ebb_work *w, ebb_id *product) {
 
 /* They take v's place. */
 static bool products(ebb_work *w, const ebb_dual_spec *spec) {
-    static const ebb_road_row roads[] = {{"forward over reverse", forward_over_reverse, 1},
-                                         {"reverse over forward", reverse_over_forward, 1},
-                                         {"reverse over reverse", reverse_over_reverse, 1}};
+    static const ebb_road_row roads[] = {{"forward over reverse", forward_over_reverse, 1, NULL},
+                                         {"reverse over forward", reverse_over_forward, 1, NULL},
+                                         {"reverse over reverse", reverse_over_reverse, 1, NULL}};
     return ebb_take_road(w, spec, false, 3, roads, w->n, w->v);
 }
 

@@ -304,7 +304,8 @@ EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
  * [y's shape..., x's shape...]; absent for a result that is not real. All columns (EBB_FORWARD: as many as wrt have
  * elements) or all rows (EBB_REVERSE: as many as results have) are computed side by side, as ebb_vmap does, or
  * in blocks that keep within 256 MiB (ebb_set_road). EBB_CHEAPER: both programs are written, and the one with less work
- * is taken. A block of rank above EBB_MAX_RANK is a ValueError. A product with the identity that directions begin with
+ * is taken; from 32 elements on a third one too, "by pattern", which computes only what may differ from zero (section 9
+ * a). A block of rank above EBB_MAX_RANK is a ValueError. A product with the identity that directions begin with
  * is none: of x -> A x the Jacobian is A. */
 EBB_API ebb_function *ebb_jacobian_of(ebb_function *f, const ebb_wrt *wrt, ebb_road road);
 
@@ -315,7 +316,7 @@ EBB_API ebb_function *ebb_batch_jacobian_of(ebb_function *f, const ebb_wrt *wrt,
 
 /* The whole Hessian of f's first result, a real scalar. Results: for each pair of wrt x_i, x_j, row by row, the
  * block of shape [x_i's shape..., x_j's shape...]. Symmetric up to rounding. Columns side by side or in blocks, as of a
- * Jacobian. */
+ * Jacobian, or "by pattern" where that is less work. */
 EBB_API ebb_function *ebb_hessian(ebb_function *f, const ebb_wrt *wrt);
 
 /* Its diagonal alone. Results: for each wrt a tensor of its shape. Where the gradient's element i depends on x's

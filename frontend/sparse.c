@@ -2,7 +2,7 @@
  *
  * What dual/ calls hidden parameters (colours, places) becomes bindings, as captured tensors are: so sparse functions
  * are called, nested and differentiated as all others. Captured tensors never change, so that patterns may follow an
- * index that is one. Start reading at ebb_sparse_derive. */
+ * index that is one. Dense derivatives may be computed by their pattern too. Start reading at ebb_bring_start. */
 #include "dual/sparse.h"
 
 #include "frontend/trace.h"
@@ -41,6 +41,15 @@ static const void **known_of(const ebb_concrete *base) {
     return known;
 }
 
+bool ebb_bring_start(ebb_bringing *b, const ebb_function *f, const ebb_concrete *base, ebb_dual_spec *spec,
+                     ebb_diag *diag) {
+    *b = (ebb_bringing){0};
+    if (!ebb_is_sparse(f) && f->transform != EBB_HESSIAN && f->transform != EBB_JACOBIAN) return true;
+    spec->known = b->known = known_of(base);
+    spec->brought = b->brought = ebb_mem_new(&f->context->allocator, 1, sizeof *b->brought);
+    return (b->known && b->brought) || ebb_fail_memory(diag);
+}
+
 static void show(const ebb_compressed *plan, ebb_sparsity *s) {
     *s = (ebb_sparsity){.rows = plan->pattern.rows,
                         .columns = plan->pattern.columns,
@@ -53,23 +62,16 @@ static void show(const ebb_compressed *plan, ebb_sparsity *s) {
                         .row_colour = plan->of_row};
 }
 
-ebb_graph *ebb_sparse_derive(ebb_concrete *c, const ebb_concrete *base, const ebb_dual_spec *spec, ebb_diag *diag) {
-    const ebb_function *f = c->function;
+void ebb_bring_end(ebb_bringing *b, const ebb_function *f, ebb_concrete *keeper, const ebb_graph *program) {
     const ebb_allocator *a = &f->context->allocator;
-    ebb_dual_spec with_known = *spec;
-    ebb_graph *g = NULL;
-    const void **known = known_of(base);
-    c->sparse = known ? ebb_mem_new(a, 1, sizeof *c->sparse) : NULL;
-    with_known.known = known;
-    if (!c->sparse)
-        ebb_fail_memory(diag);
-    else if (f->transform == EBB_SPARSE_JACOBIAN)
-        g = ebb_sparse_jacobian_graph(base->graph, (ebb_road)f->order, &with_known, c->sparse, diag);
-    else
-        g = ebb_sparse_hessian_graph(base->graph, &with_known, c->sparse, diag);
-    ebb_mem_free(a, known);
-    if (g) show(&c->sparse->plan, &c->sparsity);
-    return g;
+    ebb_mem_free(a, b->known);
+    if (keeper && program && b->brought && (ebb_is_sparse(f) || b->brought->hiddens)) {
+        keeper->sparse = b->brought;
+        if (ebb_is_sparse(f)) show(&b->brought->plan, &keeper->sparsity);
+    } else if (b->brought) {
+        ebb_sparse_free(b->brought);
+        ebb_mem_free(a, b->brought);
+    }
 }
 
 /* The elements are the tensor's from here on. */
@@ -80,7 +82,7 @@ static bool bind(ebb_concrete *c, ebb_hidden *h, int32_t parameter, ebb_site sit
     return x->kind != EBB_KIND_POISON && ebb_concrete_copy_bindings(c, &(ebb_binding){x, parameter, -1}, 1);
 }
 
-bool ebb_sparse_bind(ebb_concrete *c, int32_t first, ebb_site site) {
+bool ebb_bring_bind(ebb_concrete *c, int32_t first, ebb_site site) {
     bool good = true;
     EBB_SCOPE (c->function->context)
         for (int k = 0; good && c->sparse && k < c->sparse->hiddens; k++)

@@ -115,7 +115,7 @@ struct ebb_concrete {
     void **out;
     ebb_storage **fresh;                     /* scratch of a run; fresh: new memory of states */
     char *text, *signature, *program, *plan; /* what ebb_concrete_text and the others gave last */
-    struct ebb_sparse *sparse;               /* of a sparse derivative: what dual/ made */
+    struct ebb_sparse *sparse;               /* of a derivative by its pattern: what dual/ made */
     ebb_sparsity sparsity;                   /* and what the user sees of it */
 };
 
@@ -143,12 +143,19 @@ ebb_tensor *ebb_argument_tensor(ebb_context *ebb, int nin, const ebb_operand *in
 ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix);
 bool ebb_transform_wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site);
 bool ebb_vmap_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site); /* vmap.c */
+/* sparse.c: what a derivative by its pattern brings along: the spec gets a place for it, and what is known of base's
+ * parameters; if there is a program, and it needs them, the keeper keeps them (NULL: nobody does), and binds them to
+ * parameter `first` and following. */
 struct ebb_dual_spec;
-/* sparse.c: the derived graph, whose pattern c keeps; and its hidden parameters, `first` and following, as bindings. */
-ebb_graph *ebb_sparse_derive(ebb_concrete *c, const ebb_concrete *base, const struct ebb_dual_spec *spec,
-                             ebb_diag *diag);
+typedef struct ebb_bringing {
+    const void **known;
+    struct ebb_sparse *brought;
+} ebb_bringing;
+bool ebb_bring_start(ebb_bringing *b, const ebb_function *f, const ebb_concrete *base, struct ebb_dual_spec *spec,
+                     ebb_diag *diag);
+void ebb_bring_end(ebb_bringing *b, const ebb_function *f, ebb_concrete *keeper, const ebb_graph *program);
+bool ebb_bring_bind(ebb_concrete *c, int32_t first, ebb_site site);
 bool ebb_is_sparse(const ebb_function *f);
-bool ebb_sparse_bind(ebb_concrete *c, int32_t first, ebb_site site);
 void ebb_sparse_forget(ebb_concrete *c);
 bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
 /* The roads that there were to f's derivative for these arguments, which it was traced for; count 0: it is none, or

@@ -5,7 +5,7 @@
  * Start reading at ebb_transform_trace. */
 #include <string.h>
 
-#include "dual/dual.h"
+#include "dual/sparse.h"
 #include "frontend/trace.h"
 
 /* ---- making them ---- */
@@ -155,10 +155,7 @@ static int own_arguments(const ebb_function *f) {
     return 0;
 }
 
-/* What a sparse derivative's graph needs beside its arguments goes to the keeper. */
-static ebb_graph *derive_graph(const ebb_function *f, const ebb_concrete *base, ebb_concrete *keeper,
-                               const ebb_dual_spec *spec, ebb_diag *diag) {
-    const ebb_graph *g = base->graph;
+static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
     switch (f->transform) {
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
@@ -187,8 +184,9 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_concrete *base, 
         return ebb_transpose_derive(g, spec, diag);
     case EBB_SPARSE_HESSIAN:
     case EBB_VALUE_AND_SPARSE_HESSIAN:
+        return ebb_sparse_hessian_graph(g, spec, diag);
     case EBB_SPARSE_JACOBIAN:
-        return ebb_sparse_derive(keeper, base, spec, diag);
+        return ebb_sparse_jacobian_graph(g, (ebb_road)f->order, spec, diag);
     case EBB_BODY:
     case EBB_VMAP: /* vmap.c */
         break;
@@ -217,6 +215,7 @@ static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
     return true;
 }
 
+/* What the derived graph brings along goes to the keeper; NULL: it is only looked at. */
 static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_concrete *keeper, ebb_roads *roads,
                               ebb_diag *diag, ebb_site site) {
     const ebb_allocator *a = &f->context->allocator;
@@ -234,15 +233,16 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
                               .budget = f->budget,
                               .road = f->road,
                               .roads = roads};
-        g = derive_graph(f, base, keeper, &spec, diag);
+        ebb_bringing bringing;
+        if (ebb_bring_start(&bringing, f, base, &spec, diag)) g = derive_graph(f, base->graph, &spec, diag);
+        ebb_bring_end(&bringing, f, keeper, g);
     }
     ebb_mem_free(a, parameter);
     return g;
 }
 
 /* The wrapper's parameters: arguments that are tensors, own arguments, bindings, those too that the transform brings
- * along; operand[p] is what parameter p of the
- * inner graph gets. */
+ * along; operand[p] is what parameter p of the inner graph gets. */
 static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb_graph *inner, ebb_id *operand,
                             ebb_site site) {
     ebb_graph *g = c->graph;
@@ -255,7 +255,7 @@ static bool wrap_parameters(ebb_concrete *c, const ebb_concrete *base, const ebb
     int shift = c->results - base->results;
     if (!ebb_concrete_copy_bindings(c, base->binding, base->bindings) ||
         !ebb_concrete_copy_versions(c, base->version, base->versions, base->passed, shift) ||
-        !ebb_sparse_bind(c, first_own, site))
+        !ebb_bring_bind(c, first_own, site))
         return false;
     for (int32_t i = 0; i < c->bindings; i++) {
         ebb_binding *b = &c->binding[i];

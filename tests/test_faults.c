@@ -196,6 +196,12 @@ static void unknown_sizes(const world *w) {
         if (g) ebb_call(g, x[i]);
     }
 }
+static void dense_by_pattern(const world *w) {
+    ebb_function *f = ebb_function_new(w->ebb, sums, NULL);
+    ebb_tensor *x = ebb_range(w->ebb, EBB_F32, 40);
+    if (f) ebb_call(ebb_hessian(f, NULL), x);
+    if (f) ebb_call(ebb_jacobian_of(ebb_grad(f, NULL), NULL, EBB_CHEAPER), x);
+}
 static void bears_nan(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)ebb, (void)data;
     out[0] = ebb_sum(ebb_softmax(ebb_log(ebb_sub(in[0], 2)), 0));
@@ -287,6 +293,7 @@ static const struct {
             {"Hessian of a function", hessian},
             {"Hessian-vector product", hessian_vector_product},
             {"sparse derivatives", sparse_derivatives},
+            {"dense derivatives by pattern", dense_by_pattern},
             {"Taylor series", taylor_series},
             {"examples", examples},
             {"text of a trace", text_of_a_trace},

@@ -133,7 +133,7 @@ static void expect_covered(dense *d, const char *what) {
     for (int known = 0; known < 2; known++) {
         ebb_relation r;
         ebb_rows rows = {0};
-        cr_assert(ebb_pattern_nodes(d->f, known ? (const void *const *)d->packed : NULL, d->n, d->x, d->m, d->y, &r) &&
+        cr_assert(ebb_pattern_nodes(d->f, known ? (const void *const *)d->packed : NULL, EBB_MOST_PAIRS, d->n, d->x, d->m, d->y, &r) &&
                       ebb_relation_all_rows(&r, &rows),
                   "%s: %s", what, diag.message);
         expect_rows(&rows, what);
@@ -305,7 +305,7 @@ Test(pattern, to_the_letter) {
         ebb_relation r;
         ebb_rows rows = {0};
         char text[400];
-        cr_assert(ebb_pattern_nodes(d.f, NULL, d.n, d.x, d.m, d.y, &r) && ebb_relation_all_rows(&r, &rows), "%s: %s",
+        cr_assert(ebb_pattern_nodes(d.f, NULL, EBB_MOST_PAIRS, d.n, d.x, d.m, d.y, &r) && ebb_relation_all_rows(&r, &rows), "%s: %s",
                   exact[i].what, diag.message);
         print_rows(&rows, text, sizeof text);
         cr_expect_str_eq(text, exact[i].rows, "%s: %s", exact[i].what, text);
@@ -342,7 +342,7 @@ Test(pattern, of_any_size) {
         ebb_graph *g = chain(n);
         ebb_relation r;
         double start = seconds();
-        cr_assert(ebb_pattern_nodes(g, NULL, 1, g->input, 1, g->output, &r), "%s", diag.message);
+        cr_assert(ebb_pattern_nodes(g, NULL, EBB_MOST_PAIRS, 1, g->input, 1, g->output, &r), "%s", diag.message);
         cr_expect(seconds() - start < 0.05 && r.nests <= 3 && !r.rest.start, "n = %lld: %d nests", (long long)n,
                   (int)r.nests);
         cr_expect_eq(ebb_relation_pairs(&r), 3 * (double)n - 2, "n = %lld: %g pairs", (long long)n,
@@ -365,7 +365,7 @@ Test(pattern, row_by_row) {
     y = ebb_g_add(&b, y, ebb_g_reverse(&b, y, 1, (int64_t[]){0}));
     ebb_relation r;
     ebb_rows rows = {0};
-    cr_assert(ebb_pattern_nodes(b.graph, NULL, 1, &x, 1, &y, &r) && ebb_relation_all_rows(&r, &rows));
+    cr_assert(ebb_pattern_nodes(b.graph, NULL, EBB_MOST_PAIRS, 1, &x, 1, &y, &r) && ebb_relation_all_rows(&r, &rows));
     expect_rows(&rows, "row by row");
     for (int64_t i = 0; i < N; i++) {
         int64_t k = N - 1 - i, first = i * i * 7 % N, second = k * k * 7 % N;

@@ -150,6 +150,25 @@ static const struct hessian_case {
 
 static int cases;
 
+/* The dense Hessian, column by column. */
+static ebb_function *dense_hessian(ebb_function *f, const ebb_wrt *wrt) {
+    ebb_function *dense = ebb_hessian(f, wrt);
+    ebb_set_road(dense, "forward over reverse", 0);
+    return dense;
+}
+
+/* A dense derivative that is free to choose its road is the same. */
+static void expect_any_road(ebb_function *free_to, int n, const ebb_operand *in, int blocks, ebb_tensor *const *want,
+                            const char *what) {
+    ebb_tensor *have[4];
+    ebb_call_n(free_to, n, in, blocks, have);
+    for (int k = 0; k < blocks; k++)
+        for (int64_t e = 0; !ebb_is_absent(want[k]) && e < ebb_size(want[k]); e++)
+            cr_assert(fabs(ebb_item(have[k], e) - ebb_item(want[k], e)) <= 1e-12 * (1 + fabs(ebb_item(want[k], e))),
+                      "%s, any road: element %d is %.17g, not %.17g", what, (int)e, ebb_item(have[k], e),
+                      ebb_item(want[k], e));
+}
+
 static void expect_hessian(const struct hessian_case *c) {
     ebb_function *f = function(c->body, 1, NULL);
     ebb_tensor *x[2] = {points(1, c->size[0]), c->size[1] ? points(2, c->size[1]) : NULL}, *entries, *block[4], *all[4];
@@ -160,7 +179,8 @@ static void expect_hessian(const struct hessian_case *c) {
     const ebb_sparsity *s = ebb_sparsity_of_n(h, n, in);
     cr_assert_not_null(s, "%s: %s", c->name, ebb_error(ebb));
     ebb_call_n(h, n, in, 1, &entries);
-    ebb_call_n(ebb_hessian(f, wrt), n, in, n * n, block);
+    ebb_call_n(dense_hessian(f, wrt), n, in, n * n, block);
+    expect_any_road(ebb_hessian(f, wrt), n, in, n * n, block, c->name);
     expect_ok(ebb, "%s", c->name);
     cr_assert_eq(ebb_size(entries), s->entries);
     cr_expect(!c->colours || s->forward <= c->colours, "%s: %d colours", c->name, s->forward);
@@ -182,7 +202,7 @@ static void hessians_of_matrices(void) {
     ebb_tensor *x = ebb_reshape(points(3, 49), EBB_SHAPE(7, 7));
     ebb_function *f = function(membrane, 1, NULL), *h = ebb_sparse_hessian(f, NULL);
     const ebb_sparsity *s = ebb_sparsity_of(h, x);
-    expect_block(s, ebb_call(h, x), ebb_call(ebb_hessian(f, NULL), x), 0, 0, 49, "membrane");
+    expect_block(s, ebb_call(h, x), ebb_call(dense_hessian(f, NULL), x), 0, 0, 49, "membrane");
     cr_expect_eq(s->entries, 49 + 4 * 42);
     cr_expect_leq(s->forward, 6);
     ebb_tensor *w = points(4, 3), *m = ebb_reshape(points(5, 15), EBB_SHAPE(5, 3));
@@ -201,13 +221,15 @@ static void captured_indices(void) {
     h = ebb_sparse_hessian(f, NULL);
     const ebb_sparsity *s = ebb_sparsity_of(h, x);
     cr_expect(s->entries == 300 && s->forward <= 4, "%d entries, %d colours", (int)s->entries, s->forward);
-    expect_block(s, ebb_call(h, x), ebb_call(ebb_hessian(f, NULL), x), 0, 0, 100, "springs");
+    expect_block(s, ebb_call(h, x), ebb_call(dense_hessian(f, NULL), x), 0, 0, 100, "springs");
 }
 
 static void expect_jacobian(const char *name, ebb_body *body, int results, int64_t n, int most) {
     ebb_function *f = function(body, results, NULL);
     ebb_tensor *x = points(7, n), *block[4];
-    ebb_call_n(ebb_jacobian_of(f, NULL, EBB_FORWARD), 1, (ebb_operand[]){EBB_OPERAND(x)}, results, block);
+    const ebb_operand in[] = {EBB_OPERAND(x)};
+    ebb_call_n(ebb_jacobian_of(f, NULL, EBB_FORWARD), 1, in, results, block);
+    expect_any_road(ebb_jacobian_of(f, NULL, EBB_CHEAPER), 1, in, results, block, name);
     for (int road = 0; road < 3; road++) {
         ebb_function *j = ebb_sparse_jacobian(f, NULL, (ebb_road)road);
         const ebb_sparsity *s = ebb_sparsity_of(j, x);
@@ -248,6 +270,27 @@ static void nested(void) {
         cr_expect_eq(ebb_item(a, k), ebb_item(b, k), "the Jacobian of the gradient");
 }
 
+/* A dense derivative takes the road of its pattern where that is cheaper, and says so. */
+static void dense_roads(void) {
+    ebb_tensor *x = points(1, 100);
+    ebb_explanation e = ebb_explain(ebb_hessian(function(rosenbrock, 1, NULL), NULL), x);
+    cr_expect_str_eq(e.road[e.chosen].road, "by pattern", "%s", e.why);
+    cr_expect_eq(e.road[e.chosen].directions, 3);
+    e = ebb_explain(ebb_hessian(function(coupled, 1, NULL), NULL), x);
+    cr_expect_str_eq(e.road[e.chosen].road, "forward over reverse", "%s", e.why);
+    e = ebb_explain(ebb_jacobian_of(function(several, 3, NULL), NULL, EBB_CHEAPER), x);
+    cr_expect_str_eq(e.road[e.chosen].road, "by pattern", "%s", e.why);
+    e = ebb_explain(ebb_jacobian_of(function(wide, 1, NULL), NULL, EBB_CHEAPER), points(1, 60));
+    cr_expect_eq(e.roads, 3, "%s", e.why);
+    ebb_tensor *block =
+        ebb_call(ebb_grad(function(energy, 1, ebb_hessian(function(rosenbrock, 1, NULL), NULL)), NULL), x);
+    ebb_tensor *want =
+        ebb_call(ebb_grad(function(energy, 1, dense_hessian(function(rosenbrock, 1, NULL), NULL)), NULL), x);
+    for (int64_t k = 0; k < 100; k++)
+        cr_expect(fabs(ebb_item(block, k) - ebb_item(want, k)) <= 1e-12 * (1 + fabs(ebb_item(want, k))),
+                  "gradient of a Hessian by its pattern, element %d", (int)k);
+}
+
 static void refusals(void) {
     ebb_tensor *x = points(1, 3), *single = ebb_cast(x, EBB_F32);
     ebb_sparsity_of(ebb_grad(function(linear, 1, NULL), NULL), x);
@@ -277,6 +320,7 @@ Test(sparse, functions) {
         expect_jacobian("wide", wide, 1, 60, 2);
         expect_jacobian("high", high, 1, 2, 2);
         nested();
+        dense_roads();
         refusals();
         expect_ok(ebb, "mode %d", (int)modes[m]);
         ebb_close(ebb);
