@@ -1,5 +1,5 @@
 /* hessian.c - the dense Hessian: the columns of the gradients, which come in reverse or, where there are few variables
- * and that is cheaper, forward too.
+ * and that is cheaper, forward too; or the few products that its pattern needs (sparse.c).
  *
  * Both halves are computed, so the Hessian is symmetric up to rounding only. A reverse outer pass is no road: where a
  * second derivative has a pole it would add up infinities of both signs. */

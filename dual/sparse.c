@@ -52,9 +52,8 @@ static ebb_id derive(ebb_work *w, bool hessian, ebb_road road, double most, ebb_
 
 /* ---- entries ---- */
 
-static ebb_graph *finish(ebb_work *w, int parameters, bool ok, ebb_id entries) {
-    ebb_sparse *brought = w->brought;
-    ebb_graph *done = ebb_finish_part(w, parameters, ok && ebb_give(w, 1, &entries));
+static ebb_graph *finish(ebb_work *w, ebb_sparse *brought, int parameters, bool ok, ebb_id entries) {
+    ebb_graph *done = ebb_finish_part(w, parameters, ok && entries != EBB_POISON && ebb_give(w, 1, &entries));
     if (!done) ebb_sparse_free(brought);
     return done;
 }
@@ -63,19 +62,21 @@ ebb_graph *ebb_sparse_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spe
     ebb_work w;
     bool ok = ebb_start(&w, "sparse_hessian", f, spec, diag);
     int parameters = ok ? w.b.graph->inputs : 0;
+    *spec->brought = (ebb_sparse){0};
     ok = ok && ebb_gradients(&w);
     if (ok && spec->value) ok = ebb_give(&w, 1, w.y) && ebb_give(&w, w.n, w.dx);
     ebb_id entries = ok ? derive(&w, true, EBB_FORWARD, EBB_MOST_PAIRS, ebb_products_entries) : EBB_POISON;
-    return finish(&w, parameters, ok && entries != EBB_POISON, entries);
+    return finish(&w, spec->brought, parameters, ok, entries);
 }
 
 ebb_graph *ebb_sparse_jacobian_graph(const ebb_graph *f, ebb_road road, const ebb_dual_spec *spec, ebb_diag *diag) {
     ebb_work w;
     bool ok = ebb_start(&w, "sparse_jacobian", f, spec, diag);
     int parameters = ok ? w.b.graph->inputs : 0;
+    *spec->brought = (ebb_sparse){0};
     if (ok && spec->value) ok = ebb_give(&w, w.results, w.y);
     ebb_id entries = ok ? derive(&w, false, road, EBB_MOST_PAIRS, ebb_products_entries) : EBB_POISON;
-    return finish(&w, parameters, ok && entries != EBB_POISON, entries);
+    return finish(&w, spec->brought, parameters, ok, entries);
 }
 
 /* ---- dense blocks ---- */

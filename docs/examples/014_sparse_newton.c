@@ -47,13 +47,6 @@ static void solve(const double *h, const double *g, double *d) {
         d[i] -= upper[i] * d[i + 1];
 }
 
-static double norm(const double *g) {
-    double sum = 0;
-    for (int i = 0; i < N; i++)
-        sum += g[i] * g[i];
-    return sqrt(sum);
-}
-
 /* Half as far, until the energy falls as a step of this length should let it. */
 static double search(ebb_context *ebb, ebb_function *f, double *x, const double *d, ebb_tensor *y, double from,
                      double slope) {
@@ -87,7 +80,7 @@ static void newton(ebb_context *ebb, double *x, ebb_tensor *y) {
             ebb_call_n(all, 2, in, 3, out); /* the energy, its gradient, the entries of its Hessian */
             const double *g = ebb_data(out[1]);
             double slope = 0, length = 0;
-            size = norm(g);
+            size = ebb_item(ebb_norm(out[1]), 0);
             solve(ebb_data(out[2]), g, d);
             for (int i = 0; i < N; i++)
                 slope += g[i] * d[i];
