@@ -187,20 +187,22 @@ static bool is_small(const op_case *c) {
     return c->operands > 0 && ebb_shape_size(&c->shape[0], &size) && size <= 40;
 }
 
-/* One case is enough for f32: rules do not look at the dtype. */
+/* One case is enough for f32, and native code of a few of them: rules do not look at the dtype. */
 static int check_operation(ebb_op op, ebb_dtype dtype) {
-    bool pointwise = ebb_op_table[op].access == EBB_POINT && ebb_op_table[op].arity > 0;
+    bool native = dtype == EBB_F64 || op % 4 == 0,
+         pointwise = ebb_op_table[op].access == EBB_POINT && ebb_op_table[op].arity > 0;
     op_case point = op_case_point(op, 5, op == EBB_OP_cast ? EBB_F64 : EBB_NONE);
-    int cases = pointwise && check(&point, dtype, true);
+    int cases = pointwise && check(&point, dtype, native);
     for (int i = 0; i < op_case_count; i++)
         if (op_cases[i].op == op && is_small(&op_cases[i]) && (dtype == EBB_F64 || !cases))
-            cases += check(&op_cases[i], dtype, !cases);
+            cases += check(&op_cases[i], dtype, native && !cases);
     return cases;
 }
 
 static bool has_derivative(ebb_op op) {
     ebb_family family = ebb_op_table[op].family;
-    return family == EBB_LINEAR || family == EBB_BILINEAR || family == EBB_SMOOTH || family == EBB_SELECTION;
+    return family == EBB_LINEAR || family == EBB_BILINEAR || family == EBB_SMOOTH || family == EBB_SELECTION ||
+           family == EBB_IMPLICIT;
 }
 
 static void check_all(ebb_dtype dtype, int part, int parts) {
