@@ -272,13 +272,36 @@ static void matrix(trial *t, const char *roads, verb whole, verb product, int ro
 }
 
 static void hessians(trial *t) { matrix(t, "hessian times v and hvp", HESSIAN, HVP, t->n, 0); }
+
+/* Element i of the diagonal of each block [x_i..., x_i...]. */
+static void diagonals(trial *t) {
+    pair p;
+    bool ran = run_pair(t, &p, of(t, HESSIAN), of(t, DIAGONAL));
+    for (int i = 0; ran && i < t->n; i++)
+        for (int64_t k = 0, size = p.is[1].size[i]; k < size; k++)
+            compare(t, "diagonal and hessian", p.is[0].out[i * t->n + i] + k * (size + 1), &p.is[1].out[i][k], 1, 1, 1);
+    drop_pair(&p);
+}
+
+static void laplacians(trial *t) {
+    pair p;
+    if (run_pair(t, &p, of(t, DIAGONAL), of(t, LAPLACIAN))) {
+        double sum = 0, scale = 1;
+        for (int i = 0; i < t->n; i++)
+            for (int64_t k = 0; k < p.is[0].size[i]; k++)
+                sum += p.is[0].out[i][k], scale += fabs(p.is[0].out[i][k]);
+        compare(t, "laplacian and diagonal", &sum, p.is[1].out[1], 1, 1, scale);
+    }
+    drop_pair(&p);
+}
+
 static void jacobians(trial *t) { matrix(t, "jacobian times v and jvp", JACOBIAN, JVP, t->f->outputs, t->f->outputs); }
 
 /* Every road there is to it gives the same. */
 static void roads(trial *t) {
-    static const verb verbs[] = {GRAD, HVP, HESSIAN, JACOBIAN};
+    static const verb verbs[] = {GRAD, HVP, HESSIAN, JACOBIAN, DIAGONAL, LAPLACIAN};
     ebb_roads found = {0};
-    question q = {.verb = verbs[t->seed / ROAD_CHECKS % 4], .roads = &found};
+    question q = {.verb = verbs[t->seed / ROAD_CHECKS % 6], .roads = &found};
     ebb_graph *g = transformed(t->f, q, &t->diag);
     for (int k = 0; may_run(t, g) && k < found.count && t->good; k++) {
         question named = {.verb = q.verb, .road = found.candidate[k].road};
@@ -289,15 +312,16 @@ static void roads(trial *t) {
 }
 
 typedef void check(trial *t);
-static check *const checks[ROAD_CHECKS] = {tangents, cotangents, both_ways, series, examples,
-                                           products, hessians,   jacobians, roads};
+static check *const checks[ROAD_CHECKS] = {tangents, cotangents, both_ways, series,    examples,  products,
+                                           hessians, jacobians,  roads,     diagonals, laplacians};
 const char *const road_check_name[ROAD_CHECKS] = {
     "jvp and linearize",       "vjp and transpose",        "jvp and vjp",
     "jet and nested jvp",      "vmap and a loop",          "hvp and jvp of grad",
-    "hessian times v and hvp", "jacobian times v and jvp", "every road"};
-static const verb check_verbs[ROAD_CHECKS][2] = {{JVP, LINEARIZE}, {VJP, TRANSPOSE}, {JVP, VJP},
-                                                 {JET, JVP},       {VMAP, VMAP},     {HVP, GRAD},
-                                                 {HESSIAN, HVP},   {JACOBIAN, JVP},  {GRAD, JACOBIAN}};
+    "hessian times v and hvp", "jacobian times v and jvp", "every road",
+    "diagonal and hessian",    "laplacian and diagonal"};
+static const verb check_verbs[ROAD_CHECKS][2] = {
+    {JVP, LINEARIZE}, {VJP, TRANSPOSE}, {JVP, VJP},       {JET, JVP},          {VMAP, VMAP},         {HVP, GRAD},
+    {HESSIAN, HVP},   {JACOBIAN, JVP},  {GRAD, JACOBIAN}, {DIAGONAL, HESSIAN}, {LAPLACIAN, DIAGONAL}};
 
 bool road_trial(uint64_t seed, bool native, road_tally *tally, char why[512]) {
     char what[100];

@@ -8,7 +8,7 @@
 
 #include "tests/support/transformed.h"
 
-enum { ROAD_CHECKS = 9 };
+enum { ROAD_CHECKS = 11 };
 
 /* What was done in all trials. */
 typedef struct road_tally {

@@ -8,8 +8,8 @@
 #include "tests/support/random_graph.h"
 #include "tests/support/run_graph.h"
 
-const char *const verb_name[VERBS] = {"grad", "jvp",  "linearize", "vjp",     "transpose",
-                                      "jet",  "vmap", "hvp",       "hessian", "jacobian"};
+const char *const verb_name[VERBS] = {"grad", "jvp", "linearize", "vjp",      "transpose", "jet",
+                                      "vmap", "hvp", "hessian",   "diagonal", "laplacian", "jacobian"};
 
 int real_parameters(const ebb_graph *g, int *wrt) {
     int n = 0;
@@ -85,7 +85,8 @@ static ebb_graph *by_halves(const ebb_graph *f, const ebb_dual_spec *spec, bool 
 ebb_graph *transformed(const ebb_graph *f, question q, ebb_diag *diag) {
     int wrt[MOST_PARAMETERS], axes[MOST_RESULTS] = {0};
     ebb_dual_spec spec = {.nwrt = real_parameters(f, wrt), .wrt = wrt, .road = q.road, .roads = q.roads};
-    ebb_graph *scalar = q.verb == GRAD || q.verb == HVP || q.verb == HESSIAN ? scalar_of(f, diag) : NULL, *g = NULL;
+    bool of_number = q.verb == GRAD || (q.verb >= HVP && q.verb <= LAPLACIAN);
+    ebb_graph *scalar = of_number ? scalar_of(f, diag) : NULL, *g = NULL;
     if (q.verb == GRAD) g = ebb_grad_graph(scalar, &spec, diag);
     if (q.verb == JVP) g = ebb_jvp_graph(f, &spec, diag);
     if (q.verb == LINEARIZE || q.verb == TRANSPOSE) g = by_halves(f, &spec, q.verb == TRANSPOSE, diag);
@@ -94,6 +95,8 @@ ebb_graph *transformed(const ebb_graph *f, question q, ebb_diag *diag) {
     if (q.verb == VMAP) g = ebb_vmap_graph(f, VMAP_EXAMPLES, axes, axes, NULL, diag);
     if (q.verb == HVP) g = ebb_hvp_graph(scalar, &spec, diag);
     if (q.verb == HESSIAN) g = ebb_hessian_graph(scalar, &spec, diag);
+    if (q.verb == DIAGONAL) g = ebb_hessian_diagonal_graph(scalar, &spec, diag);
+    if (q.verb == LAPLACIAN) g = ebb_second_order_graph(scalar, 0, NULL, &spec, diag);
     if (q.verb == JACOBIAN) g = ebb_jacobian_graph(f, EBB_CHEAPER, &spec, diag);
     ebb_graph_release(scalar);
     return g;

@@ -6,7 +6,21 @@
 
 #include "dual/dual.h"
 
-typedef enum verb { GRAD, JVP, LINEARIZE, VJP, TRANSPOSE, JET, VMAP, HVP, HESSIAN, JACOBIAN, VERBS } verb;
+typedef enum verb {
+    GRAD,
+    JVP,
+    LINEARIZE,
+    VJP,
+    TRANSPOSE,
+    JET,
+    VMAP,
+    HVP,
+    HESSIAN,
+    DIAGONAL,
+    LAPLACIAN,
+    JACOBIAN,
+    VERBS
+} verb;
 extern const char *const verb_name[VERBS];
 
 /* Programs of this suite have at most so many parameters, and so many results. */
@@ -16,7 +30,7 @@ enum { MOST_PARAMETERS = 64, MOST_RESULTS = 256, VMAP_EXAMPLES = 2 };
 int real_parameters(const ebb_graph *g, int *wrt);
 
 typedef struct question {
-    verb verb;        /* GRAD, HVP and HESSIAN are of a number made of the first result */
+    verb verb;        /* GRAD, HVP, HESSIAN, DIAGONAL, LAPLACIAN: of a number made of the first result */
     int order;        /* of a jet */
     const char *road; /* NULL: the usual one */
     ebb_roads *roads; /* NULL, or gets which there are */
