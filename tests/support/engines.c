@@ -103,7 +103,7 @@ static void make_code(engines *e) {
 }
 
 void engines_compile(engines *e) {
-    take(e, ebb_expand(e->graph, false, NULL, &e->diag));
+    take(e, ebb_expand_to_run(e->graph, &e->diag));
     if (!e->no_code) make_code(e);
     make_buffers(e);
 }
