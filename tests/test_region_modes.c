@@ -77,6 +77,9 @@ static ebb_graph *transformed(const ebb_graph *g, const region_program *p, const
         ebb_graph *next = NULL;
         if (!strcmp(verb, "jvp")) next = ebb_jvp_graph(now, &spec, diag);
         if (!strcmp(verb, "vjp")) next = ebb_vjp_graph(now, &spec, diag);
+        if (!strcmp(verb, "laplacian")) next = ebb_second_order_graph(now, 0, NULL, &spec, diag);
+        if (!strcmp(verb, "columns")) next = ebb_jacobian_graph(now, EBB_FORWARD, &spec, diag);
+        if (!strcmp(verb, "rows")) next = ebb_jacobian_graph(now, EBB_REVERSE, &spec, diag);
         if (!strncmp(verb, "jet", 3)) next = ebb_jet_graph(now, atoi(verb + 3), &spec, diag);
         ebb_graph_release(now);
         now = next;
@@ -128,6 +131,7 @@ static void compare_all(const char *const *chain, int chains) {
 
 Test(region_modes, first_order) { COMPARE("", "jvp", "vjp", "jet1", "jet2"); }
 Test(region_modes, second_order) { COMPARE("jvp jvp", "jvp vjp", "vjp jvp", "vjp vjp"); }
+Test(region_modes, whole_derivatives) { COMPARE("columns", "rows", "columns rows", "laplacian", "laplacian vjp"); }
 Test(region_modes, series) { COMPARE("jet6"); }
 Test(region_modes, third_order) {
     COMPARE("jvp jvp vjp", "jvp vjp jvp", "jvp vjp vjp", "vjp jvp jvp", "vjp jvp vjp", "vjp vjp jvp", "vjp vjp vjp");
