@@ -13,6 +13,8 @@
  * transpose_<name> (linear.c, bilinear.c), choice_<name> (selection.c). For batches, those that look at axes have
  * batch_<name> (batch.c). What a select has let through stays guarded by its condition, so a NaN or infinity of the
  * branch not taken stays out of every derivative (guard.c).
+ * A region (cond, loop, unloop, custom) is derived as a whole, into regions on functions that these passes derive
+ * (region.h): nothing is unrolled, and reverse mode through a loop of any length takes bounded memory.
  * Every node appended carries the line of the node that it was made for; what a derivative appends, also that it is
  * part of this derivative (of the derivative that the other one was part of): ebb_site. Start reading at rules.h, then
  * forward.c. */
