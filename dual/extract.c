@@ -50,8 +50,16 @@ static bool copy_part(ebb_graph *to, const ebb_graph *g, int nin, const ebb_id *
     return true;
 }
 
+/* Poison has its error already. */
+static bool all_there(int n, const ebb_id *id) {
+    for (int k = 0; k < n; k++)
+        if (id[k] == EBB_POISON) return false;
+    return true;
+}
+
 ebb_graph *ebb_extract(const ebb_graph *g, int nin, const ebb_id *in, int nout, const ebb_id *out) {
     const ebb_allocator *a = g->allocator;
+    if (!all_there(nin, in) || !all_there(nout, out)) return NULL;
     ebb_id *map = ebb_mem_new(a, (size_t)g->count, sizeof *map);
     ebb_graph *to = map ? ebb_graph_new(a, g->diag, g->name) : NULL, *done = NULL;
     if (to)
