@@ -32,7 +32,7 @@ static void check(ebb_code code, const char *function, const char *what, const c
     cases++;
 }
 
-/* ---- shapes, dtypes and numbers that do not fit ---- */
+/* ---- shapes, dtypes and numbers that do not fit (for branches and loops: test_control_errors.c) ---- */
 
 #define EXPECT(expected, function, call)                                                                               \
     do {                                                                                                               \
@@ -170,6 +170,10 @@ Test(bad_input, no_context) {
     EXPECT_PLAIN(EBB_TYPE_ERROR, "ebb_random_uniform", ebb_random_uniform(NULL, EBB_F32, EBB_SCALAR, 0, 1));
     EXPECT_PLAIN(EBB_TYPE_ERROR, "ebb_random_normal", ebb_random_normal(NULL, EBB_F32, EBB_SCALAR, 0, 1));
     EXPECT_PLAIN(EBB_TYPE_ERROR, "ebb_read_idx", ebb_read_idx(NULL, "x", EBB_F32));
+    EXPECT(EBB_TYPE_ERROR, "ebb_cond", ebb_cond(NULL, ebb_gt(x, 0), identity, identity, NULL, x));
+    EXPECT(EBB_TYPE_ERROR, "ebb_while", ebb_while(NULL, identity, identity, NULL, x));
+    EXPECT(EBB_TYPE_ERROR, "ebb_map", ebb_map(NULL, identity, NULL, x));
+    EXPECT(EBB_TYPE_ERROR, "ebb_fold", ebb_fold(NULL, identity, NULL, x, x));
     EXPECT(EBB_TYPE_ERROR, "ebb_variable", ebb_variable(NULL, x, "v"));
     EXPECT_NULL(EBB_TYPE_ERROR, "ebb_tape_start", ebb_tape_start(NULL, EBB_TAPE_DEFAULT));
     EXPECT_NULL(EBB_TYPE_ERROR, "ebb_function_new", ebb_function_new(NULL, identity, NULL));

@@ -51,6 +51,10 @@ static void identity(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, vo
     (void)e, (void)data;
     out[0] = ebb_mul(in[0], 1);
 }
+static void never(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)e, (void)data;
+    out[0] = ebb_ne(in[0], in[0]);
+}
 static ebb_function *function_of(ebb_body *body) { return ebb_function_new(ebb, body, NULL); }
 
 static void make_bad(bad *b) {
@@ -216,6 +220,27 @@ static void loss_is_data(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out
 }
 
 /* The same for what is not an operation. */
+static ebb_tensor *scan(ebb_operand state, ebb_operand sequence, int line) {
+    ebb_tensor *out;
+    ebb_scan_at(ebb, identity, NULL, 1, &state, 1, &sequence, 0, &out, NULL, __FILE__, line);
+    return out;
+}
+
+static void control_with(const bad *b) {
+    ebb_tensor *x = b->tensor, *y = f32("1"), *rows = f32("[1, 2]"), *yes = ebb_eq(y, y);
+    ebb_operand given = ebb_operand_tensor(x);
+    TRY("ebb_cond", ebb_cond(ebb, x, identity, identity, NULL, y));
+    TRY("ebb_cond", ebb_cond(ebb, yes, identity, identity, NULL, x));
+    TRY("ebb_cond", ebb_cond(ebb, yes, identity, identity, NULL, y, x));
+    TRY("ebb_while", ebb_while(ebb, never, identity, NULL, x));
+    TRY("ebb_scan", scan(given, EBB_OPERAND(rows), __LINE__));
+    TRY("ebb_scan", scan(EBB_OPERAND(y), given, __LINE__));
+    TRY("ebb_map", ebb_map(ebb, identity, NULL, x));
+    TRY("ebb_map", ebb_map(ebb, identity, NULL, rows, x));
+    TRY("ebb_fold", ebb_fold(ebb, identity, NULL, x, rows));
+    TRY("ebb_fold", ebb_fold(ebb, identity, NULL, y, x));
+}
+
 static void machinery_with(const bad *b) {
     ebb_tensor *x = b->tensor, *y = f32("1"), *v = ebb_variable(ebb, y, "v"), *g[1];
     ebb_tensor *w = ebb_variable(ebb, f32("[1, 2]"), "w");
@@ -273,6 +298,7 @@ Test(bad_tensors, tensors_that_are_none) {
             matrices_with(&b[i]);
             places_with(&b[i]);
             choices_with(&b[i]);
+            control_with(&b[i]);
             machinery_with(&b[i]);
         }
 }

@@ -266,6 +266,34 @@ Test(control_derivatives, in_a_variable_that_bodies_read) {
         }
 }
 
+/* ---- sizes that are not known ---- */
+
+BODY(product_step) {
+    UNUSED;
+    out[0] = out[1] = ebb_mul(in[0], ebb_sin(in[1]));
+}
+BODY(products) {
+    UNUSED;
+    ebb_tensor *r[2];
+    ebb_scan(e, product_step, NULL, EBB_OPERANDS(1.0), EBB_OPERANDS(in[0]), 1, r, NULL);
+    out[0] = ebb_sum(r[1]);
+}
+BODY(plain_products) {
+    UNUSED;
+    out[0] = ebb_sum(ebb_cumprod(ebb_sin(in[0]), 0));
+}
+
+Test(control_derivatives, of_every_length_by_one_trace) {
+    ebb_function_options o = {.name = "f", .signature = "f64[n]"};
+    ebb_function *f = ebb_function_new(ebb, products, &o), *gradient = ebb_grad(f, NULL);
+    ebb_function *plain = ebb_grad(ebb_function_new(ebb, plain_products, NULL), NULL);
+    static const char *const x[] = {"[1, 2, 3]", "[0.5, 2.5]", "[1.5, 0.25, 2, 1]", "[]"};
+    for (int i = 0; i < COUNT(x); i++)
+        expect_near(ebb_call(gradient, ebb_literal(ebb, x[i], EBB_F64)),
+                    ebb_call(plain, ebb_literal(ebb, x[i], EBB_F64)), "a scan", x[i], i);
+    cr_expect_eq(ebb_trace_count(f), 1, "traced %d times", ebb_trace_count(f));
+}
+
 /* ---- long loops ---- */
 
 BODY(a_million_not_done) {
@@ -279,7 +307,7 @@ BODY(drifts) { /* x' = x + 1e-6 cos(x a): d x_n / d x_0 and in a by the chain ru
 }
 BODY(drifted) {
     UNUSED;
-    out[0] = ebb_while(e, a_million_not_done, drifts, in[1], in[0], 0);
+    out[0] = ebb_sum(ebb_while(e, a_million_not_done, drifts, in[1], in[0], 0));
 }
 
 Test(control_derivatives, through_a_million_iterations) {
@@ -293,9 +321,12 @@ Test(control_derivatives, through_a_million_iterations) {
         x += step;
     }
     ebb_tensor *out[2];
-    ebb_operand in[] = {EBB_OPERAND(ebb_scalar(ebb, 0.5)), EBB_OPERAND(ebb_scalar(ebb, 1.25))};
+    ebb_operand in[] = {EBB_OPERAND(ebb_full(ebb, EBB_F64, EBB_SHAPE(16), 0.5)), EBB_OPERAND(ebb_scalar(ebb, 1.25))};
     ebb_call_n(g, 2, in, 2, out);
+    int64_t bytes = ebb_native_of(ebb_get_concrete(g, 2, in)).work_bytes; /* all states would be 132 MB */
+    cr_expect_lt(bytes, 100e6, "%lld bytes", (long long)bytes);
     /* A million roundings of numbers near 1, which add up like a random walk, or at worst to 1e-10. */
-    cr_expect_lt(fabs(ebb_item(out[0], 0) - dx), 1e-10, "%.17g, not %.17g", ebb_item(out[0], 0), dx);
-    cr_expect_lt(fabs(ebb_item(out[1], 0) - da), 1e-10, "%.17g, not %.17g", ebb_item(out[1], 0), da);
+    for (int i = 0; i < 16; i++)
+        cr_expect_lt(fabs(ebb_item(out[0], i) - dx), 1e-10, "%.17g, not %.17g", ebb_item(out[0], i), dx);
+    cr_expect_lt(fabs(ebb_item(out[1], 0) - 16 * da), 16e-10, "%.17g, not %.17g", ebb_item(out[1], 0), 16 * da);
 }

@@ -239,6 +239,27 @@ Test(control_variables, keep_their_values_when_a_loop_fails) {
     }
 }
 
+BODY(root_of_v) {
+    UNUSED;
+    ebb_assign(v, ebb_sub(v, 1));
+    out[0] = ebb_add(in[0], ebb_sum(ebb_sqrt(v)));
+}
+BODY(roots) { UNUSED, SCAN(e, root_of_v, 3); }
+
+Test(control_variables, keep_their_values_when_a_nan_is_an_error) {
+    make_variables();
+    static const char *const jit[] = {"", "off"};
+    for (int i = 0; i < 2; i++) {
+        setenv("EBB_JIT", jit[i], 1);
+        ebb_assign(v, ebb_literal(ebb, "[2.5, 9]", EBB_F64));
+        ebb_function *f = ebb_function_new(ebb, roots, &(ebb_function_options){.name = "f", .check_nan = true});
+        cr_expect(ebb_is_poison(ebb_call(f, w)), "EBB_JIT=%s", jit[i]);
+        expect_error(ebb, EBB_FLOAT_ERROR, "f: NaN born in loop (tests/test_control_variables.c:", "EBB_JIT=%s",
+                     jit[i]);
+        expect_text(v, "[2.5 9. ]", "EBB_JIT=%s", jit[i]);
+    }
+}
+
 /* ---- training in a loop ---- */
 
 static ebb_optimizer *sgd;

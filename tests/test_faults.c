@@ -275,6 +275,20 @@ static void flows(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, voi
 }
 static void flows_eagerly(const world *w) { ebb_call(function_of(w, flows, EBB_EAGER), w->x); }
 static void flows_traced(const world *w) { ebb_call(function_of(w, flows, EBB_COMPILED), w->x); }
+/* A loop alone: its second derivative has enough allocations. */
+static void through_rows(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    const world *w = data;
+    ebb_tensor *rows[2];
+    ebb_scan(ebb, shrinks, data, EBB_OPERANDS(in[0]), EBB_OPERANDS(w->m), 1, rows, NULL);
+    out[0] = ebb_sum(rows[1]);
+}
+static void flows_derived(const world *w) {
+    ebb_function *f = function_of(w, through_rows, EBB_COMPILED);
+    ebb_tape *tape = ebb_tape_start(w->ebb, EBB_TAPE_DEFAULT);
+    ebb_watch(tape, w->x);
+    ebb_gradient(tape, ebb_call(f, w->x), w->x);
+    ebb_call(ebb_hvp(f, NULL), w->x, w->x);
+}
 
 static const struct {
     const char *name;
@@ -310,7 +324,8 @@ static const struct {
             {"explanations", explanations},
             {"images", images},
             {"branches and loops, eagerly", flows_eagerly},
-            {"branches and loops, traced", flows_traced}};
+            {"branches and loops, traced", flows_traced},
+            {"branches and loops, derived", flows_derived}};
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
 /* ---- one run ---- */

@@ -306,7 +306,8 @@ BODY(branches) {
 }
 
 /* Both branches of a selection are part of the program, so the gradient of the one not taken is zero, not absent, at
- * each call anew. What C's `if` leaves out is not: there it is absent, eagerly and in the trace. */
+ * each call anew. What C's `if` leaves out is not: there it is absent, eagerly and in the trace. Those of ebb_cond are
+ * part of a traced program only: test_control_derivatives.c. That a while traces its body once is in test_control.c. */
 Test(semantics_4, line_15_branches_not_taken) {
     ebb_tensor *a = f32("3"), *b = f32("5"), *out[3];
     bool first = true;
