@@ -39,6 +39,7 @@ static const family families[] = {
     {"wide", {.nodes = 22, .smooth = true}, false},
     {"small and many", {.nodes = 40, .size = 3, .rank = 4, .smooth = true}, false},
     {"exact, of large rank", {.nodes = 16, .size = 4, .rank = 6, .exact = true}, true},
+    {"numbers", {.nodes = 30, .size = 1, .rank = 1, .no_empty = true, .no_whole = true, .exact = true}, true},
     {"exact, with regions", {.nodes = 24, .size = 5, .exact = true, .regions = true}, true},
     {"wide, with regions", {.nodes = 20, .size = 4, .smooth = true, .regions = true}, false},
 };

@@ -467,6 +467,56 @@ Test(region_run, code_does_not_grow_with_the_trips) {
     cr_expect_eq(bytes[0], bytes[1], "%d bytes of code, and %d", (int)bytes[0], (int)bytes[1]);
 }
 
+/* The text of the module that a program becomes; free() it. */
+static char *module_of(const char *text) {
+    ebb_diag diag = {0};
+    char folder[] = "/tmp/ebb_regions_XXXXXX", path[64];
+    cr_assert_not_null(mkdtemp(folder));
+    ebb_graph *g = parsed(text);
+    ebb_plan *plan = ebb_plan_new(g, NULL, &diag);
+    ebb_executable *code = ebb_compile(plan, &(ebb_compile_options){.name = "f", .dump_folder = folder}, &diag);
+    cr_assert_not_null(code, "%s", diag.message);
+    char *module = calloc(1, 1 << 20);
+    for (int k = 0; k < 3; k++) {
+        snprintf(path, sizeof path, "%s/f.%s", folder, (const char *[]){"ll", "s", "plan"}[k]);
+        FILE *file = k == 0 ? fopen(path, "r") : NULL;
+        if (file && fread(module, 1, (1 << 20) - 1, file)) fclose(file);
+        remove(path);
+    }
+    remove(folder);
+    ebb_executable_release(code);
+    ebb_plan_free(plan);
+    ebb_graph_release(g);
+    return module;
+}
+
+/* Numbers stay in registers; tensors, and what fails, are given to the driver. */
+Test(region_run, loops_of_numbers_are_written_out) {
+    static const struct {
+        const char *text;
+        bool straight;
+    } rows[] = {
+        {STEP "func f(%1: f64[], %2: f64[], %3: f64[9]) {\n  %4 (f64[], f64[9]) = loop @step %1, %2, %3 "
+              "{states=1, captures=1, trips=9, reverse=0}\n  %5 f64[] = get %4 {k=0}\n  return %5\n}\n",
+         true},
+        {WHILE "func f(%1: f64[], %2: i64[], %3: f64[], %4: f64[]) {\n  %5 (f64[], i64[]) = loop @step @more %1, %2, "
+               "%3, %4 {states=2, captures=2, trips=-1, reverse=0}\n  %6 f64[] = get %5 {k=0}\n  return %6\n}\n",
+         true},
+        {"func step(%1: f64[2]) {\n  %2 f64[2] = add %1, %1\n  return %2\n}\n"
+         "func f(%1: f64[2]) {\n  %2 (f64[2]) = loop @step %1 {states=1, captures=0, trips=9, reverse=0}\n"
+         "  %3 f64[2] = get %2 {k=0}\n  return %3\n}\n",
+         false},
+        {FAILING "func f(%1: f64[], %2: f64[4], %3: i64[5]) {\n  %4 (f64[]) = loop @step %1, %2, %3 "
+                 "{states=1, captures=1, trips=5, reverse=0}\n  %5 f64[] = get %4 {k=0}\n  return %5\n}\n",
+         false},
+    };
+    for (int k = 0; k < COUNT(rows); k++) {
+        char *module = module_of(rows[k].text);
+        cr_expect_eq(!strstr(module, "ebb_rt_loop"), rows[k].straight, "program %d:\n%s", k, module);
+        free(module);
+    }
+}
+
 /* A function is planned and compiled once, also where functions that run it twice are run twice themselves. */
 Test(region_run, functions_are_compiled_once) {
     char *text = malloc(EBB_MOST_NESTED * 300), *at = text;

@@ -46,7 +46,7 @@ ebb_loop_places ebb_loop_places_of(const ebb_loop_desc *d);
 
 /* Where in a set the next value lies, if those before it end at *end. */
 static inline int64_t ebb_loop_place(int64_t *end, int64_t bytes) {
-    const int64_t unit = bytes <= 8 ? 8 : 64, at = (*end + unit - 1) / unit * unit;
+    const int64_t unit = bytes <= 8 ? 8 : 64, at = (*end + unit - 1) & -unit;
     *end = at + bytes;
     return at;
 }

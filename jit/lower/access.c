@@ -76,6 +76,7 @@ static LLVMValueRef load(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef f
 LLVMValueRef ebb_access_load(ebb_nest *t, int32_t i, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
     LLVMValueRef from = t->cursor[t->depth][i];
+    if (t->held) return t->held[inst->buffer];
     LLVMValueRef x = inst->operand[0] >= 0 ? load_guarded(t, inst, from, lanes) : load(t, inst, from, lanes);
     if (inst->dtype != EBB_BOOL) return x;
     return LLVMBuildICmp(t->e->builder, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
@@ -98,6 +99,10 @@ void ebb_access_store(ebb_nest *t, int32_t i, LLVMValueRef x, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
     LLVMValueRef to = t->cursor[t->depth][i];
     LLVMBuilderRef b = t->e->builder;
+    if (t->held) {
+        t->held[inst->buffer] = x;
+        return;
+    }
     if (inst->dtype == EBB_BOOL) x = LLVMBuildZExt(b, x, ebb_emit_memory_type(t->e, EBB_BOOL, lanes), "");
     if (lanes > 1 && t->at.active == 1) { /* LLVM 22 stores one lane of a narrowed vector too wide */
         x = ebb_emit_lane(t->e, x, 0);

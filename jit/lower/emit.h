@@ -14,6 +14,7 @@ typedef struct ebb_emit {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMTypeRef i1, i8, i32, i64, f32, f64, pointer, nothing;
+    bool *called;       /* [program->nesteds]: which plans are functions */
     LLVMValueRef pool;  /* the constants of `plan`, or NULL */
     bool has_variables; /* some function keeps accumulators in allocas, for mem2reg */
     ebb_diag *diag;
@@ -63,7 +64,13 @@ LLVMValueRef ebb_emit_math(const ebb_apply *a, const char *name, int narg, const
 LLVMValueRef ebb_emit_scalar_math(const ebb_apply *a, const char *name, int narg, const LLVMValueRef *x);
 LLVMValueRef ebb_emit_max(const ebb_apply *a, LLVMValueRef x, LLVMValueRef y); /* NaN propagates */
 
-/* One kernel at the builder's place in `function`; the builder is left where code may follow. */
-bool ebb_emit_kernel(ebb_emit *e, const ebb_kernel *k, LLVMValueRef function);
+/* One kernel at the builder's place in `function`; the builder is left where code may follow. held: NULL, or the value
+ * of each buffer of the plan, for straight-line code over single numbers that are in registers. */
+bool ebb_emit_kernel(ebb_emit *e, const ebb_kernel *k, LLVMValueRef function, LLVMValueRef *held);
+
+/* Regions of single numbers, written out where they stand (straight.c). in, out: addresses of operands and results. */
+bool ebb_is_straight(const ebb_plan *plan, const ebb_step *step);
+bool ebb_emit_straight(ebb_emit *e, LLVMValueRef function, const ebb_step *step, const LLVMValueRef *in,
+                       const LLVMValueRef *out);
 
 #endif

@@ -111,7 +111,8 @@ static void walk_kept(ebb_nest *t) {
 /* ---- the kernel ---- */
 
 static void emit(ebb_nest *t) {
-    ebb_nest_bases(t, LLVMGetParam(t->function, 0), LLVMGetParam(t->function, 1), LLVMGetParam(t->function, 2));
+    if (!t->held)
+        ebb_nest_bases(t, LLVMGetParam(t->function, 0), LLVMGetParam(t->function, 1), LLVMGetParam(t->function, 2));
     need_all(t);
     ebb_body_emit(t, EBB_LEVEL_KERNEL);
     if (!any_empty(t, false)) walk_kept(t);
@@ -136,8 +137,8 @@ static void *scratch(ebb_nest *t) {
     return p;
 }
 
-bool ebb_emit_kernel(ebb_emit *e, const ebb_kernel *k, LLVMValueRef function) {
-    ebb_nest t = {.e = e, .k = k, .function = function, .unroll = 1};
+bool ebb_emit_kernel(ebb_emit *e, const ebb_kernel *k, LLVMValueRef function, LLVMValueRef *held) {
+    ebb_nest t = {.e = e, .k = k, .function = function, .held = held, .unroll = 1};
     ebb_nest_axes(&t);
     t.at.active = t.lanes;
     void *memory = scratch(&t);

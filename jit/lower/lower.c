@@ -47,7 +47,7 @@ static bool kernel_function(ebb_entry_state *s, const ebb_step *step, LLVMValueR
     snprintf(name, sizeof name, "%s.%d", s->name, (int)s->step);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
     *function = ebb_emit_function(e, name, e->nothing, LLVMInternalLinkage);
-    if (!ebb_emit_kernel(e, &step->kernel, *function)) return false;
+    if (!ebb_emit_kernel(e, &step->kernel, *function, NULL)) return false;
     LLVMBuildRetVoid(e->builder);
     LLVMPositionBuilderAtEnd(e->builder, here);
     return true;
@@ -55,7 +55,7 @@ static bool kernel_function(ebb_entry_state *s, const ebb_step *step, LLVMValueR
 
 static bool kernel_step(ebb_entry_state *s, const ebb_step *step) {
     ebb_emit *e = s->e;
-    if (only_kernel(e->plan)) return ebb_emit_kernel(e, &step->kernel, s->function);
+    if (only_kernel(e->plan)) return ebb_emit_kernel(e, &step->kernel, s->function, NULL);
     LLVMValueRef kernel, arg[] = {s->in, s->out, s->work};
     if (!kernel_function(s, step, &kernel)) return false;
     LLVMBuildCall2(e->builder, ebb_emit_function_type(e, e->nothing), kernel, arg, 3, "");
@@ -204,11 +204,31 @@ static LLVMValueRef drive(ebb_entry_state *s, const ebb_step *step, LLVMValueRef
                          (LLVMValueRef[]){desc, body, condition, pullback, in, out, work});
 }
 
-static void region_step(ebb_entry_state *s, const ebb_step *step) {
+static void called_region(ebb_entry_state *s, const ebb_step *step) {
     const ebb_nested *n = step->nested;
     LLVMValueRef in = point(s, n->operands, n->in, 0), out = point(s, n->results, n->out, n->operands);
     LLVMValueRef work = n->work < 0 ? LLVMConstNull(s->e->pointer) : buffer_address(s, n->work);
     check_code(s, n->loop ? drive(s, step, in, out, work) : branch(s, n, in, out, work));
+}
+
+static bool straight_region(ebb_entry_state *s, const ebb_step *step) {
+    const ebb_nested *n = step->nested;
+    const int32_t all = n->operands + n->results;
+    LLVMValueRef *address = ebb_mem_new(s->e->program->allocator, (size_t)all + 1, sizeof *address);
+    if (!address) return ebb_fail_memory(s->e->diag);
+    for (int32_t k = 0; k < n->operands; k++)
+        address[k] = buffer_address(s, n->in[k]);
+    for (int32_t k = 0; k < n->results; k++)
+        if (n->out[k] >= 0) address[n->operands + k] = buffer_address(s, n->out[k]);
+    const bool ok = ebb_emit_straight(s->e, s->function, step, address, address + n->operands);
+    ebb_mem_free(s->e->program->allocator, address);
+    return ok;
+}
+
+static bool region_step(ebb_entry_state *s, const ebb_step *step) {
+    if (ebb_is_straight(s->e->plan, step)) return straight_region(s, step);
+    called_region(s, step);
+    return true;
 }
 
 /* ---- the entry ---- */
@@ -224,8 +244,7 @@ static bool lower_step(ebb_entry_state *s, const ebb_step *step) {
         copy_step(s, step);
         return true;
     case EBB_STEP_REGION:
-        region_step(s, step);
-        return true;
+        return region_step(s, step);
     }
     return true;
 }
@@ -277,11 +296,33 @@ static bool lower_plan(ebb_emit *e, const ebb_plan *plan, const char *name, LLVM
     return lower_entry(e, name, linkage);
 }
 
+/* Marks the plans that this one's regions call as functions. */
+static void mark_called(ebb_emit *e, const ebb_plan *plan) {
+    for (int32_t t = 0; t < plan->steps; t++) {
+        const ebb_nested *n = plan->step[t].nested;
+        if (!n || ebb_is_straight(plan, &plan->step[t])) continue;
+        for (int32_t k = 0; k < e->program->nesteds; k++)
+            for (int j = 0; j < 3; j++)
+                e->called[k] |= n->plan[j] == e->program->nested[k];
+    }
+}
+
+/* Callers come after those they call. */
+static bool find_called(ebb_emit *e) {
+    e->called = ebb_mem_new(e->program->allocator, (size_t)e->program->nesteds + 1, sizeof *e->called);
+    if (!e->called) return ebb_fail_memory(e->diag);
+    mark_called(e, e->program);
+    for (int32_t k = e->program->nesteds - 1; k >= 0; k--)
+        if (e->called[k]) mark_called(e, e->program->nested[k]);
+    return true;
+}
+
 static bool lower_all(ebb_emit *e) {
+    if (!find_called(e)) return false;
     for (int32_t k = 0; k < e->program->nesteds; k++) {
         char name[256];
         nested_name(e, k, name);
-        if (!lower_plan(e, e->program->nested[k], name, LLVMInternalLinkage)) return false;
+        if (e->called[k] && !lower_plan(e, e->program->nested[k], name, LLVMInternalLinkage)) return false;
     }
     return lower_plan(e, e->program, e->options->symbol, LLVMExternalLinkage);
 }
@@ -303,6 +344,7 @@ bool ebb_lower(LLVMContextRef context, const ebb_plan *plan, const ebb_lower_opt
     *lowered = (ebb_lowered){0};
     open_module(&e);
     bool ok = lower_all(&e);
+    ebb_mem_free(plan->allocator, e.called);
     LLVMDisposeBuilder(e.builder);
     if (!ok) {
         LLVMDisposeModule(e.module);

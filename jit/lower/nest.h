@@ -45,6 +45,7 @@ typedef struct ebb_nest {
     ebb_emit *e;
     const ebb_kernel *k;
     LLVMValueRef function;
+    LLVMValueRef *held;            /* NULL, or the value of each buffer: there is no memory then */
     int lanes;                     /* of a full vector; 1 if there is no vector axis */
     int vector;                    /* the vector axis, or -1 */
     bool reducing, vector_reduced; /* the kernel has stages; they run along the vector axis */
