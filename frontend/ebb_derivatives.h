@@ -345,7 +345,22 @@ EBB_API ebb_function *ebb_laplacian(ebb_function *f, const ebb_wrt *wrt);
  * ValueError. */
 EBB_API ebb_function *ebb_second_order(ebb_function *f, const ebb_wrt *wrt, ebb_tensor *a);
 
-/* ---- linear functions ---- */
+/* ---- linear functions ----
+ *
+ *     ebb_tensor *value;
+ *     const ebb_operand at[] = {EBB_OPERAND(a), EBB_OPERAND(weights), EBB_OPERAND(target)};
+ *     ebb_function *tangent = ebb_linearize(f, EBB_WRT(1), 3, at, 1, &value);          // runs f once
+ *     ebb_print(stdout, ebb_call(tangent, ebb_ones(ebb, EBB_F64, EBB_SHAPE(3))));      // of as many directions as
+ * wanted ebb_function *columns = ebb_vmap(tangent, NULL), *back = ebb_transpose_of(tangent, NULL);
+ */
+
+/* f and its derivative at one point: in[nin], each made by EBB_OPERAND(x). f runs once, its first nout results go to
+ * out[nout]. The function that is given takes a tangent for each wrt, of its shape and dtype, and gives the tangent of
+ * each result, as ebb_jvp does: what f has computed there, it has kept. It is a function as any other, with that
+ * memory, until ebb_function_free; it is linear, so ebb_transpose_of makes cotangents of it. NULL after an error: those
+ * of ebb_call and ebb_jvp; in the body of a traced function, where there are no values, a RuntimeError. */
+#define ebb_linearize(f, wrt, nin, in, nout, out)                                                                      \
+    ebb_linearize_at((f), (wrt), (nin), (in), (nout), (out), __FILE__, __LINE__)
 
 /* The transpose of a function that is linear in its wrt. Arguments: f's, where those of wrt count by their types only,
  * then a cotangent for each result, of its shape and dtype. Results: for each wrt a tensor of its shape. A function

@@ -73,6 +73,7 @@ static void function_destroy(ebb_function *f) {
         f->previous->next = f->next;
     else
         ebb->functions = f->next;
+    ebb_linear_free(ebb, f->linear);
     ebb_mem_free(&ebb->allocator, f->wrt);
     ebb_mem_free(&ebb->allocator, f->out_axes);
     ebb_mem_free(&ebb->allocator, f->road);

@@ -28,6 +28,8 @@ typedef enum ebb_transform {
     EBB_LAPLACIAN,
     EBB_SECOND_ORDER,
     EBB_TRANSPOSE,
+    EBB_LINEARIZE,  /* results of the base, then what EBB_LINEARIZED reads of them */
+    EBB_LINEARIZED, /* of tangents; it has no base */
     EBB_VMAP
 } ebb_transform;
 
@@ -60,8 +62,9 @@ struct ebb_function {
     ebb_function *base; /* transforms: what is differentiated; counted */
     int *wrt;
     int nwrt;
-    int auxiliary;  /* so many of the base's results are not derived */
-    bool value;     /* its results come first, where they would not come */
+    struct ebb_linear *linear; /* EBB_LINEARIZE, EBB_LINEARIZED: the part of the tangents; owned */
+    int auxiliary;             /* so many of the base's results are not derived */
+    bool value;                /* its results come first, where they would not come */
     int order;      /* EBB_JET; of Jacobians: an ebb_road; EBB_SECOND_ORDER: rows of the matrix, which is `owned` */
     char *road;     /* transforms: what ebb_set_road has named, or NULL */
     int64_t budget; /* and allowed; 0: the default */
@@ -164,8 +167,13 @@ struct ebb_roads;
 bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, struct ebb_roads *roads, ebb_diag *diag,
                          ebb_site site);
 
-/* linear.c: the transpose of g as a program of all its parameters, then the cotangents. */
+/* linear.c: the transpose of g as a program of all its parameters, then the cotangents; the two parts of a derivative.
+ */
 struct ebb_dual_spec;
+typedef struct ebb_linear ebb_linear;
+ebb_graph *ebb_linearize_derive(ebb_concrete *c, const ebb_graph *g, const struct ebb_dual_spec *spec, ebb_diag *diag);
+bool ebb_linear_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);
+void ebb_linear_free(ebb_context *ebb, ebb_linear *linear); /* NULL is fine */
 ebb_graph *ebb_transpose_derive(const ebb_graph *g, const struct ebb_dual_spec *spec, ebb_diag *diag);
 
 /* concrete.c */

@@ -23,6 +23,8 @@ static int result_count(ebb_transform t, int results, int derived, int nwrt, boo
     switch (t) {
     case EBB_BODY:
     case EBB_VMAP:
+    case EBB_LINEARIZE: /* more, when they are known */
+    case EBB_LINEARIZED:
         return results;
     case EBB_GRAD:
     case EBB_TRANSPOSE:
@@ -149,13 +151,16 @@ static int own_arguments(const ebb_function *f) {
     case EBB_BATCH_JACOBIAN:
     case EBB_LAPLACIAN:
     case EBB_SECOND_ORDER:
+    case EBB_LINEARIZE:
+    case EBB_LINEARIZED:
     case EBB_VMAP:
         return 0;
     }
     return 0;
 }
 
-static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, ebb_concrete *keeper,
+                               const ebb_dual_spec *spec, ebb_diag *diag) {
     switch (f->transform) {
     case EBB_GRAD:
     case EBB_VALUE_AND_GRAD:
@@ -187,8 +192,11 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, const 
         return ebb_sparse_hessian_graph(g, spec, diag);
     case EBB_SPARSE_JACOBIAN:
         return ebb_sparse_jacobian_graph(g, (ebb_road)f->order, spec, diag);
+    case EBB_LINEARIZE:
+        return ebb_linearize_derive(keeper, g, spec, diag);
     case EBB_BODY:
-    case EBB_VMAP: /* vmap.c */
+    case EBB_VMAP:       /* vmap.c */
+    case EBB_LINEARIZED: /* linear.c */
         break;
     }
     return NULL;
@@ -234,7 +242,7 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
                               .road = f->road,
                               .roads = roads};
         ebb_bringing bringing;
-        if (ebb_bring_start(&bringing, f, base, &spec, diag)) g = derive_graph(f, base->graph, &spec, diag);
+        if (ebb_bring_start(&bringing, f, base, &spec, diag)) g = derive_graph(f, base->graph, keeper, &spec, diag);
         ebb_bring_end(&bringing, f, keeper, g);
     }
     ebb_mem_free(a, parameter);
@@ -305,6 +313,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     ebb_diag diag = {0};
     int own = own_arguments(f);
     if (f->transform == EBB_VMAP) return ebb_vmap_trace(c, nin, in, site);
+    if (f->transform == EBB_LINEARIZED) return ebb_linear_trace(c, nin, in, site);
     if (nin < own)
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d more behind the arguments of %s", f->name, own,
                            f->base->name),
@@ -322,7 +331,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
 
 bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, ebb_roads *roads, ebb_diag *diag,
                          ebb_site site) {
-    if (f->transform == EBB_BODY || f->transform == EBB_VMAP || ebb_is_sparse(f)) return true;
+    if (!f->base || f->transform == EBB_VMAP || f->transform == EBB_LINEARIZE || ebb_is_sparse(f)) return true;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own_arguments(f), in, site);
     ebb_graph *g = base ? derive_from(f, base, NULL, roads, diag, site) : NULL;
     ebb_graph_release(g);

@@ -303,6 +303,82 @@ static void transposes(void) {
     expect_error(ebb, EBB_VALUE_ERROR, "argument 2 is f64[2]; it must be f64[3]", "of another shape");
 }
 
+/* ---- the derivative at one point ---- */
+
+/* (x [3], z [3]) -> sin(x) sum(x z) of [3], sum, argmax; counts its calls */
+BODY(counted) {
+    (void)e;
+    ebb_assign_add((ebb_tensor *)data, 1.0);
+    out[0] = ebb_mul(ebb_sin(in[0]), ebb_sum(ebb_mul(in[0], in[1])));
+    out[1] = ebb_sum(ebb_square(in[0]));
+    out[2] = ebb_argmax(in[0], 0);
+}
+
+static void linearizations(void) {
+    ebb_tensor *calls = ebb_variable(ebb, ebb_scalar(ebb, 0.0), "calls");
+    ebb_function *f = function(counted, 3, calls), *jvp = ebb_jvp(f, EBB_WRT(0, 1));
+    ebb_tensor *x = f64("[0.5, -1, 2]"), *z = f64("[1, 2, -1]"), *v = f64("[1, 0, -2]"), *w = f64("[0.5, 1, 1]");
+    const ebb_operand at[] = {EBB_OPERAND(x), EBB_OPERAND(z)}, along[] = {EBB_OPERAND(v), EBB_OPERAND(w)};
+    const ebb_operand both[] = {at[0], at[1], along[0], along[1]};
+    ebb_tensor *value[3], *want[6], *got[3];
+    ebb_function *tangent = ebb_linearize(f, EBB_WRT(0, 1), 2, at, 3, value);
+    cr_assert_not_null(tangent, "%s", ebb_error(ebb));
+    cr_expect_eq(ebb_item(calls, 0), 1, "called %g times", ebb_item(calls, 0));
+    for (int k = 0; k < 3; k++)
+        ebb_call_n(tangent, 2, along, 3, got);
+    cr_expect_eq(ebb_item(calls, 0), 1, "called %g times", ebb_item(calls, 0));
+    ebb_call_n(jvp, 4, both, 6, want);
+    for (int k = 0; k < 2; k++) {
+        expect_equal(value[k], want[k], 0, "value");
+        expect_equal(got[k], want[3 + k], 1e-15, "tangent");
+    }
+    cr_expect(ebb_is_absent(got[2]), "argmax has none");
+    ebb_wrt real = {.index = (const int[]){0, 1}, .count = 2, .auxiliary = 1};
+    ebb_function *two = ebb_linearize(f, &real, 2, at, 0, NULL), *back = ebb_transpose_of(two, EBB_WRT(0, 1));
+    const ebb_operand many[] = {EBB_OPERAND(f64("[[1, 0, -2], [0, 0, 0]]")),
+                                EBB_OPERAND(f64("[[0.5, 1, 1], [1, 0, 0]]"))};
+    ebb_tensor *rows[2], *cotangent[2];
+    ebb_call_n(ebb_vmap(two, NULL), 2, many, 2, rows);
+    for (int k = 0; k < 3; k++)
+        cr_expect(fabs(ebb_item(rows[0], k) - ebb_item(got[0], k)) <= 1e-15, "many directions, element %d", k);
+    const ebb_operand down[] = {EBB_OPERAND(f64("[1, 2, 3]")), EBB_OPERAND(f64("2"))};
+    const ebb_operand turned[] = {along[0], along[1], down[0], down[1]}, all[] = {at[0], at[1], down[0], down[1]};
+    ebb_call_n(back, 4, turned, 2, cotangent);
+    ebb_call_n(ebb_vjp(f, &real), 4, all, 5, want);
+    for (int k = 0; k < 2; k++)
+        expect_equal(cotangent[k], want[3 + k], 1e-14, "cotangent");
+    ebb_function_free(f); /* the derivative has all it needs */
+    ebb_call_n(tangent, 2, along, 1, got);
+    expect_equal(got[0], value[0], 1e9, "still there");
+    ebb_function_free(tangent);
+}
+
+BODY(linearizes_inside) {
+    (void)e;
+    const ebb_operand at[] = {EBB_OPERAND(in[0])};
+    ebb_linearize((ebb_function *)data, NULL, 1, at, 1, out);
+}
+
+static void linearizations_refuse(ebb_mode mode) {
+    ebb_function *f = function(three, 3, NULL);
+    ebb_tensor *x = f64("[1, 3]"), *y[4];
+    const ebb_operand at[] = {EBB_OPERAND(x)};
+    cr_expect_null(ebb_linearize(f, NULL, 1, at, 4, y));
+    expect_error(ebb, EBB_VALUE_ERROR, "has 3 results, 4 were asked for", "too many results");
+    cr_expect_null(ebb_linearize(f, EBB_WRT(1), 1, at, 1, y));
+    expect_error(ebb, EBB_INDEX_ERROR, "no parameter 1", "no such parameter");
+    cr_expect_null(ebb_linearize(NULL, NULL, 1, at, 1, y));
+    ebb_clear_error(ebb);
+    ebb_call(function(linearizes_inside, 1, f), x);
+    if (mode != EBB_EAGER) /* where the body has values */
+        expect_error(ebb, EBB_RUNTIME_ERROR, "use ebb_jvp", "inside a body");
+    ebb_function *tangent = ebb_linearize(f, NULL, 1, at, 1, y);
+    ebb_call(tangent, f64("[1]"));
+    expect_error(ebb, EBB_VALUE_ERROR, "argument 0 is f64[1]; it must be f64[2]", "another shape");
+    ebb_call(tangent, x, x);
+    expect_error(ebb, EBB_TYPE_ERROR, "takes 1 arguments, 2 were given", "too many");
+}
+
 Test(derivative_objects, of_functions) {
     static const ebb_mode modes[] = {EBB_EAGER, EBB_COMPILED, EBB_NATIVE};
     for (int i = 0; i < COUNT(modes); i++) {
@@ -317,6 +393,8 @@ Test(derivative_objects, of_functions) {
         auxiliaries();
         values();
         transposes();
+        linearizations();
+        linearizations_refuse(modes[i]);
         if (modes[i] == EBB_NATIVE) diagonal_of_a_million();
         expect_ok(ebb, "mode %d", (int)modes[i]);
         ebb_close(ebb);
