@@ -26,7 +26,8 @@ static int64_t product(const ebb_shape *s, int from, int to) {
     return size;
 }
 
-ebb_tensor *ebb_part_of(ebb_context *ebb, ebb_tensor *x, int axis, int64_t from, int64_t step, int64_t n, ebb_site site) {
+ebb_tensor *ebb_part_of(ebb_context *ebb, ebb_tensor *x, int axis, int64_t from, int64_t step, int64_t n,
+                        ebb_site site) {
     if (x->kind == EBB_KIND_POISON) return x;
     ebb_type to = x->type;
     int64_t attr[2 * EBB_MAX_RANK] = {0};

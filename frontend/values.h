@@ -37,7 +37,8 @@ ebb_tensor *ebb_reshaped(ebb_context *ebb, ebb_tensor *x, const ebb_shape *to, e
 /* Axis i of the result is axis perm[i] of x. */
 ebb_tensor *ebb_permuted(ebb_context *ebb, ebb_tensor *x, int rank, const int64_t *perm, ebb_site site);
 /* Every `step`-th of n elements of one axis, beginning at `from` (structure.c). */
-ebb_tensor *ebb_part_of(ebb_context *ebb, ebb_tensor *x, int axis, int64_t from, int64_t step, int64_t n, ebb_site site);
+ebb_tensor *ebb_part_of(ebb_context *ebb, ebb_tensor *x, int axis, int64_t from, int64_t step, int64_t n,
+                        ebb_site site);
 /* Part of a tensor: at[i] is the start on axis i, at[rank + i] its step; shape has the sizes. */
 typedef struct ebb_block {
     ebb_shape shape;

@@ -133,7 +133,8 @@ static void expect_covered(dense *d, const char *what) {
     for (int known = 0; known < 2; known++) {
         ebb_relation r;
         ebb_rows rows = {0};
-        cr_assert(ebb_pattern_nodes(d->f, known ? (const void *const *)d->packed : NULL, EBB_MOST_PAIRS, d->n, d->x, d->m, d->y, &r) &&
+        cr_assert(ebb_pattern_nodes(d->f, known ? (const void *const *)d->packed : NULL, EBB_MOST_PAIRS, d->n, d->x,
+                                    d->m, d->y, &r) &&
                       ebb_relation_all_rows(&r, &rows),
                   "%s: %s", what, diag.message);
         expect_rows(&rows, what);
@@ -305,8 +306,9 @@ Test(pattern, to_the_letter) {
         ebb_relation r;
         ebb_rows rows = {0};
         char text[400];
-        cr_assert(ebb_pattern_nodes(d.f, NULL, EBB_MOST_PAIRS, d.n, d.x, d.m, d.y, &r) && ebb_relation_all_rows(&r, &rows), "%s: %s",
-                  exact[i].what, diag.message);
+        cr_assert(ebb_pattern_nodes(d.f, NULL, EBB_MOST_PAIRS, d.n, d.x, d.m, d.y, &r) &&
+                      ebb_relation_all_rows(&r, &rows),
+                  "%s: %s", exact[i].what, diag.message);
         print_rows(&rows, text, sizeof text);
         cr_expect_str_eq(text, exact[i].rows, "%s: %s", exact[i].what, text);
         ebb_rows_free(&ebb_malloc_allocator, &rows);

@@ -1,9 +1,9 @@
 /* cost.h - what operations cost, and what a program costs by that: the facts that planners decide by.
  *
  * Operations are counted in additions of one element: a product of matrices is 2 m n k of them, an exponential function
- * 16. Bytes are what an operation reads and writes when it runs alone; a view is index arithmetic and moves nothing, but
- * elements that a transpose parts are dear to read. Nothing is taken off for fusion, which is the affair of jit/plan:
- * the numbers compare programs, they are no prediction of a time. Start reading at ebb_cost_nodes. */
+ * 16. Bytes are what an operation reads and writes when it runs alone; a view is index arithmetic and moves nothing,
+ * but elements that a transpose parts are dear to read. Nothing is taken off for fusion, which is the affair of
+ * jit/plan: the numbers compare programs, they are no prediction of a time. Start reading at ebb_cost_nodes. */
 #ifndef EBB_COST_H
 #define EBB_COST_H
 

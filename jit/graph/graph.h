@@ -89,8 +89,8 @@ ebb_id ebb_record(ebb_graph *g, const ebb_application *app, int narg, const ebb_
 ebb_id ebb_derive(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg);
 
 /* Node id of another graph once more, on operands that map[] has the ids of; any node but an input. */
-ebb_id ebb_record_again(ebb_graph *to, const ebb_graph *from, ebb_id id, const ebb_id *map);
-ebb_id ebb_derive_again(ebb_graph *to, const ebb_graph *from, ebb_id id, const ebb_id *map);
+ebb_id ebb_record_again(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map);
+ebb_id ebb_derive_again(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map);
 
 /* ---- parameters, results, calls (other regions: region.h) ---- */
 ebb_id ebb_add_input(ebb_graph *g, ebb_type type, ebb_site site); /* the next parameter */

@@ -16,7 +16,10 @@ static bool is_graph(const void *owner, int32_t id, const void *key) {
     return ((const ebb_reach *)owner)->graph[id] == key;
 }
 
-static uint32_t hash_of(const ebb_graph *g) { return ebb_intern_hash(&g, sizeof g); }
+static uint32_t hash_of(const ebb_graph *g) {
+    const uintptr_t address = (uintptr_t)g;
+    return ebb_intern_hash(&address, sizeof address);
+}
 
 int32_t ebb_reach_find(const ebb_reach *r, const ebb_graph *g) {
     return ebb_intern_find(r->number, hash_of(g), is_graph, r, g);
