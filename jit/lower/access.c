@@ -73,11 +73,15 @@ static LLVMValueRef load(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef f
     return t->at.active == lanes ? load_plain(t, dtype, from, lanes) : load_tail(t, dtype, from, lanes);
 }
 
+/* Inside of all bounds, guards fold to a constant. */
+static bool is_true(LLVMValueRef guard) { return guard == LLVMConstAllOnes(LLVMTypeOf(guard)); }
+
 LLVMValueRef ebb_access_load(ebb_nest *t, int32_t i, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
     LLVMValueRef from = t->cursor[t->depth][i];
     if (t->held) return t->held[inst->buffer];
-    LLVMValueRef x = inst->operand[0] >= 0 ? load_guarded(t, inst, from, lanes) : load(t, inst, from, lanes);
+    bool guarded = inst->operand[0] >= 0 && !is_true(ebb_body_operand(t, inst->operand[0], lanes));
+    LLVMValueRef x = guarded ? load_guarded(t, inst, from, lanes) : load(t, inst, from, lanes);
     if (inst->dtype != EBB_BOOL) return x;
     return LLVMBuildICmp(t->e->builder, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
 }

@@ -59,6 +59,7 @@ static LLVMValueRef apply_both(ebb_nest *t, int32_t i, int32_t j) {
 
 static LLVMValueRef apply(ebb_nest *t, int32_t i, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
+    if (t->inside && ebb_is_bound(t, i)) return ebb_emit_bits(t->e, EBB_BOOL, lanes, 1);
     int32_t other = lanes == 1 ? other_half(t, i) : -1;
     if (other >= 0) return apply_both(t, i, other);
     ebb_dtype from = (ebb_dtype)t->k->inst[inst->operand[0]].dtype;

@@ -4,23 +4,43 @@
  *     column kernel         for kept... for vectors of the last axis { row: per stage, for reduced... { element } }
  *     row kernel            for kept... { row: per stage, for reduced... for vectors of the last axis { element } }
  *     straight-line code    row
- * Full vectors come first, in a loop; what is left follows as straight code, its last vector masked.
+ * Full vectors come first, in a loop (in three, where pads have bounds at the edges); what is left follows as straight
+ * code, its last vector masked.
  * Start reading at ebb_emit_kernel. */
 #include "jit/lower/nest.h"
 
 #include <string.h>
 
-/* Walks the vector axis; `unroll` vectors are a chunk. */
+/* Full vectors from one index to another; `unroll` of them are a chunk. */
+static void full_vectors(ebb_nest *t, int64_t from, int64_t to, int unroll, void (*body)(ebb_nest *)) {
+    int64_t chunk = (int64_t)unroll * t->lanes;
+    if (to <= from) return;
+    LLVMValueRef index = ebb_loop_open(t, to - from, chunk);
+    for (int u = 0; u < unroll; u++) {
+        t->at = (ebb_at){index, from + (int64_t)u * t->lanes, t->lanes};
+        body(t);
+    }
+    if (t->vector_reduced) ebb_sums_tick(t, true);
+    ebb_loop_close(t);
+}
+
+enum { WORTH_APART = 8 }; /* vectors: what lies inside of all bounds is a loop of its own if it is so long */
+
+/* Walks the vector axis. */
 static void each_vector(ebb_nest *t, int unroll, void (*body)(ebb_nest *)) {
-    int64_t n = t->k->extent[t->vector], chunk = (int64_t)unroll * t->lanes, looped = n / chunk * chunk;
-    if (looped > 0) {
-        LLVMValueRef index = ebb_loop_open(t, looped, chunk);
-        for (int u = 0; u < unroll; u++) {
-            t->at = (ebb_at){index, (int64_t)u * t->lanes, t->lanes};
-            body(t);
-        }
-        if (t->vector_reduced) ebb_sums_tick(t, true);
-        ebb_loop_close(t);
+    int64_t n = t->k->extent[t->vector], chunk = (int64_t)unroll * t->lanes, looped = n / chunk * chunk, from, to;
+    ebb_nest_inside(t, &from, &to);
+    bool apart = !t->vector_reduced && (from > 0 || to < n);
+    from = (from + chunk - 1) / chunk * chunk;
+    to = (to < looped ? to : looped) / chunk * chunk;
+    if (apart && to - from >= WORTH_APART * chunk) {
+        full_vectors(t, 0, from, unroll, body);
+        t->inside = true;
+        full_vectors(t, from, to, unroll, body);
+        t->inside = false;
+        full_vectors(t, to, looped, unroll, body);
+    } else {
+        full_vectors(t, 0, looped, unroll, body);
     }
     for (int64_t j = looped; j < n; j += t->lanes) {
         t->at = (ebb_at){NULL, j, n - j < t->lanes ? (int)(n - j) : t->lanes};

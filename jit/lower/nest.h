@@ -54,6 +54,7 @@ typedef struct ebb_nest {
     int loops;
     LLVMValueRef index[EBB_MAX_RANK]; /* of the plain axes; NULL: 0 */
     ebb_at at;
+    bool inside;                             /* of all bounds along the vector axis (bounds.c): they are true */
     LLVMValueRef *cursor[EBB_DEPTH_MAX + 1]; /* [depth][inst]: address of each access, moved along the axes entered */
     int depth;
     LLVMValueRef *value, *splat; /* [inst]: known values; those of kernel or row level as vectors of `lanes` */
@@ -78,6 +79,10 @@ void ebb_loop_close(ebb_nest *t);
 void ebb_nest_enter_vector(ebb_nest *t);
 void ebb_nest_leave_vector(ebb_nest *t);
 LLVMValueRef ebb_variable_new(ebb_nest *t, LLVMTypeRef type); /* an alloca in the function's first block */
+
+/* bounds.c: comparisons of the index on the vector axis with a number, as pads have them */
+bool ebb_is_bound(const ebb_nest *t, int32_t inst);
+void ebb_nest_inside(const ebb_nest *t, int64_t *from, int64_t *to); /* where all of them hold; nothing: to <= from */
 
 /* access.c: memory */
 LLVMValueRef ebb_access_load(ebb_nest *t, int32_t inst, int lanes);
