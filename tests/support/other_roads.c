@@ -128,8 +128,8 @@ typedef struct pair {
 
 static bool may_run(trial *t, const ebb_graph *g) {
     if (g && g->inputs < MOST_PARAMETERS && g->outputs < MOST_RESULTS && g->count < 100000) return true;
-    if (g || is_too_large(&t->diag))
-        t->tally->too_large++;
+    if (g || is_limit(t->f, &t->diag))
+        t->tally->refused++;
     else
         wrong(t, "refused: %s", t->diag.message);
     return false;

@@ -14,7 +14,7 @@ enum { ROAD_CHECKS = 11 };
 typedef struct road_tally {
     verb_tally met;               /* how often each operation was in a program that was transformed */
     int64_t numbers[ROAD_CHECKS]; /* that were compared, and are not 0 */
-    int programs, native, too_large, not_finite;
+    int programs, native, refused, not_finite;
 } road_tally;
 extern const char *const road_check_name[ROAD_CHECKS];
 

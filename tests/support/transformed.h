@@ -39,8 +39,9 @@ typedef struct question {
 /* The derivative of f in all real parameters; vmap of all parameters. A new program, or NULL and an error. */
 ebb_graph *transformed(const ebb_graph *f, question q, ebb_diag *diag);
 
-/* Whether a refusal only says that something grows too large: no transform may refuse anything else. */
-bool is_too_large(const ebb_diag *diag);
+/* Whether a refusal only says that something grows too large, or, of regions inside regions, that what is linear there
+ * is not seen to be: no transform may refuse anything else. */
+bool is_limit(const ebb_graph *f, const ebb_diag *diag);
 
 /* A program whose results are real, and depend on all that is in it. */
 ebb_graph *random_program(uint64_t seed, ebb_diag *diag);
