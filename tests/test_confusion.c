@@ -167,6 +167,48 @@ FORMULA(at_x_squared, ebb_exp(ebb_mul(x, y)), ebb_square(x), d)
 /* The shift operator: d/du f(x + u) at u = 0, twice, is f''. */
 FORMULA(shift, ebb_exp(ebb_mul(2, ebb_add(x, y))), number(s, 0), d)
 
+/* ---- and of loops and branches, whose bodies use the outer variable ---- */
+
+typedef struct outside {
+    const scene *s;
+    ebb_tensor *x;
+} outside;
+
+static void three_times(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_lt(in[1], 3);
+}
+static void times_x(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb;
+    out[0] = ebb_mul(in[0], ((const outside *)data)->x);
+    out[1] = ebb_add(in[1], 1);
+}
+static void x_square(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb;
+    out[0] = ebb_mul(((const outside *)data)->x, ebb_square(in[0]));
+}
+
+static ebb_tensor *loop(const scene *s, ebb_body *f, ebb_tensor *x, ebb_tensor *y) {
+    outside o = {s, x};
+    return ebb_while(s->ebb, three_times, f, &o, y, ebb_scalar(s->ebb, 0));
+}
+static ebb_tensor *branch(const scene *s, ebb_tensor *x, ebb_tensor *y) {
+    outside o = {s, x};
+    return ebb_cond(s->ebb, ebb_gt(y, x), x_square, x_square, &o, y);
+}
+
+FORMULA(in_a_loop, loop(s, times_x, x, y), number(s, 2), ebb_mul(x, d))
+FORMULA(in_a_branch, branch(s, x, y), number(s, 2), ebb_mul(x, d))
+
+/* A derivative in each iteration: the state becomes d/dy x y^2 at y = the state. */
+static void derive_each(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb;
+    const outside *o = data;
+    out[0] = inner(o->s, 1, &o->x, in[0]);
+    out[1] = ebb_add(in[1], 1);
+}
+FORMULA(in_every_iteration, ebb_mul(x, ebb_square(y)), number(s, 1), loop(s, derive_each, x, number(s, 1)))
+
 #define X 1.5
 static const struct {
     const char *name;
@@ -183,6 +225,9 @@ static const struct {
     {"x (d/dy x y^2) at y = x", square_at_x, 6 * X *X},
     {"d/dy exp(x y) at y = x^2", at_x_squared, 0},
     {"the shift operator twice", shift, 0},
+    {"x (d/dy y x^3, by a loop)", in_a_loop, 4 * X *X *X},
+    {"x (d/dy x y^2, by a branch)", in_a_branch, 8 * X},
+    {"d/dy x y^2 in every iteration", in_every_iteration, 24 * X *X},
 };
 
 static double wanted(int k) {
