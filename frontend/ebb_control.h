@@ -22,7 +22,7 @@ extern "C" {
  *
  *     ebb_tensor *two = ebb_scalar(ebb, 2.0);
  *     ebb_print(stdout, ebb_while(ebb, unfinished, newton, NULL, two, two));
- *                                               // ebb.Tensor(1.4142135623746899, shape=(), dtype=float64)
+ *                                                // ebb.Tensor(1.414213562373095, shape=(), dtype=float64)
  *
  * The `if` and `for` of C run while a function is traced (section 8), when tensors have no values; what a value decides
  * is written with these. Eagerly they are an `if` and loops over the bodies. In a traced function each body runs once,
@@ -45,7 +45,7 @@ extern "C" {
  * Errors, with the line of the call: a body that is NULL is a TypeError; a predicate or condition that is not bool [] a
  * TypeError; a result that a body leaves NULL, a state whose type a body changes, branches of different types (in a
  * traced function, where both are known), sequences of different lengths, a ValueError. An error in a body ends the
- * loop. A traced tensor of a body cannot be used outside of it: TypeError. */
+ * loop. A traced tensor of a body cannot be used outside of it. */
 
 /* (ebb, predicate, then, otherwise, data, x...): the first result of `then` on the operands x, one to eight, if the
  * predicate is true, else of `otherwise`. Only that one runs. predicate [] bool, a tensor, variable or C bool. Each
