@@ -113,6 +113,9 @@ ebb_graph *ebb_hessian_diagonal_graph(const ebb_graph *f, const ebb_dual_spec *s
  * one tangent per wrt, and gives the tangents of the results. For many directions from one primal. */
 bool ebb_linearize_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_graph **primal, ebb_graph **linear,
                          ebb_diag *diag);
+/* f again, computed as one region: reverse mode through it keeps its inputs only, and computes what lies between again
+ * when it comes back. In and out: f's. */
+ebb_graph *ebb_remat_graph(const ebb_graph *f, ebb_diag *diag);
 /* The transpose of a program linear in its wrt parameters. In: the other parameters, then one cotangent per result.
  * Out: the cotangent of each wrt, state. An error names the first operation that is not linear. */
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);

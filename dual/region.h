@@ -40,6 +40,11 @@ ebb_id ebb_callee_parameter(ebb_callee *w, ebb_id like); /* the next parameter, 
 bool ebb_callee_give(ebb_callee *w, ebb_id y);           /* the next result; false: poison */
 ebb_graph *ebb_callee_finish(ebb_callee *w, bool ok);    /* the derived callee, NULL if not ok; w is gone */
 
+/* The branches of a cond as callees at work: one only if both are the same function. */
+static inline int ebb_branches(const ebb_region *r) { return r->callee[0] == r->callee[1] ? 1 : 2; }
+/* Finishes them, to both branches of the derived cond; owned. False: not ok, or no memory; NULL then. */
+bool ebb_branches_finish(ebb_callee w[2], int branches, bool ok, ebb_graph *branch[2]);
+
 /* The zero fixpoint. moves[k]: parameter k moves; asked[j]: a change of result j matters. Result s < states is what
  * parameter first + s is in the next iteration, so that it moves as well if the result does, and matters as well if the
  * parameter does. On return these are in, and asked[j] is true only where result j moves too. */

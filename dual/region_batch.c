@@ -89,24 +89,24 @@ static bool batch_branch(const ebb_batching *p, ebb_callee *w, const ebb_graph *
 }
 
 /* One predicate for all: what differs in either branch is given by both for all examples. */
-static bool choose_together(ebb_batching *p, ebb_callee w[2], const ebb_id *by) {
+static bool choose_together(ebb_batching *p, ebb_callee w[2], int branches, const ebb_id *by) {
+    ebb_graph *branch[2];
     int n = w->xs, m = w->ys;
     bool ok = ebb_batching_put(p, ebb_batching_operand(p, 0));
     for (int i = 1; ok && i <= n; i++)
         ok = ebb_batching_put(p, p->x[i] ? p->x[i] : ebb_batching_operand(p, i));
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < branches; k++)
         for (int j = 0; ok && j < m; j++) {
             ebb_id y = w[k].y[j], all = by[j] || by[m + j] ? ebb_batching_spread(p, &w[k], by[k * m + j], y) : y;
             ok = ebb_callee_give(&w[k], all);
         }
-    ebb_graph *then = ebb_callee_finish(&w[0], ok), *otherwise = ebb_callee_finish(&w[1], ok);
-    ebb_id tuple =
-        then && otherwise ? ebb_derive_cond(p->b.graph, then, otherwise, p->args, p->arg, p->b.site) : EBB_POISON;
+    ok = ebb_branches_finish(w, branches, ok, branch);
+    ebb_id tuple = ok ? ebb_derive_cond(p->b.graph, branch[0], branch[1], p->args, p->arg, p->b.site) : EBB_POISON;
     ok = tuple != EBB_POISON;
     for (int j = 0; ok && j < m; j++)
         ok = ebb_batching_get(p, tuple, j, by[j] || by[m + j], false, &p->y[j]);
-    ebb_graph_release(then);
-    ebb_graph_release(otherwise);
+    ebb_graph_release(branch[0]);
+    ebb_graph_release(branch[1]);
     return ok;
 }
 
@@ -181,10 +181,11 @@ static bool batch_cond(ebb_batching *p) {
     size_t n = (size_t)r.callee[0]->inputs, m = (size_t)r.callee[0]->outputs;
     ebb_callee w[2] = {{.xs = 0}, {.xs = 0}};
     ebb_id *by = ebb_mem_new(a, 2 * m + n + 1, sizeof *by);
+    int branches = p->x[0] ? 2 : ebb_branches(&r);
     bool ok = by || ebb_fail_memory(p->b.graph->diag);
-    for (int b = 0; ok && b < 2; b++)
+    for (int b = 0; ok && b < branches; b++)
         ok = batch_branch(p, &w[b], r.callee[b], by + 2 * m, by + (size_t)b * m);
-    ok = ok && (p->x[0] ? choose_apart(p, w, by) : choose_together(p, w, by));
+    ok = ok && (p->x[0] ? choose_apart(p, w, by) : choose_together(p, w, branches, by));
     ebb_callee_finish(&w[0], false);
     ebb_callee_finish(&w[1], false);
     ebb_mem_free(a, by);

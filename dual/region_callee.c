@@ -54,6 +54,12 @@ ebb_graph *ebb_callee_finish(ebb_callee *w, bool ok) {
     return done;
 }
 
+bool ebb_branches_finish(ebb_callee w[2], int branches, bool ok, ebb_graph *branch[2]) {
+    branch[0] = ebb_callee_finish(&w[0], ok);
+    branch[1] = branches == 2 ? ebb_callee_finish(&w[1], ok) : branch[0] ? ebb_graph_retain(branch[0]) : NULL;
+    return branch[0] && branch[1];
+}
+
 /* ---- the zero fixpoint ---- */
 
 /* States whose new value moves, move; *again: there was one more. moving[j]: result j moves. */

@@ -69,13 +69,13 @@ static bool pull_branch(const pulling *p, ebb_callee *w, const ebb_graph *f, ebb
 }
 
 /* What either branch has, given by both; dx has their numbers, from 1. */
-static int give_either(ebb_callee w[2], const ebb_id *dx, ebb_id *number) {
+static int give_either(ebb_callee w[2], int branches, const ebb_id *dx, ebb_id *number) {
     int count = 0, n = w->xs;
     for (int i = 0; i < n; i++) {
         number[i] = EBB_ABSENT;
         if (!dx[i] && !dx[n + i]) continue;
         number[i] = ++count;
-        for (int b = 0; b < 2; b++)
+        for (int b = 0; b < branches; b++)
             if (!ebb_callee_give(&w[b], ebb_present(&w[b].b, dx[b * n + i], w[b].x[i]))) return -1;
     }
     return count;
@@ -97,18 +97,19 @@ static bool put_cond(pulling *p, ebb_graph *then, ebb_graph *otherwise, int n, i
 static bool pull_cond(pulling *p) {
     const ebb_region r = ebb_region_of(p->b.graph, p->region);
     const ebb_allocator *a = p->b.graph->allocator;
-    int n = r.callee[0]->inputs, m = r.callee[0]->outputs, count = 0;
+    int n = r.callee[0]->inputs, m = r.callee[0]->outputs, branches = ebb_branches(&r), count = 0;
     ebb_callee w[2] = {{.xs = 0}, {.xs = 0}};
+    ebb_graph *branch[2];
     ebb_id *ct = ebb_mem_new(a, (size_t)m + 2 * (size_t)n + 1, sizeof *ct), *dx = ct + m;
     bool *asked = ebb_mem_new(a, (size_t)m + 1, sizeof *asked);
     bool ok = (ct && asked) || ebb_fail_memory(p->b.graph->diag);
-    for (int b = 0; ok && b < 2; b++)
+    for (int b = 0; ok && b < branches; b++)
         ok = pull_branch(p, &w[b], r.callee[b], ct, asked, dx + (int64_t)b * n);
-    if (ok) ok = (count = give_either(w, dx, p->dx + 1)) >= 0;
-    ebb_graph *then = ebb_callee_finish(&w[0], ok && count), *otherwise = ebb_callee_finish(&w[1], ok && count);
-    if (count > 0) ok = then && otherwise && put_cond(p, then, otherwise, n, m);
-    ebb_graph_release(then);
-    ebb_graph_release(otherwise);
+    if (ok) ok = (count = give_either(w, branches, dx, p->dx + 1)) >= 0;
+    bool made = ebb_branches_finish(w, branches, ok && count, branch);
+    if (count > 0) ok = made && put_cond(p, branch[0], branch[1], n, m);
+    ebb_graph_release(branch[0]);
+    ebb_graph_release(branch[1]);
     ebb_mem_free(a, asked);
     ebb_mem_free(a, ct);
     return ok;

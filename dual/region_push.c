@@ -78,13 +78,13 @@ static bool get(pushing *p, ebb_id tuple, int n) {
 /* ---- cond ---- */
 
 /* The coefficients that either branch has, given by both; their numbers, from 1, to y. */
-static int give_either(const pushing *p, ebb_callee w[2], const ebb_id *dy, ebb_id *y) {
+static int give_either(const pushing *p, ebb_callee w[2], int branches, const ebb_id *dy, ebb_id *y) {
     int count = 0;
     int64_t size = (int64_t)w->ys * p->order;
     for (int64_t c = 0; c < size; c++) {
         if (!dy[c] && !dy[size + c]) continue;
         y[c] = ++count;
-        for (int b = 0; b < 2; b++)
+        for (int b = 0; b < branches; b++)
             if (!ebb_callee_give(&w[b], ebb_present(&w[b].b, dy[b * size + c], w[b].y[c / p->order]))) return -1;
     }
     return count;
@@ -92,21 +92,22 @@ static int give_either(const pushing *p, ebb_callee w[2], const ebb_id *dy, ebb_
 
 static bool push_cond(pushing *p) {
     const ebb_region r = ebb_region_of(p->b.graph, p->region);
-    int n = r.callee[0]->inputs, m = r.callee[0]->outputs, count = 0;
+    int n = r.callee[0]->inputs, m = r.callee[0]->outputs, branches = ebb_branches(&r), count = 0;
     ebb_callee w[2] = {{.xs = 0}, {.xs = 0}};
+    ebb_graph *branch[2];
     bool ok = true;
     find_kinds(p, 1, n);
-    for (int b = 0; ok && b < 2; b++)
+    for (int b = 0; ok && b < branches; b++)
         ok = ebb_callee_start(&w[b], r.callee[b], (int64_t)n * (p->order + 1), (int64_t)m * p->order, &p->b) &&
              ebb_callee_push(&w[b], p->order, p->kind, p->dy + (int64_t)b * m * p->order);
-    if (ok) ok = (count = give_either(p, w, p->dy, p->y)) >= 0;
-    ebb_graph *then = ebb_callee_finish(&w[0], ok && count), *otherwise = ebb_callee_finish(&w[1], ok && count);
-    if (count > 0 && (ok = then && otherwise && put(p, operand(p, 0)) && put_series(p, 1, n))) {
-        ebb_id tuple = ebb_derive_cond(p->b.graph, then, otherwise, p->args, p->arg, p->b.site);
+    if (ok) ok = (count = give_either(p, w, branches, p->dy, p->y)) >= 0;
+    bool made = ebb_branches_finish(w, branches, ok && count, branch);
+    if (count > 0 && (ok = made && put(p, operand(p, 0)) && put_series(p, 1, n))) {
+        ebb_id tuple = ebb_derive_cond(p->b.graph, branch[0], branch[1], p->args, p->arg, p->b.site);
         ok = tuple != EBB_POISON && get(p, tuple, m);
     }
-    ebb_graph_release(then);
-    ebb_graph_release(otherwise);
+    ebb_graph_release(branch[0]);
+    ebb_graph_release(branch[1]);
     return ok;
 }
 

@@ -394,6 +394,48 @@ typedef struct ebb_vmap_options {
  * numbers of examples, none at all, or a variable assigned what differs between examples, a ValueError. */
 EBB_API ebb_function *ebb_vmap(ebb_function *f, const ebb_vmap_options *options);
 
+/* ---- derivatives of one's own ----
+ *
+ * What is differentiated is the program as it is written. Where another derivative is wanted, a function gets a rule: a
+ * second function that gives it. A gradient that is cut to length 1 where it passes (the value is x itself):
+ *
+ *     static void same(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+ *         (void)ebb, (void)data;
+ *         out[0] = in[0];
+ *     }
+ *     static void clip(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+ *         (void)ebb, (void)data;                                       // in: x, y, the cotangent of y
+ *         out[0] = ebb_div(in[2], ebb_max(ebb_norm(in[2]), 1.0));
+ *     }
+ *
+ *     ebb_function *f = ebb_function_new(ebb, same, NULL), *rule = ebb_function_new(ebb, clip, NULL);
+ *     ebb_function *clipped = ebb_custom_vjp(f, rule);                 // loss(ebb_call(clipped, x)): |dx| is at most 1
+ *
+ * One rule serves both directions and every order: from tangents come cotangents by transposing it, and series from its
+ * own derivatives; the second derivative is that of the rule. Whether it is true is not checked. Values are f's, and
+ * where nothing is differentiated the rule costs nothing.
+ *
+ * f and rule use their tensor arguments and C numbers, and nothing from outside: a variable or captured tensor would
+ * silently have no derivative, and is a ValueError of the call, as an absent result of f is. Each gives NULL for a NULL
+ * f or rule (TypeError), one of another context, or without memory. */
+
+/* f with a rule for tangents. It gets f's arguments x, f's results y, and a tangent for each real x that is a tensor,
+ * of its type; it stores the tangent of each real y, of its type, linear in the tangents (else reverse mode is a
+ * ValueError), or absent for zero. Another number, shape or dtype is a ValueError or TypeError of the call that names
+ * the rule. */
+EBB_API ebb_function *ebb_custom_jvp(ebb_function *f, ebb_function *rule);
+
+/* f with a rule for cotangents. It gets f's arguments x, f's results y, and a cotangent for each real y; it stores that
+ * of each real x that is a tensor, or absent for zero. If it is not linear in the cotangents, as clip is not, forward
+ * mode is a ValueError that names it; gradients of gradients are not. */
+EBB_API ebb_function *ebb_custom_vjp(ebb_function *f, ebb_function *rule);
+
+/* f, which is computed again when a derivative comes back through it: reverse mode keeps f's arguments, and nothing of
+ * what lies between them and the results. Costs one more evaluation of f in each gradient, and saves the memory of its
+ * intermediate values; values and derivatives are f's, of every order. (Chen et al., Training deep nets with sublinear
+ * memory cost, 2016.) */
+EBB_API ebb_function *ebb_remat(ebb_function *f);
+
 /* ---- where a NaN was born ----
  *
  *     ebb_function *root = ebb_expression(ebb, "sum(sqrt(x))", 1, (const char *[]){"x"});

@@ -107,7 +107,7 @@ ebb_explanation ebb_explain_at(ebb_function *f, int nin, const ebb_operand *in, 
 
 void ebb_set_road(ebb_function *f, const char *road, int64_t budget) {
     const ebb_site nowhere = {0};
-    if (!f || !f->base || f->transform == EBB_VMAP || budget < 0) {
+    if (!f || !ebb_is_derivative(f) || budget < 0) {
         ebb_context *ebb = f ? f->context : ebb_current();
         if (!f)
             ebb_fail_at(ebb, EBB_TYPE_ERROR, nowhere, "ebb_set_road: the function is NULL");

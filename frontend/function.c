@@ -90,8 +90,9 @@ void ebb_function_free(ebb_function *f) {
         return;
     }
     while (f && --f->references == 0) {
-        ebb_function *base = f->base;
+        ebb_function *base = f->base, *rule = f->rule;
         function_destroy(f);
+        ebb_function_free(rule);
         f = base;
     }
 }

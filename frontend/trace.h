@@ -30,7 +30,10 @@ typedef enum ebb_transform {
     EBB_TRANSPOSE,
     EBB_LINEARIZE,  /* results of the base, then what EBB_LINEARIZED reads of them */
     EBB_LINEARIZED, /* of tangents; it has no base */
-    EBB_VMAP
+    EBB_VMAP,
+    EBB_CUSTOM_JVP,
+    EBB_CUSTOM_VJP,
+    EBB_REMAT
 } ebb_transform;
 
 /* Behind the arguments that a body is given come so many NULL: it may look for one that is missing. */
@@ -60,6 +63,7 @@ struct ebb_function {
     bool tracing; /* for refusing recursion */
     ebb_transform transform;
     ebb_function *base; /* transforms: what is differentiated; counted */
+    ebb_function *rule; /* EBB_CUSTOM_...; counted */
     int *wrt;
     int nwrt;
     struct ebb_linear *linear; /* EBB_LINEARIZE, EBB_LINEARIZED: the part of the tangents; owned */
@@ -145,7 +149,8 @@ ebb_tensor *ebb_argument_tensor(ebb_context *ebb, int nin, const ebb_operand *in
 /* transform.c: the graph of a derived function; fills c's graph, parameters, bindings and results. */
 ebb_function *ebb_transform_new(ebb_function *base, const ebb_wrt *wrt, ebb_transform transform, const char *prefix);
 bool ebb_transform_wrap(ebb_concrete *c, const ebb_concrete *base, ebb_graph *inner, ebb_diag *diag, ebb_site site);
-bool ebb_vmap_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site); /* vmap.c */
+bool ebb_vmap_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site);   /* vmap.c */
+bool ebb_custom_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site site); /* custom.c */
 /* sparse.c: what a derivative by its pattern brings along: the spec gets a place for it, and what is known of base's
  * parameters; if there is a program, and it needs them, the keeper keeps them (NULL: nobody does), and binds them to
  * parameter `first` and following. */
@@ -164,6 +169,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
 /* The roads that there were to f's derivative for these arguments, which it was traced for; count 0: it is none, or
  * there is one way only. False: an error is in diag, or was recorded. */
 struct ebb_roads;
+bool ebb_is_derivative(const ebb_function *f); /* and not just another way to run */
 bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, struct ebb_roads *roads, ebb_diag *diag,
                          ebb_site site);
 

@@ -25,6 +25,9 @@ static int result_count(ebb_transform t, int results, int derived, int nwrt, boo
     case EBB_VMAP:
     case EBB_LINEARIZE: /* more, when they are known */
     case EBB_LINEARIZED:
+    case EBB_CUSTOM_JVP:
+    case EBB_CUSTOM_VJP:
+    case EBB_REMAT:
         return results;
     case EBB_GRAD:
     case EBB_TRANSPOSE:
@@ -128,6 +131,10 @@ ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order) {
     return jet;
 }
 
+bool ebb_is_derivative(const ebb_function *f) {
+    return f->base && f->transform != EBB_VMAP && f->transform != EBB_REMAT && !f->rule;
+}
+
 /* ---- tracing them ---- */
 
 static int own_arguments(const ebb_function *f) {
@@ -154,6 +161,9 @@ static int own_arguments(const ebb_function *f) {
     case EBB_LINEARIZE:
     case EBB_LINEARIZED:
     case EBB_VMAP:
+    case EBB_CUSTOM_JVP:
+    case EBB_CUSTOM_VJP:
+    case EBB_REMAT:
         return 0;
     }
     return 0;
@@ -194,8 +204,12 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, ebb_co
         return ebb_sparse_jacobian_graph(g, (ebb_road)f->order, spec, diag);
     case EBB_LINEARIZE:
         return ebb_linearize_derive(keeper, g, spec, diag);
+    case EBB_REMAT:
+        return ebb_remat_graph(g, diag);
     case EBB_BODY:
-    case EBB_VMAP:       /* vmap.c */
+    case EBB_VMAP: /* vmap.c */
+    case EBB_CUSTOM_JVP:
+    case EBB_CUSTOM_VJP: /* custom.c */
     case EBB_LINEARIZED: /* linear.c */
         break;
     }
@@ -227,7 +241,7 @@ static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
 static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_concrete *keeper, ebb_roads *roads,
                               ebb_diag *diag, ebb_site site) {
     const ebb_allocator *a = &f->context->allocator;
-    int *parameter = ebb_mem_new(a, (size_t)f->nwrt, sizeof *parameter);
+    int *parameter = ebb_mem_new(a, (size_t)f->nwrt + 1, sizeof *parameter);
     ebb_graph *g = NULL;
     if (!parameter)
         ebb_fail_memory(diag);
@@ -314,6 +328,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
     int own = own_arguments(f);
     if (f->transform == EBB_VMAP) return ebb_vmap_trace(c, nin, in, site);
     if (f->transform == EBB_LINEARIZED) return ebb_linear_trace(c, nin, in, site);
+    if (f->rule) return ebb_custom_trace(c, nin, in, site);
     if (nin < own)
         return ebb_fail_at(ebb, EBB_VALUE_ERROR, site, "%s: needs %d more behind the arguments of %s", f->name, own,
                            f->base->name),
@@ -331,7 +346,7 @@ bool ebb_transform_trace(ebb_concrete *c, int nin, const ebb_operand *in, ebb_si
 
 bool ebb_transform_roads(const ebb_function *f, int nin, const ebb_operand *in, ebb_roads *roads, ebb_diag *diag,
                          ebb_site site) {
-    if (!f->base || f->transform == EBB_VMAP || f->transform == EBB_LINEARIZE || ebb_is_sparse(f)) return true;
+    if (!ebb_is_derivative(f) || f->transform == EBB_LINEARIZE || ebb_is_sparse(f)) return true;
     ebb_concrete *base = ebb_function_concrete(f->base, nin - own_arguments(f), in, site);
     ebb_graph *g = base ? derive_from(f, base, NULL, roads, diag, site) : NULL;
     ebb_graph_release(g);

@@ -138,6 +138,22 @@ static void taylor_series(const world *w) {
 static void examples(const world *w) {
     ebb_call(ebb_vmap(function_of(w, model, EBB_COMPILED), &(ebb_vmap_options){.out_axes = (int[]){0}}), w->m);
 }
+static void squares(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_square(in[0]);
+}
+static void squares_back(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_mul(ebb_mul(in[0], 2), in[2]);
+}
+static void rules(const world *w) {
+    ebb_function *f = function_of(w, squares, EBB_COMPILED), *rule = function_of(w, squares_back, EBB_COMPILED);
+    ebb_function *ruled = f && rule ? ebb_custom_vjp(f, rule) : NULL;
+    if (ruled) ebb_call(ebb_vjp(ruled, NULL), w->x, w->x);
+    if (ruled) ebb_call(ebb_jvp(ruled, NULL), w->x, w->x);
+    ebb_function *again = ebb_remat(function_of(w, model, EBB_COMPILED));
+    if (again) ebb_call(ebb_grad(again, NULL), w->x);
+}
 static void text_of_a_trace(const world *w) {
     ebb_operand x = {.tensor = w->x};
     ebb_concrete *c = ebb_get_concrete(function_of(w, model, EBB_COMPILED), 1, &x);
@@ -310,6 +326,7 @@ static const struct {
             {"dense derivatives by pattern", dense_by_pattern},
             {"Taylor series", taylor_series},
             {"examples", examples},
+            {"rules of one's own", rules},
             {"text of a trace", text_of_a_trace},
             {"expression", expression},
             {"optimizer step", optimizer_step},
