@@ -37,8 +37,7 @@ static ebb_id all(ebb_batch *w, const ebb_primal *p, int i) {
     return w->x[i] != EBB_ABSENT ? w->x[i] : ebb_spread(&w->b, p->x[i], w->n);
 }
 
-/* The operation again, on all operands for all examples, with these attributes. */
-static ebb_id again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t *attr) {
+ebb_id ebb_batch_again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t *attr) {
     ebb_application app = ebb_application_of(w->b.graph, p->y);
     ebb_id arg[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
     app.nattr = nattr;
@@ -55,7 +54,7 @@ static ebb_id on_axes(ebb_batch *w, const ebb_primal *p, bool first) {
     int64_t attr[EBB_MAX_RANK + 1] = {0};
     for (int i = 0; i < old.n; i++)
         attr[i + first] = old.v[i] + 1;
-    return again(w, p, old.n + first, attr);
+    return ebb_batch_again(w, p, old.n + first, attr);
 }
 
 /* The first attribute is an axis, others are not. */
@@ -64,7 +63,7 @@ static ebb_id on_first(ebb_batch *w, const ebb_primal *p) {
     int64_t attr[EBB_MAX_RANK];
     for (int i = 0; i < old.n; i++)
         attr[i] = old.v[i] + (i == 0);
-    return again(w, p, old.n, attr);
+    return ebb_batch_again(w, p, old.n, attr);
 }
 
 /* Attributes in groups of one for each axis of the operand: what the new axis has in each. */
@@ -76,7 +75,7 @@ static ebb_id in_groups(ebb_batch *w, const ebb_primal *p, int groups, const int
         attr[k * (rank + 1)] = front[k];
         memcpy(attr + k * (rank + 1) + 1, old.v + k * rank, (size_t)rank * sizeof *attr);
     }
-    return again(w, p, groups * (rank + 1), attr);
+    return ebb_batch_again(w, p, groups * (rank + 1), attr);
 }
 
 /* ---- axes that only count on ---- */
@@ -86,7 +85,7 @@ static ebb_id in_groups(ebb_batch *w, const ebb_primal *p, int groups, const int
 
 BATCH(broadcast, on_axes(w, p, true))
 BATCH(transpose, on_axes(w, p, true))
-BATCH(reshape, again(w, p, 0, NULL))
+BATCH(reshape, ebb_batch_again(w, p, 0, NULL))
 BATCH(reverse, on_axes(w, p, false))
 BATCH(slice, in_groups(w, p, 2, (const int64_t[]){0, 1}))
 BATCH(pad, in_groups(w, p, 3, (const int64_t[]){0, 0, 0}))
@@ -96,8 +95,8 @@ BATCH(reduce_max, on_axes(w, p, false))
 BATCH(argmax, on_axes(w, p, false))
 BATCH(argsort, on_axes(w, p, false))
 BATCH(cumsum, on_axes(w, p, false))
-BATCH(check_index, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
-BATCH(searchsorted, again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
+BATCH(check_index, ebb_batch_again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
+BATCH(searchsorted, ebb_batch_again(w, p, 1, ebb_attr_of(w->b.graph, p->y).v))
 BATCH(windows, on_first(w, p))
 BATCH(overlap_add, on_first(w, p))
 
@@ -164,53 +163,8 @@ ebb_id batch_dot(ebb_batch *w, const ebb_primal *p) {
                  ebb_shape_concrete(shape_of(w, p->x[1]));
     if (plain && w->x[1] == EBB_ABSENT) return more_rows(w, p, tx, ty);
     if (plain && w->x[0] == EBB_ABSENT) return more_columns(w, p, tx, ty);
-    return again(w, p, flag.n, flag.v);
+    return ebb_batch_again(w, p, flag.n, flag.v);
 }
-
-/* ---- linear algebra: all leading axes are a batch of matrices anyway ---- */
-
-static ebb_id of_matrices(ebb_batch *w, const ebb_primal *p) {
-    ebb_attr old = ebb_attr_of(w->b.graph, p->y);
-    return again(w, p, old.n, old.v);
-}
-
-BATCH(lu, of_matrices(w, p))
-BATCH(cholesky, of_matrices(w, p))
-
-/* r [n, b..., rows, columns] as [b..., rows, n * columns]; or back, to the type of r. */
-static ebb_id side_by_side(ebb_batch *w, ebb_id r, const ebb_shape *back) {
-    if (r == EBB_POISON) return r;
-    ebb_shape wide = *shape_of(w, r);
-    int last = back ? back->rank - 1 : wide.rank - 1;
-    if (!back) {
-        r = ebb_move_axis(&w->b, r, 0, last - 1);
-        if (r == EBB_POISON) return r;
-        wide = *shape_of(w, r);
-        wide.dim[last - 1] *= wide.dim[last];
-        wide.dim[wide.rank-- - 1] = 0;
-        return ebb_g_reshape(&w->b, r, &wide);
-    }
-    wide.rank++;
-    wide.dim[last - 1] = back->dim[0];
-    wide.dim[last] = back->dim[last];
-    return ebb_move_axis(&w->b, ebb_g_reshape(&w->b, r, &wide), last - 1, 0);
-}
-
-/* Examples of the right sides with one matrix for all: their columns are columns of one right side. */
-static ebb_id system_of(ebb_batch *w, const ebb_primal *p) {
-    const int right = p->arity - 1;
-    for (int i = 0; i < right; i++)
-        if (w->x[i] != EBB_ABSENT) return of_matrices(w, p);
-    const ebb_shape all_examples = *shape_of(w, w->x[right]);
-    for (int i = 0; i < all_examples.rank; i++)
-        if (all_examples.dim[i] < 0) return of_matrices(w, p);
-    ebb_id arg[3];
-    memcpy(arg, p->x, sizeof arg);
-    arg[right] = side_by_side(w, w->x[right], NULL);
-    return arg[right] == EBB_POISON ? EBB_POISON : side_by_side(w, ebb_apply(&w->b, p, arg), &all_examples);
-}
-BATCH(triangular_solve, system_of(w, p))
-BATCH(lu_solve, system_of(w, p))
 
 /* ---- indices ----
  * With one index for all examples, the axis counts on. With an index for each, examples and axis become one long axis,
@@ -353,7 +307,7 @@ static ebb_id batch_node(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batch
     if (!any) return EBB_ABSENT;
     if (rules[p.op]) return rules[p.op](&w, &p);
     ebb_attr attr = ebb_attr_of(g, id);
-    if (ebb_op_table[p.op].access == EBB_POINT) return again(&w, &p, attr.n, attr.v);
+    if (ebb_op_table[p.op].access == EBB_POINT) return ebb_batch_again(&w, &p, attr.n, attr.v);
     ebb_fail(g->diag, EBB_LOOKUP_ERROR, g->site[id], "%s cannot be batched before the graph is expanded",
              ebb_op_table[p.op].name);
     return EBB_POISON;

@@ -10,6 +10,8 @@ typedef struct ebb_batch {
     ebb_id x[3]; /* operands with the examples in front; EBB_ABSENT: the same for all. One at least is there */
 } ebb_batch;
 
+/* The operation again, on all operands for all examples, with these attributes. */
+ebb_id ebb_batch_again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t *attr);
 ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n); /* x for n examples, the same for all */
 
 #define EBB_DECLARE_SOURCE(name)

@@ -137,7 +137,7 @@ static structure structure_of(ebb_op op) {
     if (row->access == EBB_NOWHERE) return UNKNOWN;
     if (row->access == EBB_NESTED) return NESTED;
     if (op == EBB_OP_scatter_max) return LINEARLY;
-    if (row->family == EBB_IMPLICIT || row->family == EBB_STEP) return FROM_ALL;
+    if (row->family == EBB_IMPLICIT || row->family == EBB_STEP || row->family == EBB_SMOOTH) return FROM_ALL;
     return row->family == EBB_LINEAR ? LINEARLY : row->family == EBB_BILINEAR ? BILINEARLY : UNKNOWN;
 }
 

@@ -60,7 +60,7 @@ static ebb_id cross_of_slopes(const collapse *w, ebb_builder *b, const ebb_prima
     ebb_id sum = EBB_ABSENT;
     for (int i = 0; i < p->arity; i++) {
         ebb_id x = at(w, w->first, p->x[i]), d = at(w, w->first, w->slopes.slope[p->y][i]);
-        if (x && d) sum = ebb_plus(b, sum, ebb_times_both(b, x, d));
+        if (x && d) sum = ebb_plus(b, sum, ebb_summed_like(b, ebb_times_both(b, x, d), p->y));
     }
     return sum;
 }
@@ -113,7 +113,7 @@ static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p
     ebb_id sum = cross;
     for (int i = 0; i < p->arity; i++) {
         ebb_id t = at(w, w->second, p->x[i]);
-        if (t) sum = ebb_plus(b, sum, ebb_times(b, t, w->slopes.slope[p->y][i]));
+        if (t) sum = ebb_plus(b, sum, ebb_summed_like(b, ebb_times(b, t, w->slopes.slope[p->y][i]), p->y));
     }
     return sum;
 }

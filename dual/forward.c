@@ -95,7 +95,7 @@ static ebb_id sum_of_slopes(const jet *w, ebb_builder *b, const ebb_primal *p, i
             ebb_id x = at(w, p->x[i], j), d = at(w, w->slopes.slope[p->y][i], k - j);
             if (!x || !d) continue;
             if (j > 1) x = ebb_times(b, x, ebb_g_full_like(b, x, j));
-            sum = ebb_plus(b, sum, times(b, x, j, d, k - j));
+            sum = ebb_plus(b, sum, ebb_summed_like(b, times(b, x, j, d, k - j), p->y));
         }
     return sum;
 }

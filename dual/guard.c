@@ -70,3 +70,29 @@ ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t) {
     if (is(g, c, EBB_OP_logical_not, d) || is(g, d, EBB_OP_logical_not, c)) return ebb_g_select(b, c, u, v);
     return ebb_guarded(b, ebb_g_logical_or(b, c, d), ebb_g_add(b, s, t));
 }
+
+/* ---- slopes of operands that have more axes than the result: its last ones vanish ---- */
+
+static int lost_axes(ebb_builder *b, ebb_id x, ebb_id y, int64_t *axes) {
+    int n = 0;
+    if (x == EBB_POISON || y == EBB_POISON) return 0;
+    for (int i = ebb_shape_of(b->graph, y)->rank; i < ebb_shape_of(b->graph, x)->rank; i++)
+        axes[n++] = i;
+    return n;
+}
+
+ebb_id ebb_summed_like(ebb_builder *b, ebb_id t, ebb_id y) {
+    int64_t axes[EBB_MAX_RANK];
+    int n = lost_axes(b, t, y, axes);
+    return n ? ebb_g_sum(b, t, n, axes) : t;
+}
+
+ebb_id ebb_laid_over(ebb_builder *b, ebb_id ct, ebb_id x) {
+    int64_t axes[EBB_MAX_RANK];
+    int n = lost_axes(b, x, ct, axes);
+    ebb_id c, u;
+    if (n == 0) return ct;
+    const ebb_shape s = *ebb_shape_of(b->graph, x);
+    if (!ebb_split_guard(b, ct, &c, &u)) return ebb_g_expand_axes(b, ct, &s, n, axes);
+    return ebb_guarded(b, ebb_g_expand_axes(b, c, &s, n, axes), ebb_g_expand_axes(b, u, &s, n, axes));
+}

@@ -121,19 +121,21 @@ int ebb_parts_of(const ebb_id *part) {
 }
 
 ebb_id ebb_implicit_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *part, const ebb_id *rest) {
-    ebb_id r[EBB_MOST_PARTS];
-    int parts = ebb_parts_of(part);
+    ebb_id r[EBB_MOST_PARTS] = {EBB_ABSENT};
     bool any = false;
-    for (int i = 0; i < parts; i++) {
-        r[i] = rest[i] == EBB_ABSENT ? ebb_present(b, EBB_ABSENT, part[i]) : ebb_g_neg(b, rest[i]);
-        any |= rest[i] != EBB_ABSENT;
+    for (int i = 0; i < ebb_parts_of(part); i++) {
+        r[i] = rest[i] == EBB_ABSENT ? EBB_ABSENT : ebb_g_neg(b, rest[i]);
+        any |= r[i] != EBB_ABSENT;
     }
     return any ? ebb_solve_residual(b, p, r) : EBB_ABSENT;
 }
 
 /* The residual itself is an r like any other, so its solution serves to be turned round. */
 bool ebb_turned_solve(ebb_builder *b, const ebb_primal *p, ebb_id ct, int parts, const ebb_id *part, ebb_id *u) {
+    const uint32_t before = b->graph->without;
+    b->graph->without |= EBB_NO_IDENTITIES; /* as for the residual */
     ebb_id dy = ebb_solve_residual(b, p, part);
+    b->graph->without = before;
     return dy != EBB_POISON && pull_patch(b, p, parts, part, 1, &dy, &ct, u);
 }
 

@@ -26,7 +26,7 @@ ebb_id ebb_pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
     case EBB_BILINEAR:
         return ebb_transposed(b, p, ct, i);
     case EBB_SMOOTH:
-        return ebb_times(b, ct, ebb_partial(b, p, i));
+        return ebb_times(b, ebb_laid_over(b, ct, p->x[i]), ebb_partial(b, p, i));
     case EBB_SELECTION:
         return ebb_choice_cotangent(b, p, ct, i);
     case EBB_IMPLICIT:

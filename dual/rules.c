@@ -56,7 +56,14 @@ ebb_id ebb_transposed(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
 
 ebb_id ebb_choice(ebb_builder *b, const ebb_primal *p) { return asked(b, p->op, 0, rules[p->op].choice(b, p)); }
 
-int ebb_residual(ebb_builder *b, const ebb_primal *p, ebb_id *part) { return rules[p->op].residual(b, p, part); }
+/* Without identities: they look through the operands, and what is asked of F is how it hangs on just these. */
+int ebb_residual(ebb_builder *b, const ebb_primal *p, ebb_id *part) {
+    const uint32_t before = b->graph->without;
+    b->graph->without |= EBB_NO_IDENTITIES;
+    int parts = rules[p->op].residual(b, p, part);
+    b->graph->without = before;
+    return parts;
+}
 
 /* A mutant of an equation is about its solution (operand 0), or about that turned round (operand 1). */
 ebb_id ebb_solve_residual(ebb_builder *b, const ebb_primal *p, const ebb_id *r) {

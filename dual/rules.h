@@ -19,7 +19,8 @@ typedef struct ebb_primal {
     ebb_id y;
 } ebb_primal;
 
-/* SMOOTH: dy / dx[i], written in operands and result; of y's type. */
+/* SMOOTH: dy / dx[i], written in operands and result; of x[i]'s type, which mostly is y's. If it has more axes, y's
+ * tangent is summed over the last ones. */
 typedef ebb_id ebb_partial_rule(ebb_builder *b, const ebb_primal *p, int i);
 /* LINEAR, BILINEAR: the cotangent of x[i], given y's. */
 typedef ebb_id ebb_transpose_rule(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
@@ -30,7 +31,7 @@ typedef ebb_id ebb_choice_rule(ebb_builder *b, const ebb_primal *p);
  * Its operations are linear or products, so that each order of F is linear in that order of y. */
 enum { EBB_MOST_PARTS = 3 };
 typedef int ebb_residual_rule(ebb_builder *b, const ebb_primal *p, ebb_id *part);
-/* The dy with dF/dy dy = r, where r has the types of the parts. */
+/* The dy with dF/dy dy = r, where r has the types of the parts, or is absent where it is 0; not all of it is. */
 typedef ebb_id ebb_solve_rule(ebb_builder *b, const ebb_primal *p, const ebb_id *r);
 /* That turned round: the cotangents u of r when dy has ct. */
 typedef bool ebb_back_rule(ebb_builder *b, const ebb_primal *p, ebb_id ct, int parts, const ebb_id *part, ebb_id *u);
@@ -105,6 +106,8 @@ ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t); /* eith
 ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d);                    /* t times slope d, under t's guard */
 ebb_id ebb_times_both(ebb_builder *b, ebb_id s, ebb_id t);               /* either may be guarded */
 ebb_id ebb_plus(ebb_builder *b, ebb_id s, ebb_id t);                     /* either may be absent */
+ebb_id ebb_summed_like(ebb_builder *b, ebb_id t, ebb_id y);              /* over the last axes, which y lacks */
+ebb_id ebb_laid_over(ebb_builder *b, ebb_id ct, ebb_id x);               /* the same turned round */
 
 /* The nodes that a derivative of y in x passes through: marks for ids below *limit, one past the last y. The caller
  * frees them with the graph's allocator. moves[i] false: x[i] stays where it is; NULL: all move. NULL and an error if

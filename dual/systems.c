@@ -1,44 +1,11 @@
-/* systems.c - linear algebra as equations: F(x, y) = 0 for each operation, and what solves dF/dy dy = r.
+/* systems.c - linear systems and what comes with them as equations: F(x, y) = 0 for each operation, and what solves
+ * dF/dy dy = r. Factorisations are in factors.c.
  *
- * Matrices are the last two axes of their nodes. A linear system is its own solution for another right side, and the
- * transposed system turned round; for the factorisations the solution is derived by turning round what solves them. */
-#include "dual/rules.h"
+ * A linear system is its own solution for another right side, and the transposed system turned round; so are the
+ * cofactors of a matrix, by a' y = det(a) 1. */
+#include "dual/matrices.h"
 
 #include <string.h>
-
-/* ---- words ---- */
-
-static ebb_id product(ebb_builder *b, ebb_id x, ebb_id y) { return ebb_g_dot(b, x, y, false, false); }
-
-static ebb_id transposed(ebb_builder *b, ebb_id x) {
-    int64_t perm[EBB_MAX_RANK];
-    if (x == EBB_POISON) return x;
-    int rank = ebb_shape_of(b->graph, x)->rank;
-    for (int i = 0; i < rank; i++)
-        perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-    return ebb_g_transpose(b, x, perm);
-}
-
-static ebb_id half(ebb_builder *b, ebb_id x) { return ebb_g_mul(b, x, ebb_g_full_like(b, x, 0.5)); }
-
-static ebb_id symmetric_part(ebb_builder *b, ebb_id x) { return half(b, ebb_g_add(b, x, transposed(b, x))); }
-
-/* Where `compare` holds for row and column. */
-static ebb_id where(ebb_builder *b, ebb_id x, ebb_id (*compare)(ebb_builder *, ebb_id, ebb_id)) {
-    const ebb_shape s = *ebb_shape_of(b->graph, x);
-    return compare(b, ebb_g_iota(b, EBB_I64, &s, s.rank - 2), ebb_g_iota(b, EBB_I64, &s, s.rank - 1));
-}
-
-static ebb_id rows_below(ebb_builder *b, ebb_id row, ebb_id column) { return ebb_g_gt(b, row, column); }
-static ebb_id rows_above(ebb_builder *b, ebb_id row, ebb_id column) { return ebb_g_lt(b, row, column); }
-static ebb_id diagonal(ebb_builder *b, ebb_id row, ebb_id column) { return ebb_g_eq(b, row, column); }
-static ebb_id not_below(ebb_builder *b, ebb_id row, ebb_id column) { return ebb_g_le(b, row, column); }
-static ebb_id not_above(ebb_builder *b, ebb_id row, ebb_id column) { return ebb_g_ge(b, row, column); }
-
-/* x there, else the number. */
-static ebb_id only(ebb_builder *b, ebb_id there, ebb_id x, double otherwise) {
-    return ebb_g_select(b, there, x, ebb_g_full_like(b, x, otherwise));
-}
 
 /* ---- linear systems ---- */
 
@@ -91,26 +58,32 @@ int residual_triangular_solve(ebb_builder *b, const ebb_primal *p, ebb_id *part)
     return residual_of_system(b, p, a, part);
 }
 
-/* ---- factorisations ---- */
+/* ---- determinants ---- */
 
-#define BACK(name)                                                                                                     \
-    bool back_##name(ebb_builder *b, const ebb_primal *p, ebb_id ct, int parts, const ebb_id *part, ebb_id *u) {       \
-        return ebb_turned_solve(b, p, ct, parts, part, u);                                                             \
-    }
-
-/* y y' = (a + a') / 2 */
-int residual_cholesky(ebb_builder *b, const ebb_primal *p, ebb_id *part) {
-    part[0] = ebb_g_sub(b, ebb_g_dot(b, p->y, p->y, false, true), symmetric_part(b, p->x[0]));
+/* a' y = det(a) 1 */
+int residual_cofactor(ebb_builder *b, const ebb_primal *p, ebb_id *part) {
+    ebb_id a = p->x[0], det = ebb_g_lu_det(b, EBB_OP_lu_det, a, ebb_g_lu(b, a));
+    ebb_id on_diagonal = ebb_g_mul(b, over_matrix(b, det, a), ebb_g_eye(b, a));
+    part[0] = ebb_g_sub(b, ebb_g_dot(b, a, p->y, true, false), on_diagonal);
     return 1;
 }
 
-/* dy y' + y dy' = r: y^-1 dy is lower triangular, and with its transpose it is y^-1 r y'^-1, so it is the lower
- * triangle of that with half its diagonal. */
-ebb_id solve_cholesky(ebb_builder *b, const ebb_primal *p, const ebb_id *r) {
-    static const int64_t lower[3] = {false, false, false};
-    ebb_id m = ebb_g_triangular_solve(b, p->y, r[0], lower);
-    m = ebb_g_triangular_solve(b, p->y, transposed(b, m), lower);
-    m = only(b, where(b, m, not_above), ebb_g_select(b, where(b, m, diagonal), half(b, m), m), 0);
-    return product(b, p->y, m);
+ebb_id solve_cofactor(ebb_builder *b, const ebb_primal *p, const ebb_id *r) {
+    return ebb_g_lu_solve(b, p->x[0], ebb_g_lu(b, p->x[0]), r[0], true);
 }
-BACK(cholesky)
+
+bool back_cofactor(ebb_builder *b, const ebb_primal *p, ebb_id ct, int parts, const ebb_id *part, ebb_id *u) {
+    (void)parts, (void)part;
+    u[0] = ebb_g_lu_solve(b, p->x[0], ebb_g_lu(b, p->x[0]), ct, false);
+    return u[0] != EBB_POISON;
+}
+
+/* Of operand 1, which is made of operand 0, nothing hangs on anything. */
+ebb_id partial_lu_det(ebb_builder *b, const ebb_primal *p, int i) {
+    return i == 0 ? ebb_g_cofactor(b, p->x[0]) : ebb_g_full_like(b, p->x[1], 0);
+}
+
+ebb_id partial_lu_logdet(ebb_builder *b, const ebb_primal *p, int i) {
+    if (i == 1) return ebb_g_full_like(b, p->x[1], 0);
+    return ebb_g_lu_solve(b, p->x[0], p->x[1], ebb_g_eye(b, p->x[0]), true);
+}

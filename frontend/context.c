@@ -193,6 +193,9 @@ const char *ebb_op_public(ebb_op op) {
         return "any_over";
     case EBB_OP_arg_top_k:
         return "top_k";
+    case EBB_OP_logdet:
+    case EBB_OP_det_sign:
+        return "slogdet";
     case EBB_OP_iota:
         return "range";
     default:

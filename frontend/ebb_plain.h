@@ -228,6 +228,13 @@ EBB_API ebb_tensor *ebb_solve_at(ebb_tensor *a, ebb_tensor *r, bool transpose_a,
 EBB_API ebb_tensor *ebb_triangular_solve_at(ebb_tensor *a, ebb_tensor *r, const ebb_triangle *triangle,
                                             const char *file, int line);
 EBB_API ebb_tensor *ebb_cholesky_at(ebb_tensor *a, const char *file, int line);
+EBB_API ebb_tensor *ebb_inv_at(ebb_tensor *a, const char *file, int line);
+EBB_API ebb_tensor *ebb_det_at(ebb_tensor *a, const char *file, int line);
+/* What else there is may be NULL: it is not wanted. */
+EBB_API ebb_tensor *ebb_slogdet_at(ebb_tensor *a, ebb_tensor **sign, const char *file, int line);
+EBB_API ebb_tensor *ebb_qr_at(ebb_tensor *a, ebb_tensor **r, const char *file, int line);
+EBB_API ebb_tensor *ebb_eigh_at(ebb_tensor *a, ebb_tensor **vectors, const char *file, int line);
+EBB_API ebb_tensor *ebb_svd_at(ebb_tensor *a, ebb_tensor **u, ebb_tensor **v, const char *file, int line);
 EBB_API ebb_tensor *ebb_einsum_at(const char *equation, int n, ebb_tensor *const *x, const char *file, int line);
 EBB_API ebb_tensor *ebb_gather_at(ebb_tensor *x, ebb_tensor *index, int axis, const char *file, int line);
 EBB_API ebb_tensor *ebb_scatter_add_at(ebb_tensor *x, ebb_tensor *index, ebb_tensor *updates, int axis,

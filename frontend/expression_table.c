@@ -28,6 +28,12 @@ static ebb_tensor *solve(ebb_operand a, ebb_operand r, const char *file, int lin
     return ebb_solve_at(a.tensor, r.tensor, false, file, line);
 }
 
+static ebb_tensor *logdet(ebb_tensor *a, const char *file, int line) { return ebb_slogdet_at(a, NULL, file, line); }
+static ebb_tensor *eigenvalues(ebb_tensor *a, const char *file, int line) { return ebb_eigh_at(a, NULL, file, line); }
+static ebb_tensor *singular_values(ebb_tensor *a, const char *file, int line) {
+    return ebb_svd_at(a, NULL, NULL, file, line);
+}
+
 #define UNARY(op) {#op, 1, ebb_##op##_at, NULL, NULL},
 #define BINARY(op) {#op, 2, NULL, ebb_##op##_at, NULL},
 static const ebb_formula_op table[] = {
@@ -40,6 +46,11 @@ static const ebb_formula_op table[] = {
     {"log_softmax", 1, last_log_softmax, NULL, NULL},
     {"dot", 2, NULL, dot, NULL},
     {"cholesky", 1, ebb_cholesky_at, NULL, NULL},
+    {"inv", 1, ebb_inv_at, NULL, NULL},
+    {"det", 1, ebb_det_at, NULL, NULL},
+    {"logdet", 1, logdet, NULL, NULL},
+    {"eigvalsh", 1, eigenvalues, NULL, NULL},
+    {"svdvals", 1, singular_values, NULL, NULL},
     {"solve", 2, NULL, solve, NULL},
     {"clip", 3, NULL, NULL, ebb_clip_at},
     {"select", 3, NULL, NULL, NULL},

@@ -79,11 +79,145 @@ ebb_tensor *ebb_triangular_solve_at(ebb_tensor *a, ebb_tensor *r, const ebb_tria
     return system_of(&c, EBB_OP_triangular_solve, 3, (const int64_t[]){t.transposed, t.upper, t.unit});
 }
 
-/* ---- factorisations ---- */
+/* ---- one matrix ---- */
 
-ebb_tensor *ebb_cholesky_at(ebb_tensor *a, const char *file, int line) {
-    const ebb_application app = {.op = EBB_OP_cholesky, .site = ebb_site_at(file, line)};
+static ebb_tensor *of_matrix(const char *function, ebb_op op, ebb_tensor *a, ebb_site site) {
     ebb_context *ebb = ebb_context_of(1, &a);
-    if (!ebb_operands_usable(ebb, "ebb_cholesky", 1, &a, app.site)) return ebb_poison_of(ebb);
-    return ebb_dispatch(ebb, &app, 1, &a);
+    if (!ebb_operands_usable(ebb, function, 1, &a, site)) return ebb_poison_of(ebb);
+    return ebb_dispatch(ebb, &(ebb_application){.op = op, .site = site}, 1, &a);
+}
+
+#define OF_MATRIX(name)                                                                                                \
+    ebb_tensor *ebb_##name##_at(ebb_tensor *a, const char *file, int line) {                                           \
+        return of_matrix("ebb_" #name, EBB_OP_##name, a, ebb_site_at(file, line));                                     \
+    }
+OF_MATRIX(cholesky)
+OF_MATRIX(inv)
+OF_MATRIX(det)
+
+ebb_tensor *ebb_slogdet_at(ebb_tensor *a, ebb_tensor **sign, const char *file, int line) {
+    const ebb_site site = ebb_site_at(file, line);
+    ebb_tensor *y = of_matrix("ebb_slogdet", EBB_OP_logdet, a, site);
+    if (sign) *sign = y->kind == EBB_KIND_POISON ? y : of_matrix("ebb_slogdet", EBB_OP_det_sign, a, site);
+    return y;
+}
+
+/* ---- factors that lie below each other ---- */
+
+/* Rows from one on; `end` 0: to the last. */
+static ebb_tensor *rows(ebb_tensor *y, int64_t from, int64_t end, ebb_site site) {
+    int64_t start[EBB_MAX_RANK] = {0}, stop[EBB_MAX_RANK];
+    const int axis = y->type.shape.rank - 2;
+    for (int i = 0; i < y->type.shape.rank; i++)
+        stop[i] = INT64_MAX;
+    start[axis] = from;
+    if (end) stop[axis] = end;
+    return ebb_slice_at(y, start, stop, NULL, site.file, site.line);
+}
+
+/* The same, if the result is wanted and there is one; kept beyond the scope. */
+static void give_rows(ebb_tensor **to, ebb_tensor *y, int64_t from, int64_t end, ebb_site site) {
+    if (to) *to = ebb_keep(y->kind == EBB_KIND_POISON ? y : rows(y, from, end, site));
+}
+
+/* One row of numbers for each matrix, as a vector. */
+static ebb_tensor *vector_at(ebb_context *ebb, ebb_tensor *y, int64_t row, ebb_site site) {
+    if (y->kind == EBB_KIND_POISON) return y;
+    ebb_shape to = y->type.shape;
+    to.dim[to.rank - 2] = to.dim[to.rank - 1];
+    to.dim[--to.rank] = 0;
+    return ebb_reshaped(ebb, rows(y, row, row + 1, site), &to, site);
+}
+
+static ebb_tensor *turned(ebb_context *ebb, ebb_tensor *x, ebb_site site) {
+    int64_t perm[EBB_MAX_RANK];
+    const int rank = x->type.shape.rank;
+    if (x->kind == EBB_KIND_POISON || rank < 2) return x;
+    for (int i = 0; i < rank; i++)
+        perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return ebb_permuted(ebb, x, rank, perm, site);
+}
+
+static int64_t height(const ebb_tensor *a) {
+    return a->type.shape.rank < 2 ? 0 : a->type.shape.dim[a->type.shape.rank - 2];
+}
+static int64_t width(const ebb_tensor *a) {
+    return a->type.shape.rank < 2 ? 0 : a->type.shape.dim[a->type.shape.rank - 1];
+}
+
+ebb_tensor *ebb_eigh_at(ebb_tensor *a, ebb_tensor **vectors, const char *file, int line) {
+    const ebb_site site = ebb_site_at(file, line);
+    ebb_context *ebb = ebb_context_of(1, &a);
+    ebb_tensor *values = ebb_poison_of(ebb);
+    if (vectors) *vectors = values;
+    if (!ebb_operands_usable(ebb, "ebb_eigh", 1, &a, site)) return values;
+    EBB_SCOPE (ebb) {
+        ebb_tensor *y = of_matrix("ebb_eigh", EBB_OP_eigh, a, site);
+        values = ebb_keep(vector_at(ebb, y, 0, site));
+        give_rows(vectors, y, 1, 0, site);
+    }
+    return values;
+}
+
+/* ---- of matrices that may have more columns than rows ---- */
+
+static ebb_tensor *first_columns(ebb_tensor *a, int64_t from, int64_t end, ebb_site site) {
+    int64_t start[EBB_MAX_RANK] = {0}, stop[EBB_MAX_RANK];
+    for (int i = 0; i < a->type.shape.rank; i++)
+        stop[i] = INT64_MAX;
+    start[a->type.shape.rank - 1] = from;
+    stop[a->type.shape.rank - 1] = end;
+    return ebb_slice_at(a, start, stop, NULL, site.file, site.line);
+}
+
+/* The first columns say what q is, which says what r is for the others. */
+static ebb_tensor *qr_of_wide(ebb_tensor *a, ebb_tensor **r, ebb_site site) {
+    const int64_t m = height(a);
+    ebb_tensor *first, *q = ebb_qr_at(first_columns(a, 0, m, site), &first, site.file, site.line);
+    ebb_tensor *rest = ebb_matmul_at(q, first_columns(a, m, width(a), site), true, false, site.file, site.line);
+    if (r) *r = ebb_keep(ebb_concat_at(2, (ebb_tensor *[]){first, rest}, -1, site.file, site.line));
+    return q;
+}
+
+ebb_tensor *ebb_qr_at(ebb_tensor *a, ebb_tensor **r, const char *file, int line) {
+    const ebb_site site = ebb_site_at(file, line);
+    ebb_context *ebb = ebb_context_of(1, &a);
+    ebb_tensor *q = ebb_poison_of(ebb);
+    if (r) *r = q;
+    if (!ebb_operands_usable(ebb, "ebb_qr", 1, &a, site)) return q;
+    EBB_SCOPE (ebb) {
+        if (height(a) >= 0 && height(a) < width(a)) {
+            q = ebb_keep(qr_of_wide(a, r, site));
+        } else {
+            ebb_tensor *y = of_matrix("ebb_qr", EBB_OP_qr, a, site);
+            q = ebb_keep(y->kind == EBB_KIND_POISON ? y : rows(y, 0, height(a), site));
+            give_rows(r, y, height(a), 0, site);
+        }
+    }
+    return q;
+}
+
+/* Of a' the factors are those of a, turned and in the other order. */
+static ebb_tensor *svd_of_tall(ebb_context *ebb, ebb_tensor *a, bool is_turned, ebb_tensor **u, ebb_tensor **v,
+                               ebb_site site) {
+    ebb_tensor *y = of_matrix("ebb_svd", EBB_OP_svd, a, site);
+    if (y->kind == EBB_KIND_POISON) return y;
+    ebb_tensor *left = rows(y, 0, height(a), site), *right = rows(y, height(a) + 1, 0, site);
+    if (u) *u = ebb_keep(is_turned ? turned(ebb, right, site) : left);
+    if (v) *v = ebb_keep(is_turned ? turned(ebb, left, site) : right);
+    return vector_at(ebb, y, height(a), site);
+}
+
+ebb_tensor *ebb_svd_at(ebb_tensor *a, ebb_tensor **u, ebb_tensor **v, const char *file, int line) {
+    const ebb_site site = ebb_site_at(file, line);
+    ebb_context *ebb = ebb_context_of(1, &a);
+    ebb_tensor *values = ebb_poison_of(ebb);
+    if (u) *u = values;
+    if (v) *v = values;
+    if (!ebb_operands_usable(ebb, "ebb_svd", 1, &a, site)) return values;
+    EBB_SCOPE (ebb) {
+        bool wide = height(a) >= 0 && height(a) < width(a);
+        values = ebb_keep(svd_of_tall(ebb, wide ? turned(ebb, a, site) : a, wide, u, v, site));
+    }
+    return values;
 }

@@ -174,6 +174,12 @@ static void matrices_with(const bad *b) {
     FIRST("ebb_triangular_solve", ebb_triangular_solve(x, y, NULL));
     TRY("ebb_triangular_solve", ebb_triangular_solve(y, x, NULL));
     FIRST("ebb_cholesky", ebb_cholesky(x));
+    FIRST("ebb_inv", ebb_inv(x));
+    FIRST("ebb_det", ebb_det(x));
+    FIRST("ebb_slogdet", ebb_slogdet(x, NULL));
+    FIRST("ebb_qr", ebb_qr(x, NULL));
+    FIRST("ebb_eigh", ebb_eigh(x, NULL));
+    FIRST("ebb_svd", ebb_svd(x, NULL, NULL));
 }
 
 static void places_with(const bad *b) {

@@ -26,7 +26,7 @@ typedef struct op_case {
     double low[2], high[2];           /* ranges of operand 0, and of the others; 0, 0: from -2 to 2 */
     const char *index;                /* "2,0,2,1" */
     ebb_dtype cast;                   /* cast: the dtype asked */
-    double diagonal;                  /* operand 0 is a matrix: more on its diagonal */
+    double diagonal, apart;           /* operand 0 is a matrix: more on its diagonal, and more from one to the next */
 } op_case;
 
 #define CASE(text, op_name, ...) {.name = text, .op = EBB_OP_##op_name, __VA_ARGS__}
@@ -141,6 +141,15 @@ static const op_case cases[] = {
     CASE("triangular_solve batch", triangular_solve, .shape = {"2,2,2", "2,2,1"}, .attr = "1,1,0", .diagonal = 3),
     CASE("lu_solve", lu_solve, .shape = {"3,3", "3,2"}, .attr = "0", .diagonal = 6),
     CASE("lu_solve transposed", lu_solve, .shape = {"2,3,3", "2,3,1"}, .attr = "1", .diagonal = 6),
+    CASE("lu_det", lu_det, .shape = {"3,3"}, .diagonal = 4),
+    CASE("lu_det batch", lu_det, .shape = {"2,2,2"}, .diagonal = 4),
+    CASE("lu_logdet", lu_logdet, .shape = {"3,3"}, .diagonal = 6),
+    CASE("cofactor", cofactor, .shape = {"3,3"}, .diagonal = 4),
+    CASE("qr", qr, .shape = {"3,3"}, .diagonal = 6),
+    CASE("qr tall", qr, .shape = {"4,2"}, .diagonal = 6),
+    CASE("eigh", eigh, .shape = {"3,3"}, .diagonal = 1, .apart = 4),
+    CASE("svd", svd, .shape = {"3,3"}, .diagonal = 1, .apart = 4),
+    CASE("svd tall", svd, .shape = {"4,2"}, .diagonal = 1, .apart = 4),
     CASE("cholesky", cholesky, .shape = {"3,3"}, .diagonal = 6),
     CASE("cholesky batch", cholesky, .shape = {"2,2,2"}, .diagonal = 6),
     CASE("gather rows twice", gather, .shape = {"3,2", "i:4"}, .attr = "0", .index = "2,0,2,1"),
@@ -186,9 +195,9 @@ static int operands_of(const op_case *c) {
 
 static void add_diagonal(const op_case *c, int64_t size, double *value) {
     const ebb_shape s = parse_shape(c->shape[0]);
-    const int64_t n = s.dim[s.rank - 1];
+    const int64_t m = s.dim[s.rank - 2], n = s.dim[s.rank - 1];
     for (int64_t e = 0; e < size; e++)
-        if (e / n % n == e % n) value[e] += c->diagonal;
+        if (e / n % m == e % n) value[e] += c->diagonal + c->apart * (double)(e % n);
 }
 
 static void operand_values(const op_case *c, int k, int64_t size, double *value) {
@@ -260,6 +269,10 @@ static ebb_id apply(ebb_graph *g, const op_case *c, ebb_dtype real, int n, const
     ebb_application app = {.op = c->op, .attr = attr, .nattr = parse_list(c->attr, attr)};
     app.asked.dtype = c->cast ? c->cast : real;
     app.asked.shape = c->asked ? parse_shape(c->asked) : *ebb_shape_of(g, x[0]);
+    if (c->op == EBB_OP_lu_det || c->op == EBB_OP_lu_logdet) {
+        ebb_application lu = {.op = EBB_OP_lu};
+        return ebb_record(g, &app, 2, (ebb_id[]){x[0], ebb_record(g, &lu, 1, x)});
+    }
     if (c->op == EBB_OP_lu_solve) {
         ebb_application lu = {.op = EBB_OP_lu};
         return ebb_record(g, &app, 3, (ebb_id[]){x[0], ebb_record(g, &lu, 1, x), x[1]});

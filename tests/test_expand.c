@@ -73,6 +73,10 @@ static const char *const others[] = {
     "func f(%1: bool[2,5], %2: i64[2], %3: bool[1,5]) {\n  %4 bool[2,5] = dynamic_update %1, %2, %3\n  return %4\n}\n",
     "func f(%1: i32[2,5]) {\n  %2 i32[2,3] = top_k %1 {axis=1, k=3}\n  return %2\n}\n",
     "func f(%1: f32[5,2,2], %2: f32[5,2,3]) {\n  %3 f32[5,2,3] = solve %1, %2 {transposed=1}\n  return %3\n}\n",
+    "func f(%1: f64[2,2]) {\n  %2 f64[2,2] = inv %1\n  return %2\n}\n",
+    "func f(%1: f64[5,2,2]) {\n  %2 f64[5] = det %1\n  return %2\n}\n",
+    "func f(%1: f32[0,0]) {\n  %2 f32[] = logdet %1\n  return %2\n}\n",
+    "func f(%1: f32[2,2]) {\n  %2 f32[] = det_sign %1\n  return %2\n}\n",
     "func f(%1: f32[4,0]) {\n  %2 i64[3,0] = arg_top_k %1 {axis=0, k=3}\n  return %2\n}\n",
 };
 

@@ -46,7 +46,8 @@ static double unit_of(const op_modes *m) {
 /* `scale` is the largest element of this order or the one below. What cancels to 0 is left of numbers around 1, which
  * directions of a quarter, at most, make smaller with each order. The series of the reference lack 1e-24 of `value`. */
 static double room(const op_modes *m, const mode_part *part, double scale, double value) {
-    return 32 * unit_of(m) * (scale + 1 / pow(4, part->order)) + 1e-24 * value;
+    const double units = op_is_of_matrix(m->c.op) ? 128 : 32; /* solutions are sums of products themselves */
+    return units * unit_of(m) * (scale + 1 / pow(4, part->order)) + 1e-24 * value;
 }
 
 typedef struct wanted {

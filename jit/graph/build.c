@@ -148,6 +148,18 @@ ebb_id ebb_g_triangular_solve(ebb_builder *b, ebb_id a, ebb_id r, const int64_t 
     return on_axes(b, EBB_OP_triangular_solve, 2, (const ebb_id[]){a, r}, 3, flag);
 }
 
+ebb_id ebb_g_eye(ebb_builder *b, ebb_id a) {
+    const ebb_shape s = *ebb_shape_of(b->graph, a);
+    ebb_id on = ebb_g_eq(b, ebb_g_iota(b, EBB_I64, &s, s.rank - 2), ebb_g_iota(b, EBB_I64, &s, s.rank - 1));
+    return ebb_g_select(b, on, ebb_g_full_like(b, a, 1), ebb_g_full_like(b, a, 0));
+}
+
+ebb_id ebb_g_cofactor(ebb_builder *b, ebb_id a) { return on_axes(b, EBB_OP_cofactor, 1, &a, 0, NULL); }
+
+ebb_id ebb_g_lu_det(ebb_builder *b, ebb_op op, ebb_id a, ebb_id lu) {
+    return on_axes(b, op, 2, (const ebb_id[]){a, lu}, 0, NULL);
+}
+
 ebb_id ebb_g_lu(ebb_builder *b, ebb_id a) { return on_axes(b, EBB_OP_lu, 1, &a, 0, NULL); }
 
 ebb_id ebb_g_lu_solve(ebb_builder *b, ebb_id a, ebb_id lu, ebb_id r, bool transposed) {

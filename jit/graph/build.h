@@ -70,6 +70,9 @@ ebb_id ebb_g_argsort(ebb_builder *b, ebb_id x, int axis);
 ebb_id ebb_g_dot(ebb_builder *b, ebb_id x, ebb_id y, bool tx, bool ty);
 /* {transposed, upper, unit}, as ops.def says; whether the matrix is transposed. */
 ebb_id ebb_g_triangular_solve(ebb_builder *b, ebb_id a, ebb_id r, const int64_t flag[3]);
+ebb_id ebb_g_eye(ebb_builder *b, ebb_id a); /* ones on the diagonal, of a's type */
+ebb_id ebb_g_cofactor(ebb_builder *b, ebb_id a);
+ebb_id ebb_g_lu_det(ebb_builder *b, ebb_op op, ebb_id a, ebb_id lu); /* op: lu_det, lu_logdet or lu_sign */
 ebb_id ebb_g_lu(ebb_builder *b, ebb_id a);
 ebb_id ebb_g_lu_solve(ebb_builder *b, ebb_id a, ebb_id lu, ebb_id r, bool transposed);
 ebb_id ebb_g_gather(ebb_builder *b, ebb_id x, ebb_id index, int axis);

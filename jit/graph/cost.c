@@ -164,6 +164,14 @@ static void whole_lu_solve(const application *a, ebb_cost *cost) { cost->operati
 static void whole_lu(const application *a, ebb_cost *cost) { cost->operations = of_operand(a, 0) * order(a) * 2 / 3; }
 static void whole_cholesky(const application *a, ebb_cost *cost) { cost->operations = of_operand(a, 0) * order(a) / 3; }
 
+static void whole_cofactor(const application *a, ebb_cost *cost) { cost->operations = 4 * of_operand(a, 0) * order(a); }
+static void whole_lu_det(const application *a, ebb_cost *cost) { cost->operations = 2 * of_result(a) * order(a); }
+#define whole_lu_logdet whole_lu_det
+#define whole_lu_sign whole_lu_det
+static void whole_qr(const application *a, ebb_cost *cost) { cost->operations = 4 * of_operand(a, 0) * order(a); }
+static void whole_eigh(const application *a, ebb_cost *cost) { cost->operations = 9 * of_operand(a, 0) * order(a); }
+static void whole_svd(const application *a, ebb_cost *cost) { cost->operations = 20 * of_operand(a, 0) * order(a); }
+
 /* ---- the table ---- */
 
 typedef struct fact {

@@ -35,7 +35,8 @@ typedef struct ebb_attr {
     const int64_t *v;
 } ebb_attr;
 
-/* Steps of the deriving door that tests leave out: programs must mean the same without them. */
+/* Steps of the deriving door that can be left out, by tests, since programs must mean the same without them, and where
+ * nodes are to hang on just the operands that they are given (dual/rules.c). */
 enum { EBB_NO_FOLDING = 1, EBB_NO_IDENTITIES = 2, EBB_NO_SHARING = 4 };
 
 typedef struct ebb_graph ebb_graph;

@@ -49,7 +49,7 @@ bool infer_solve(const ebb_question *q) {
     return flags(q, 1) && is_square(q, &q->arg[0]) && right_sides(q, &q->arg[0], &q->arg[1]);
 }
 
-bool infer_cholesky(const ebb_question *q) {
+bool infer_same_square(const ebb_question *q) {
     *q->result = q->arg[0];
     return ebb_infer_attrs(q, 0) && is_square(q, &q->arg[0]);
 }
@@ -62,7 +62,7 @@ static bool taller(const ebb_question *q, const ebb_type *a, int64_t rows, ebb_t
     return !__builtin_add_overflow(*height, rows, height) || matrix_no(q, a, "is too large");
 }
 
-bool infer_lu(const ebb_question *q) {
+bool infer_one_more_row(const ebb_question *q) {
     return ebb_infer_attrs(q, 0) && is_square(q, &q->arg[0]) && taller(q, &q->arg[0], 1, q->result);
 }
 
@@ -79,3 +79,28 @@ static bool factored(const ebb_question *q) {
 bool infer_lu_solve(const ebb_question *q) {
     return flags(q, 1) && factored(q) && right_sides(q, &q->arg[0], &q->arg[2]);
 }
+
+/* One number for each matrix. */
+static bool without_matrix(const ebb_question *q) {
+    *q->result = q->arg[0];
+    q->result->shape.rank -= 2;
+    for (int i = 0; i < 2; i++)
+        q->result->shape.dim[q->result->shape.rank + i] = 0;
+    return true;
+}
+
+bool infer_lu_det(const ebb_question *q) { return ebb_infer_attrs(q, 0) && factored(q) && without_matrix(q); }
+
+bool infer_det(const ebb_question *q) { return ebb_infer_attrs(q, 0) && is_square(q, &q->arg[0]) && without_matrix(q); }
+
+/* a [m,n] with n more rows, and others. */
+static bool tall(const ebb_question *q, int64_t more) {
+    const ebb_type *a = &q->arg[0];
+    if (!ebb_infer_attrs(q, 0) || !is_matrix(q, a)) return false;
+    const int64_t m = a->shape.dim[a->shape.rank - 2], n = a->shape.dim[a->shape.rank - 1];
+    if (m < 0 || n < 0) return matrix_no(q, a, "needs a known size");
+    return m < n ? matrix_no(q, a, "has more columns than rows") : taller(q, a, n + more, q->result);
+}
+
+bool infer_qr(const ebb_question *q) { return tall(q, 0); }
+bool infer_svd(const ebb_question *q) { return tall(q, 1); }

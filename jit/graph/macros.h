@@ -42,6 +42,6 @@ ebb_macro expand_top_k, expand_arg_top_k;
 
 /* ---- macros_matrix.c ---- */
 
-ebb_macro expand_solve;
+ebb_macro expand_solve, expand_inv, expand_det, expand_logdet, expand_det_sign;
 
 #endif

@@ -118,13 +118,33 @@ static int describe_matrix(const ebb_application *app, const ebb_type *arg, cons
     return EBB_MATRIX_COUNT;
 }
 
-int64_t ebb_scratch(ebb_op op, const int64_t *desc) {
-    (void)op, (void)desc;
-    return 0;
+static bool on_matrices(ebb_op op) { return op >= EBB_OP_triangular_solve && op <= EBB_OP_svd; }
+
+static int64_t halvings(int64_t n) {
+    int64_t k = 1;
+    while (k < 62 && (int64_t)1 << k < n)
+        k++;
+    return k;
 }
 
-static bool on_matrices(ebb_op op) {
-    return op == EBB_OP_triangular_solve || op == EBB_OP_lu || op == EBB_OP_lu_solve || op == EBB_OP_cholesky;
+/* What LAPACK's manual asks for, with blocks of 32. */
+int64_t ebb_scratch_reals(ebb_op op, int64_t m, int64_t n) {
+    if (op == EBB_OP_cofactor) return n * n;
+    if (op == EBB_OP_qr) return n + 32 * n;
+    if (op == EBB_OP_svd) return 3 * n + 32 * (m + n);
+    return op == EBB_OP_eigh ? 2 * n + 1 + 32 * n + 2 * n * halvings(n) + 4 * n * n : 0;
+}
+
+int64_t ebb_scratch_ints(ebb_op op, int64_t n) {
+    if (op == EBB_OP_cofactor) return 2 * n;
+    return op == EBB_OP_eigh ? 6 + 6 * n + 5 * n * halvings(n) : 0;
+}
+
+int64_t ebb_scratch(ebb_op op, const int64_t *desc) {
+    if (!on_matrices(op)) return 0;
+    const int64_t m = desc[EBB_MATRIX_ROWS], n = desc[EBB_MATRIX_COLUMNS];
+    return ebb_scratch_reals(op, m, n) * (int64_t)ebb_dtype_size((ebb_dtype)desc[EBB_MATRIX_DTYPE]) +
+           ebb_scratch_ints(op, n) * (int64_t)sizeof(int64_t);
 }
 
 int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, const ebb_type *result,

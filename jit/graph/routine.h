@@ -65,5 +65,8 @@ int ebb_describe(const ebb_application *app, int narg, const ebb_type *arg, cons
 
 /* How many bytes of scratch memory the routine wants that is described so. */
 int64_t ebb_scratch(ebb_op op, const int64_t *desc);
+/* That of linear algebra: so many int64, and behind them so many numbers of the matrix's dtype. */
+int64_t ebb_scratch_ints(ebb_op op, int64_t n);
+int64_t ebb_scratch_reals(ebb_op op, int64_t m, int64_t n);
 
 #endif

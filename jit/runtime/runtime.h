@@ -34,6 +34,8 @@ typedef enum ebb_rt_reason {
     EBB_RT_OUTSIDE,      /* index `index` at `position` lies outside [0, size) */
     EBB_RT_SINGULAR,     /* matrix number `position` of the batch, of `size` rows: pivot `index` is 0 */
     EBB_RT_NOT_POSITIVE, /* its leading block of index + 1 rows is not positive definite */
+    EBB_RT_NOT_FINITE,   /* its element number `index` is NaN or infinite */
+    EBB_RT_NO_END,       /* the iteration does not converge */
 } ebb_rt_reason;
 typedef struct ebb_rt_fault_info {
     ebb_op op;

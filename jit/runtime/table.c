@@ -82,6 +82,16 @@ const char *ebb_rt_fault_text(ebb_op macro, char text[EBB_RT_FAULT_TEXT]) {
                  " is not positive",
                  name, f->position, f->size, f->index);
         break;
+    case EBB_RT_NOT_FINITE:
+        snprintf(text, EBB_RT_FAULT_TEXT,
+                 "%s: matrix %" PRId64 ", of %" PRId64 " rows: element %" PRId64 " is not finite", name, f->position,
+                 f->size, f->index);
+        break;
+    case EBB_RT_NO_END:
+        snprintf(text, EBB_RT_FAULT_TEXT,
+                 "%s: matrix %" PRId64 ", of %" PRId64 " rows: the iteration does not converge", name, f->position,
+                 f->size);
+        break;
     }
     return text;
 }

@@ -62,6 +62,14 @@
         CASE("20", name, 1, .shape = {S(20, 20)}), CASE("batch", name, 1, .shape = {S(2, 1, 3, 3)}),                   \
         CASE("no batch", name, 1, .shape = {S(0, 2, 2)})
 
+#define OF_FACTORS(name)                                                                                               \
+    CASE("3", name, 2, .shape = LIST(S(3, 3), S(4, 3))), CASE("1", name, 2, .shape = LIST(S(1, 1), S(2, 1))),          \
+        CASE("0", name, 2, .shape = LIST(S(0, 0), S(1, 0))), CASE("8", name, 2, .shape = LIST(S(8, 8), S(9, 8))),      \
+        CASE("batch", name, 2, .shape = LIST(S(2, 2, 2), S(2, 3, 2)))
+#define TALL(name)                                                                                                     \
+    SQUARE(name), CASE("4,2", name, 1, .shape = {S(4, 2)}), CASE("9,3", name, 1, .shape = {S(9, 3)}),                  \
+        CASE("2 of 4,3", name, 1, .shape = {S(2, 4, 3)}), CASE("4,0", name, 1, .shape = {S(4, 0)})
+
 const op_case op_cases[] = {
     CASE("17", iota, 0, .asked = S(17), ATTR(0)),
     CASE("0", iota, 0, .asked = S(0), ATTR(0)),
@@ -224,6 +232,17 @@ const op_case op_cases[] = {
     CASE("batch", lu_solve, 3, .shape = LIST(S(2, 2, 2), S(2, 3, 2), S(2, 2, 3)), ATTR(0)),
     CASE("0", lu_solve, 3, .shape = LIST(S(0, 0), S(1, 0), S(0, 2)), ATTR(0)),
     SQUARE(cholesky),
+    SQUARE(cofactor),
+    OF_FACTORS(lu_det),
+    OF_FACTORS(lu_logdet),
+    OF_FACTORS(lu_sign),
+    TALL(qr),
+    SQUARE(eigh),
+    TALL(svd),
+    SQUARE(inv),
+    SQUARE(det),
+    SQUARE(logdet),
+    SQUARE(det_sign),
     CASE("3", solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(0)),
     CASE("3 transposed", solve, 2, .shape = LIST(S(3, 3), S(3, 2)), ATTR(1)),
     CASE("5", solve, 2, .shape = LIST(S(5, 5), S(5, 1)), ATTR(0)),
@@ -367,16 +386,20 @@ static void sort_lines(quad_tensor *x) {
 /* ---- matrices ---- */
 
 bool op_is_of_matrix(ebb_op op) {
-    return op == EBB_OP_triangular_solve || op == EBB_OP_lu || op == EBB_OP_lu_solve || op == EBB_OP_cholesky ||
+    return (op >= EBB_OP_triangular_solve && op <= EBB_OP_svd) || (op >= EBB_OP_inv && op <= EBB_OP_det_sign) ||
            op == EBB_OP_solve;
 }
 
-/* Small elements beside a diagonal of 2: far from singular, and the symmetric part is positive definite. */
-static void add_diagonal(quad_tensor *x) {
-    const int64_t n = x->type.shape.dim[x->type.shape.rank - 1];
+/* Small elements beside a diagonal of 2: far from singular, and the symmetric part is positive definite. Where it
+ * matters that eigenvalues differ, the diagonal is 1, 2, ... */
+static void add_diagonal(ebb_op op, quad_tensor *x) {
+    const int rank = x->type.shape.rank;
+    const int64_t m = x->type.shape.dim[rank - 2], n = x->type.shape.dim[rank - 1];
     for (int64_t e = 0; e < x->size; e++)
-        if (e / n % n == e % n) x->at[e] += 2;
+        if (e / n % m == e % n) x->at[e] += op == EBB_OP_eigh || op == EBB_OP_svd ? (quad)(e % n + 1) : 2;
 }
+
+static bool is_of_factors(ebb_op op) { return op >= EBB_OP_lu_det && op <= EBB_OP_lu_sign; }
 
 /* What is factored before, always the same matrix: operand 0, or its factors. */
 static void fill_factored(const op_use *use, int k, quad_tensor *x) {
@@ -393,7 +416,7 @@ static void fill_factored(const op_use *use, int k, quad_tensor *x) {
 
 void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
     double low, high, value;
-    if (use->c->op == EBB_OP_lu_solve && k < 2) {
+    if ((use->c->op == EBB_OP_lu_solve || is_of_factors(use->c->op)) && k < 2) {
         fill_factored(use, k, x);
         return;
     }
@@ -408,7 +431,7 @@ void op_fill_operand(const op_use *use, int k, uint64_t seed, quad_tensor *x) {
         if (x->type.dtype == EBB_F32) x->at[e] = (float)x->at[e];
     }
     if (use->c->op == EBB_OP_searchsorted && k == 0) sort_lines(x);
-    if (op_is_of_matrix(use->c->op) && k == 0) add_diagonal(x);
+    if (op_is_of_matrix(use->c->op) && k == 0) add_diagonal(use->c->op, x);
 }
 
 void op_fill_direction(uint64_t seed, quad_tensor *x) {

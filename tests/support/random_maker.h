@@ -61,6 +61,7 @@ make make_gather, make_scatter, make_scatter_any, make_check_index, make_dynamic
     make_arg_top_k, make_searchsorted, make_windows, make_overlap_add;
 
 /* ---- random_matrix.c ---- */
-make make_lu, make_lu_solve, make_triangular_solve, make_cholesky, make_solve;
+make make_same_square, make_one_more_row, make_lu_det, make_lu_solve, make_triangular_solve, make_solve, make_det,
+    make_qr, make_svd;
 
 #endif

@@ -17,20 +17,21 @@ static ebb_id with_attr(maker *m, ebb_op op, int nattr, const int64_t *attr, ebb
 
 /* SMOOTH rows and macros that are made of IEEE operations alone, so that all engines agree on them to the bit. */
 static const ebb_op exact[] = {
-    EBB_OP_abs,     EBB_OP_square,      EBB_OP_sqrt,           EBB_OP_recip,         EBB_OP_div,
-    EBB_OP_fmod,    EBB_OP_floormod,    EBB_OP_mean,           EBB_OP_variance,      EBB_OP_deviation,
-    EBB_OP_prod,    EBB_OP_reduce_min,  EBB_OP_reduce_all,     EBB_OP_reduce_any,    EBB_OP_argmin,
-    EBB_OP_cumprod, EBB_OP_sort,        EBB_OP_norm,           EBB_OP_divide_no_nan, EBB_OP_squared_difference,
-    EBB_OP_clip,    EBB_OP_scatter_min, EBB_OP_scatter_update, EBB_OP_dynamic_slice, EBB_OP_dynamic_update,
-    EBB_OP_top_k,   EBB_OP_arg_top_k,   EBB_OP_solve,
+    EBB_OP_abs,      EBB_OP_square,      EBB_OP_sqrt,           EBB_OP_recip,         EBB_OP_div,
+    EBB_OP_fmod,     EBB_OP_floormod,    EBB_OP_mean,           EBB_OP_variance,      EBB_OP_deviation,
+    EBB_OP_prod,     EBB_OP_reduce_min,  EBB_OP_reduce_all,     EBB_OP_reduce_any,    EBB_OP_argmin,
+    EBB_OP_cumprod,  EBB_OP_sort,        EBB_OP_norm,           EBB_OP_divide_no_nan, EBB_OP_squared_difference,
+    EBB_OP_clip,     EBB_OP_scatter_min, EBB_OP_scatter_update, EBB_OP_dynamic_slice, EBB_OP_dynamic_update,
+    EBB_OP_top_k,    EBB_OP_arg_top_k,   EBB_OP_solve,          EBB_OP_inv,           EBB_OP_det,
+    EBB_OP_det_sign, EBB_OP_lu_det,
 };
 
 /* What jumps where a last digit decides, though its row does not say so; and cast, after which an f64 has the error of
  * an f32. */
-static const ebb_op jumps[] = {EBB_OP_fmod,        EBB_OP_floormod,   EBB_OP_reduce_max, EBB_OP_reduce_min,
-                               EBB_OP_reduce_all,  EBB_OP_reduce_any, EBB_OP_argmin,     EBB_OP_sort,
-                               EBB_OP_clip,        EBB_OP_deviation,  EBB_OP_cast,       EBB_OP_scatter_max,
-                               EBB_OP_scatter_min, EBB_OP_top_k,      EBB_OP_arg_top_k};
+static const ebb_op jumps[] = {
+    EBB_OP_fmod,        EBB_OP_floormod, EBB_OP_reduce_max, EBB_OP_reduce_min, EBB_OP_reduce_all, EBB_OP_reduce_any,
+    EBB_OP_argmin,      EBB_OP_sort,     EBB_OP_clip,       EBB_OP_deviation,  EBB_OP_cast,       EBB_OP_scatter_max,
+    EBB_OP_scatter_min, EBB_OP_top_k,    EBB_OP_arg_top_k,  EBB_OP_eigh,       EBB_OP_svd,        EBB_OP_det_sign};
 
 static bool is_among(const ebb_op *list, int64_t n, ebb_op op) {
     for (int64_t i = 0; i < n; i++)

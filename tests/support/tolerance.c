@@ -5,6 +5,7 @@
 #include <quadmath.h>
 
 #include "tests/support/engines.h"
+#include "tests/support/op_case.h"
 
 /* What is not listed is exact. */
 typedef struct tolerance {
@@ -74,6 +75,15 @@ static const tolerance values[EBB_OP_COUNT] = {
     [EBB_OP_lu] = {{4, 4}, "as triangular_solve"},
     [EBB_OP_lu_solve] = {{4, 4}, "as triangular_solve"},
     [EBB_OP_cholesky] = {{4, 4}, "as triangular_solve"},
+    [EBB_OP_cofactor] = {{8, 8}, "as triangular_solve, and a determinant"},
+    [EBB_OP_lu_det] = {{8, 8}, "a product of n pivots, each as triangular_solve"},
+    [EBB_OP_lu_logdet] = {{8, 8}, "of 1 + |y|: as lu_det"},
+    [EBB_OP_qr] = {{8, 8}, "as triangular_solve, by some reflections"},
+    [EBB_OP_eigh] = {{32, 32}, "of the largest element: rotations that are found by iteration"},
+    [EBB_OP_svd] = {{32, 32}, "as eigh"},
+    [EBB_OP_inv] = {{4, 4}, "as triangular_solve"},
+    [EBB_OP_det] = {{8, 8}, "as lu_det"},
+    [EBB_OP_logdet] = {{8, 8}, "as lu_logdet"},
     [EBB_OP_solve] = {{4, 4}, "as triangular_solve"},
     [EBB_OP_mean] = {{3, 3}, "as sum, and a quotient"},
     [EBB_OP_variance] = {{8, 8}, "of a sum of squares without cancellation; each difference is rounded twice"},
@@ -94,8 +104,11 @@ static const tolerance pow_derivative = {{16, 16},
                                          "e (e - 1) x^(e - 2) log x: factors up to 4 log 8 carry their errors"};
 static const tolerance product_derivative = {{16, 16}, "sums of products of many factors, some of them negative"};
 
+static const tolerance matrix_derivative = {{16, 16}, "solutions with factors, one after another"};
+
 double tolerance_of_value(ebb_op op, int engine) { return values[op].allowed[engine]; }
 double tolerance_of_derivative(ebb_op op, int engine) {
+    if (op_is_of_matrix(op)) return matrix_derivative.allowed[engine];
     if (op == EBB_OP_prod || op == EBB_OP_cumprod) return product_derivative.allowed[engine];
     return (op == EBB_OP_pow ? pow_derivative : derivative).allowed[engine];
 }
