@@ -64,7 +64,7 @@
 
 #define OF_FACTORS(name)                                                                                               \
     CASE("3", name, 2, .shape = LIST(S(3, 3), S(4, 3))), CASE("1", name, 2, .shape = LIST(S(1, 1), S(2, 1))),          \
-        CASE("0", name, 2, .shape = LIST(S(0, 0), S(1, 0))), CASE("8", name, 2, .shape = LIST(S(8, 8), S(9, 8))),      \
+        CASE("0", name, 2, .shape = LIST(S(0, 0), S(1, 0))), CASE("5", name, 2, .shape = LIST(S(5, 5), S(6, 5))),      \
         CASE("batch", name, 2, .shape = LIST(S(2, 2, 2), S(2, 3, 2)))
 #define TALL(name)                                                                                                     \
     SQUARE(name), CASE("4,2", name, 1, .shape = {S(4, 2)}), CASE("9,3", name, 1, .shape = {S(9, 3)}),                  \

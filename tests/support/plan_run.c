@@ -287,9 +287,10 @@ static int run_step(const ebb_plan *plan, const ebb_step *s, char **memory) {
         if (plan->buffer[s->out].bytes) memmove(memory[s->out], memory[s->in[0]], (size_t)plan->buffer[s->out].bytes);
         return EBB_OK;
     }
-    const void *in[3] = {NULL};
+    const void *in[EBB_ROUTINE_POINTERS] = {NULL};
     for (int32_t i = 0; i < s->nin; i++)
         in[i] = memory[s->in[i]];
+    if (s->scratch >= 0) in[EBB_SCRATCH] = memory[s->scratch];
     return ebb_rt_routine_of(s->op)(s->desc, in, memory[s->out]);
 }
 

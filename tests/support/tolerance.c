@@ -104,7 +104,8 @@ static const tolerance pow_derivative = {{16, 16},
                                          "e (e - 1) x^(e - 2) log x: factors up to 4 log 8 carry their errors"};
 static const tolerance product_derivative = {{16, 16}, "sums of products of many factors, some of them negative"};
 
-static const tolerance matrix_derivative = {{16, 16}, "solutions with factors, one after another"};
+static const tolerance matrix_derivative = {{32, 32},
+                                            "solutions with factors, one after another, of numbers up to 2^5"};
 
 double tolerance_of_value(ebb_op op, int engine) { return values[op].allowed[engine]; }
 double tolerance_of_derivative(ebb_op op, int engine) {
