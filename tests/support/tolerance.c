@@ -106,9 +106,11 @@ static const tolerance product_derivative = {{16, 16}, "sums of products of many
 
 static const tolerance matrix_derivative = {{32, 32},
                                             "solutions with factors, one after another, of numbers up to 2^5"};
+static const tolerance vector_derivative = {{512, 512}, "the same, divided by differences of eigenvalues, twice"};
 
 double tolerance_of_value(ebb_op op, int engine) { return values[op].allowed[engine]; }
 double tolerance_of_derivative(ebb_op op, int engine) {
+    if (op == EBB_OP_eigh || op == EBB_OP_svd) return vector_derivative.allowed[engine];
     if (op_is_of_matrix(op)) return matrix_derivative.allowed[engine];
     if (op == EBB_OP_prod || op == EBB_OP_cumprod) return product_derivative.allowed[engine];
     return (op == EBB_OP_pow ? pow_derivative : derivative).allowed[engine];
