@@ -216,7 +216,7 @@ Test(pattern, every_operation) {
 /* ---- random programs ---- */
 
 static void expect_random(uint64_t seed) {
-    ebb_random_options options = {.nodes = 25, .smooth = seed % 2, .size = 5};
+    ebb_random_options options = {.nodes = 25, .smooth = seed % 2, .size = 5, .regions = seed % 3 == 0};
     ebb_graph *g = ebb_random_graph(seed, &options);
     char what[40];
     snprintf(what, sizeof what, "seed %d", (int)seed);

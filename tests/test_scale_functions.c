@@ -47,6 +47,34 @@ SCALE_TEST(a_long_body_traced) {
     ebb_close(ebb);
 }
 
+/* sum of (x[i+1] - x[i]^2)^2: a tridiagonal Hessian. */
+static void chained(ebb_context *ebb, ebb_tensor *const *args, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    const int64_t n = ebb_dim(args[0], 0), first[] = {0}, second[] = {1}, last[] = {n - 1}, end[] = {n};
+    ebb_tensor *a = ebb_slice(args[0], first, last, NULL), *b = ebb_slice(args[0], second, end, NULL);
+    out[0] = ebb_sum(ebb_square(ebb_sub(b, ebb_square(a))));
+}
+
+SCALE_TEST(a_sparse_hessian) {
+    int64_t n = sized(1000000, 100000, 10000);
+    ebb_context *ebb = ebb_open(&(ebb_options){.mode = EBB_NATIVE});
+    ebb_function *h = ebb_sparse_hessian(ebb_function_new(ebb, chained, NULL), NULL);
+    EBB_SCOPE (ebb) {
+        ebb_tensor *x = ebb_ones(ebb, EBB_F64, EBB_SHAPE(n)); /* where row i adds up to -4 + (12 - 4 + 2) - 4 */
+        long before = resident_kb();
+        const ebb_sparsity *s = ebb_sparsity_of(h, x);
+        ebb_tensor *entries = ebb_call(h, x);
+        cr_assert(s && ebb_ok(ebb), "%s", ebb_error(ebb));
+        cr_expect(s->entries == 3 * n - 2 && s->forward == 3, "%lld entries", (long long)s->entries);
+        expect_flat(before, (long)(n / 1024 * 8 * 100), "a sparse Hessian"); /* a hundred vectors */
+        for (int64_t i = 1; i < n - 1; i++)
+            cr_assert(ebb_item(entries, s->start[i]) == -4 && ebb_item(entries, s->start[i] + 1) == 10 &&
+                          ebb_item(entries, s->start[i] + 2) == -4,
+                      "row %lld", (long long)i);
+    }
+    ebb_close(ebb);
+}
+
 SCALE_TEST(a_long_tape) {
     steps = sized(300000, 100000, 2000);
     ebb_context *ebb = ebb_open(NULL);

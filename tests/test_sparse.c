@@ -92,6 +92,14 @@ BODY(high) {
     UNUSED;
     out[0] = ebb_mul(ebb_exp(ebb_mul(ebb_cast(ebb_range(e, EBB_I32, 40), EBB_F64), 0.05)), ebb_sum(in[0]));
 }
+BODY(two_dtypes) {
+    UNUSED;
+    out[0] = ebb_sum(ebb_mul(ebb_cast(in[0], EBB_F64), in[1]));
+}
+BODY(where_largest) {
+    UNUSED;
+    out[0] = ebb_argmax(in[0], 0);
+}
 BODY(energy) { /* of a Jacobian or Hessian */
     (void)e;
     out[0] = ebb_sum(ebb_square(ebb_call((ebb_function *)data, in[0])));
@@ -300,7 +308,11 @@ static void refusals(void) {
     ebb_call(ebb_sparse_hessian(function(linear, 1, NULL), EBB_WRT(1)), x);
     expect_error(ebb, EBB_INDEX_ERROR, "no parameter 1", "a parameter that is not there");
     ebb_call(ebb_sparse_jacobian(function(high, 1, NULL), EBB_WRT(0), EBB_CHEAPER), single);
-    expect_error(ebb, EBB_TYPE_ERROR, "do not mix", "two dtypes");
+    expect_error(ebb, EBB_TYPE_ERROR, "do not mix", "an error of the function itself");
+    ebb_call(ebb_sparse_hessian(function(two_dtypes, 1, NULL), EBB_WRT(0, 1)), single, x);
+    expect_error(ebb, EBB_TYPE_ERROR, "has f32 and f64; entries are of one dtype", "two dtypes");
+    ebb_call(ebb_sparse_jacobian(function(where_largest, 1, NULL), NULL, EBB_CHEAPER), x);
+    expect_error(ebb, EBB_TYPE_ERROR, "no result of f is real", "a Jacobian of integers");
     ebb_call(ebb_sparse_hessian(function(coupled, 1, NULL), NULL), points(1, 20000));
     expect_error(ebb, EBB_VALUE_ERROR, "4e+08 entries", "a pattern that is too large");
     cr_expect(!ebb_sparse_hessian(NULL, NULL) && !ebb_sparsity_of(NULL, x));

@@ -158,7 +158,8 @@ static void jacobian_of_random(random_case *c, ebb_road road) {
 Test(sparse_random, programs) {
     cases = 0;
     for (uint64_t seed = 1; seed <= 150; seed++) {
-        ebb_random_options options = {.nodes = 25, .smooth = true, .size = 5, .no_empty = seed % 3};
+        ebb_random_options options = {
+            .nodes = 25, .smooth = true, .size = 5, .no_empty = seed % 3, .regions = seed % 5 == 0};
         random_case c = {.f = ebb_random_graph(seed, &options), .spec.budget = seed % 4 ? 0 : 1000}; /* in blocks */
         snprintf(c.what, sizeof c.what, "seed %d", (int)seed);
         choose_wrt(&c);
