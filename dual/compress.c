@@ -22,8 +22,10 @@ static bool start(const ebb_allocator *a, ebb_rows *pattern, ebb_compressed *c) 
     c->of_column = ebb_mem_new(a, (size_t)c->pattern.columns + 1, sizeof *c->of_column);
     c->of_row = ebb_mem_new(a, (size_t)c->pattern.rows + 1, sizeof *c->of_row);
     c->place = ebb_mem_new(a, (size_t)ebb_rows_count(&c->pattern) + 1, sizeof *c->place);
-    memset(c->of_row, 0xff, c->of_row ? (size_t)c->pattern.rows * sizeof *c->of_row : 0);
-    return c->of_column && c->of_row && c->place;
+    if (!c->of_column || !c->of_row || !c->place) return false;
+    for (int64_t i = 0; i < c->pattern.rows; i++)
+        c->of_row[i] = -1;
+    return true;
 }
 
 /* ---- Hessians ---- */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_NESTS = 48 }; /* of a relation; what is more regular than that is worth looking at */
+enum { MOST_NESTS = 48, FEW_NESTS = 8, FEW_PAIRS = 4096 }; /* what is small is not worth many nests */
 
 /* ---- one nest ---- */
 
@@ -190,6 +190,10 @@ static bool take_in(ebb_nest *n, const ebb_nest *other) {
     return true;
 }
 
+static bool is_irregular(const ebb_relation *r) {
+    return r->nests == MOST_NESTS || (r->nests >= FEW_NESTS && r->rows + ebb_relation_pairs(r) <= FEW_PAIRS);
+}
+
 /* A nest that has taken another in may reach a third one. */
 bool ebb_relation_add(ebb_relation *r, const ebb_nest *nest) {
     ebb_nest n = *nest;
@@ -199,7 +203,7 @@ bool ebb_relation_add(ebb_relation *r, const ebb_nest *nest) {
         r->nest[k] = r->nest[--r->nests];
         k = -1;
     }
-    if (r->nests == MOST_NESTS && !put_aside(r)) return false;
+    if (is_irregular(r) && !put_aside(r)) return false;
     if (r->all) return true;
     if (!ebb_mem_reserve(r->allocator, &r->nest, &r->capacity, r->nests + (int64_t)1, sizeof n)) return false;
     r->nest[r->nests++] = n;

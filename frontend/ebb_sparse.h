@@ -21,8 +21,8 @@ extern "C" {
  * computed from, and that is followed from x to the end, in time that hardly depends on the sizes where the pattern is
  * regular. No entry is tried out, and no dense matrix is made. An index that is a number of the program or a captured
  * tensor is followed; one that is computed from arguments or variables may be any. Columns that share no row are
- * computed together, all groups in one program. Rows and columns are counted over all elements, row-major, one
- * parameter (or result) after the other in the order of wrt. */
+ * computed together, all groups in one program; the entries are differentiable as f is. Rows and columns are counted
+ * over all elements, row-major, one parameter (or result) after the other in the order of wrt. */
 
 /* A pattern, and how it is computed. */
 typedef struct ebb_sparsity {
