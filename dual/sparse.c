@@ -1,6 +1,6 @@
 /* sparse.c - the transforms of sparse.h, and the same roads to dense derivatives.
  *
- * Start reading at ebb_sparse_hessian_graph; then ebb_blocks_by_pattern. */
+ * Start reading at ebb_sparse_hessian_graph; then blocks_by_pattern. */
 #include "dual/sparse.h"
 
 #include "dual/basis.h"
