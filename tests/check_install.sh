@@ -28,7 +28,7 @@ fi
 
 # So do the longer programs (check_example.sh compares what they print).
 for source in "${readme%/*}"/docs/examples/*.c; do
-    gcc -std=c11 -Wall -Wextra -Werror "$source" "${flags[@]}" -o "$prefix/example"
+    gcc -std=c11 -Wall -Wextra -Werror "$source" "${flags[@]}" -lm -o "$prefix/example"
     LD_LIBRARY_PATH=$(pkg-config --variable=libdir ebb) "$prefix/example" >/dev/null
 done
 
