@@ -84,6 +84,8 @@ ebb_graph *ebb_jvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag
 /* In: f's, then one direction v per wrt. Out: results, then for each the stack [order, y...] of the Taylor coefficients
  * of t -> f(x + t v): row k - 1 is that of t^k, the k-th derivative by k!. State. */
 ebb_graph *ebb_jet_graph(const ebb_graph *f, int order, const ebb_dual_spec *spec, ebb_diag *diag);
+/* The same along curves: in place of a direction the stack [order, x...] of the coefficients of a curve through x. */
+ebb_graph *ebb_jet_series_graph(const ebb_graph *f, int order, const ebb_dual_spec *spec, ebb_diag *diag);
 /* In: f's, where parameter k has one more axis, of size n, at in_axes[k]; -1: it has none and is the same for all
  * examples. Out: results, result j with the examples at out_axes[j]; state, which must be the same for all examples. */
 ebb_graph *ebb_vmap_graph(const ebb_graph *f, int64_t n, const int *in_axes, const int *out_axes,

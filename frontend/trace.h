@@ -16,6 +16,7 @@ typedef enum ebb_transform {
     EBB_VALUE_AND_GRAD,
     EBB_JVP,
     EBB_JET,
+    EBB_JET_SERIES,
     EBB_VJP,
     EBB_HVP,
     EBB_HESSIAN,

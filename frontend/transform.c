@@ -36,6 +36,7 @@ static int result_count(ebb_transform t, int results, int derived, int nwrt, boo
         return results + nwrt;
     case EBB_JVP:
     case EBB_JET:
+    case EBB_JET_SERIES:
     case EBB_LAPLACIAN:
     case EBB_SECOND_ORDER:
         return results + derived;
@@ -131,6 +132,12 @@ ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order) {
     return jet;
 }
 
+ebb_function *ebb_jet_series(ebb_function *f, const ebb_wrt *wrt, int order) {
+    ebb_function *jet = ebb_transform_new(f, wrt, EBB_JET_SERIES, "jet_series");
+    if (jet) jet->order = order;
+    return jet;
+}
+
 bool ebb_is_derivative(const ebb_function *f) {
     return f->base && f->transform != EBB_VMAP && f->transform != EBB_REMAT && !f->rule;
 }
@@ -141,6 +148,7 @@ static int own_arguments(const ebb_function *f) {
     switch (f->transform) {
     case EBB_JVP:
     case EBB_JET:
+    case EBB_JET_SERIES:
     case EBB_HVP:
         return f->nwrt;
     case EBB_VJP:
@@ -179,6 +187,8 @@ static ebb_graph *derive_graph(const ebb_function *f, const ebb_graph *g, ebb_co
         return ebb_jvp_graph(g, spec, diag);
     case EBB_JET:
         return ebb_jet_graph(g, f->order, spec, diag);
+    case EBB_JET_SERIES:
+        return ebb_jet_series_graph(g, f->order, spec, diag);
     case EBB_VJP:
         return ebb_vjp_graph(g, spec, diag);
     case EBB_HVP:

@@ -398,3 +398,52 @@ Test(jet, of_functions_and_inside_gradients) {
         ebb_close(ebb);
     }
 }
+
+/* ---- series put into one another ---- */
+
+static void inner(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_mul(ebb_sin(in[0]), ebb_sum(in[0]));
+}
+static void outer(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_tanh(ebb_mul(in[0], ebb_sum(in[0])));
+}
+static void composed(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    ebb_tensor *y;
+    inner(ebb, in, &y, data);
+    outer(ebb, &y, out, data);
+}
+
+static ebb_function *named(ebb_context *ebb, ebb_body *body) {
+    return ebb_function_new(ebb, body, &(ebb_function_options){.name = "f"});
+}
+
+/* The series of the inner function is the curve along which the outer one goes: that of the composition. */
+Test(jet, along_curves) {
+    enum { LENGTH = 6, SIZE = 3 };
+    static const ebb_mode modes[] = {EBB_EAGER, EBB_COMPILED, EBB_NATIVE};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        ebb_context *ebb = ebb_open(&(ebb_options){.mode = modes[i]});
+        ebb_tensor *x = ebb_literal(ebb, "[0.1, -0.3, 0.5]", EBB_F64), *v = ebb_literal(ebb, "[1, 2, -1]", EBB_F64);
+        ebb_tensor *y[2], *z[2], *want[2];
+        ebb_call_n(ebb_jet(named(ebb, inner), NULL, LENGTH), 2, ((ebb_operand[]){EBB_OPERAND(x), EBB_OPERAND(v)}), 2,
+                   y);
+        ebb_function *along = ebb_jet_series(named(ebb, outer), NULL, LENGTH);
+        ebb_call_n(along, 2, ((ebb_operand[]){EBB_OPERAND(y[0]), EBB_OPERAND(y[1])}), 2, z);
+        ebb_call_n(ebb_jet(named(ebb, composed), NULL, LENGTH), 2, ((ebb_operand[]){EBB_OPERAND(x), EBB_OPERAND(v)}), 2,
+                   want);
+        cr_assert(ebb_ok(ebb), "%s", ebb_error(ebb));
+        for (int64_t k = 0; k < LENGTH * SIZE; k++)
+            cr_expect(fabs(ebb_item(z[1], k) - ebb_item(want[1], k)) <= 1e-14 * (1 + fabs(ebb_item(want[1], k))),
+                      "coefficient %d: %.17g, of the composition %.17g", (int)k, ebb_item(z[1], k),
+                      ebb_item(want[1], k));
+        ebb_call_n(along, 2, ((ebb_operand[]){EBB_OPERAND(x), EBB_OPERAND(v)}), 2, z);
+        cr_expect(strstr(ebb_error(ebb), "argument 1 is f64[3]; it must be f64[6,3]"), "%s", ebb_error(ebb));
+        ebb_clear_error(ebb);
+        ebb_tensor *deep = ebb_reshape(x, EBB_SHAPE(1, 1, 1, 1, 1, 1, 1, 3));
+        ebb_call_n(along, 2, ((ebb_operand[]){EBB_OPERAND(deep), EBB_OPERAND(deep)}), 2, z);
+        cr_expect(strstr(ebb_error(ebb), "one axis too many"), "%s", ebb_error(ebb));
+        ebb_close(ebb);
+    }
+}
