@@ -23,7 +23,7 @@ typedef struct unloop {
     void *const *out;
     const void **body_in, **back_in;
     void **body_out, **back_out;
-    int64_t trips, parameters;
+    int64_t trips, parameters, float_states;
     int64_t *position; /* the iteration that each used slot is before */
     int64_t used;
     int turn;       /* which set of cotangents is written next */
@@ -37,11 +37,11 @@ static char *slot_at(const unloop *u, int64_t k) { return u->work + u->at.slot +
 
 /* ---- forward ---- */
 
-/* The states are those of the set; NULL: the operands. */
-static void read_states(const unloop *u, const char *set) {
+/* The states of the set, as the first arguments of a function; NULL: the operands. */
+static void read_states(const unloop *u, const char *set, const void **argument) {
     int64_t end = 0;
     for (int64_t k = 0; k < u->d->states; k++)
-        u->body_in[k] = set ? set + ebb_loop_place(&end, u->d->value[k].bytes) : u->in[k];
+        argument[k] = set ? set + ebb_loop_place(&end, u->d->value[k].bytes) : u->in[k];
 }
 
 static void write_states(const unloop *u, char *set) {
@@ -52,17 +52,17 @@ static void write_states(const unloop *u, char *set) {
 
 static int64_t row_of(const unloop *u, int64_t i) { return u->d->reverse ? u->trips - 1 - i : i; }
 
-static void point_slices(const unloop *u, int64_t i) {
-    const int64_t first = u->d->states + u->d->captures;
-    for (int64_t k = first; k < u->parameters; k++)
-        u->body_in[k] = (const char *)u->in[k] + row_of(u, i) * u->d->value[k].bytes;
+static void point_slices(const unloop *u, int64_t i, const void **argument) {
+    const int64_t row = row_of(u, i);
+    for (int64_t k = u->d->states + u->d->captures; k < u->parameters; k++)
+        argument[k] = (const char *)u->in[k] + row * u->d->value[k].bytes;
 }
 
 /* From the states before iteration i to those behind it. */
 static int advance(const unloop *u, const char *from, int64_t i, char *to) {
-    read_states(u, from);
+    read_states(u, from, u->body_in);
     write_states(u, to);
-    point_slices(u, i);
+    point_slices(u, i, u->body_in);
     return u->body(u->body_in, u->body_out, u->work + u->at.room[EBB_LOOP_BODY]);
 }
 
@@ -82,7 +82,7 @@ static int count_trips(unloop *u, ebb_rt_step *condition) {
     uint8_t *flag = (uint8_t *)u->work + u->at.flag;
     const char *states = NULL;
     for (int64_t i = 0;; i++) {
-        read_states(u, states);
+        read_states(u, states, u->body_in);
         int code = condition(u->body_in, (void *[]){flag}, u->work + u->at.room[EBB_LOOP_CONDITION]);
         u->trips = i;
         if (code != EBB_OK || !*flag) return code;
@@ -121,9 +121,7 @@ DEFINE_ADD(double)
 /* The first term is written where the sum will be. */
 static void add_terms(const unloop *u) {
     const int64_t first = u->d->states;
-    int64_t end = 0, result = 0;
-    for (int64_t k = 0; k < first; k++)
-        result += is_float(u->d->value[k].dtype);
+    int64_t end = 0, result = u->float_states;
     for (int64_t k = first; k < first + u->d->captures; k++) {
         const ebb_loop_value *v = &u->d->value[k];
         const int64_t at = ebb_loop_place(&end, v->bytes);
@@ -162,9 +160,7 @@ static void point_results(const unloop *u, int64_t i) {
 /* back_in ends with the cotangents of the body's float results: of states those that are carried, then rows. */
 static void point_cotangents(const unloop *u, int64_t i) {
     const ebb_loop_desc *d = u->d;
-    int64_t at = u->parameters;
-    for (int64_t k = 0; k < d->states; k++)
-        at += is_float(d->value[k].dtype);
+    int64_t at = u->parameters + u->float_states;
     for (int64_t k = 0; k < d->stacked; k++) {
         const ebb_loop_value *v = &d->value[u->parameters + k];
         if (!is_float(v->dtype)) continue;
@@ -189,9 +185,8 @@ static void carry(unloop *u) {
 
 /* Back through iteration i, before which the states are those of the set. */
 static int pull(unloop *u, const char *set, int64_t i) {
-    read_states(u, set);
-    point_slices(u, i);
-    memcpy(u->back_in, u->body_in, (size_t)u->parameters * sizeof *u->back_in);
+    read_states(u, set, u->back_in);
+    point_slices(u, i, u->back_in);
     point_cotangents(u, i);
     point_results(u, i);
     int code = u->pullback(u->back_in, u->back_out, u->work + u->at.room[EBB_LOOP_PULLBACK]);
@@ -266,10 +261,11 @@ static unloop open_unloop(const ebb_loop_desc *d, const void *const *in, void *c
     u.back_out = (void **)(void *)(u.work + u.at.back_out);
     u.position = (int64_t *)(void *)(u.work + u.at.position);
     memcpy(u.body_in, in, (size_t)(d->states + d->captures) * sizeof *in);
+    memcpy(u.back_in, in, (size_t)(d->states + d->captures) * sizeof *in);
     for (int64_t k = 0; k < d->stacked; k++)
         u.body_out[d->states + k] = NULL;
     for (int64_t k = 0, at = u.parameters; k < d->states; k++)
-        if (is_float(d->value[k].dtype)) u.back_in[at] = in[at], at++;
+        if (is_float(d->value[k].dtype)) u.back_in[at] = in[at], at++, u.float_states++;
     return u;
 }
 
