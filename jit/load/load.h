@@ -43,7 +43,7 @@ ebb_compile_times ebb_executable_times(const ebb_executable *x);
 int64_t ebb_executable_live(void); /* how many are alive in the process: for tests */
 
 /* ---- the table that the engine module exports as `ebb_engine_table` ---- */
-#define EBB_ENGINE_ABI 2
+#define EBB_ENGINE_ABI 3
 typedef struct ebb_engine {
     int abi;
     /* Compiles a plan; *handle gets what release takes, *entry the code. */
