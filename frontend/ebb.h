@@ -361,6 +361,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 #include "ebb_explain.h"
 /* ... sparse derivatives. */
 #include "ebb_sparse.h"
+/* ... of functions that an equation defines. */
+#include "ebb_implicit.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"
 /* 12. Branches and loops that depend on tensors. */

@@ -64,7 +64,7 @@ struct ebb_function {
     bool tracing; /* for refusing recursion */
     ebb_transform transform;
     ebb_function *base; /* transforms: what is differentiated; counted */
-    ebb_function *rule; /* EBB_CUSTOM_...; counted */
+    ebb_function *rule; /* EBB_CUSTOM_...; of a body of ours, what its data needs; counted */
     int *wrt;
     int nwrt;
     struct ebb_linear *linear; /* EBB_LINEARIZE, EBB_LINEARIZED: the part of the tangents; owned */
