@@ -144,7 +144,7 @@ static void point_results(const unloop *u, int64_t i) {
     int64_t states = 0, captures = 0, result = 0;
     for (int64_t k = 0; k < u->parameters; k++) {
         const ebb_loop_value *v = &d->value[k];
-        char *to = u->out[result];
+        char *to = is_float(v->dtype) ? u->out[result] : NULL; /* behind the last float one there is none */
         if (k < d->states)
             to = u->work + u->at.cotangents[u->turn] + ebb_loop_place(&states, v->bytes);
         else if (k < d->states + d->captures) {
