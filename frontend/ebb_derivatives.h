@@ -292,8 +292,9 @@ EBB_API ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt);
  * ebb_jvp would double it with each order. Absent for a result that is not real. */
 EBB_API ebb_function *ebb_jet(ebb_function *f, const ebb_wrt *wrt, int order);
 
-/* The same along curves, so that series can be put into one another: in place of a direction the coefficients of a curve
- * x + c1 t + c2 t^2 + ... through each wrt, [order, x's shape...], of its dtype: what ebb_jet gives for x = g(s). */
+/* The same along curves, so that series can be put into one another: in place of a direction the coefficients of a
+ * curve x + c1 t + c2 t^2 + ... through each wrt, [order, x's shape...], of its dtype: what ebb_jet gives for x = g(s).
+ */
 EBB_API ebb_function *ebb_jet_series(ebb_function *f, const ebb_wrt *wrt, int order);
 
 /* Reverse mode for any results. Further arguments: a cotangent for each result of f, of its shape and dtype. Results:
