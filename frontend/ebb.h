@@ -354,15 +354,16 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 #include "ebb_arrays.h"
 /* ... and on matrices. */
 #include "ebb_matrices.h"
-/* 7. Gradients of what just ran. 8. Traced functions. 9. Derivatives of functions; many examples at once; where a NaN
- * was born. */
+/* 7. Gradients of what just ran. 8. Traced functions. 9. Derivatives of functions; many examples at once. */
 #include "ebb_derivatives.h"
 /* ... what they cost, and why they go the way they go. */
 #include "ebb_explain.h"
 /* ... sparse derivatives. */
 #include "ebb_sparse.h"
-/* ... of functions that an equation defines. */
-#include "ebb_implicit.h"
+/* ... rules of one's own, and functions that an equation defines. */
+#include "ebb_rules.h"
+/* ... where a NaN was born. */
+#include "ebb_nan.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"
 /* 12. Branches and loops that depend on tensors. */
