@@ -220,8 +220,7 @@ static bool sum_in_blocks(blocks *w, const ebb_lines *lines, ebb_id *total) {
     size_t operands = (size_t)w->m + (size_t)w->captures + (size_t)slices;
     ebb_id *arg = ok ? ebb_mem_new(a, 2 * operands + (size_t)w->m + (size_t)w->n, sizeof *arg) : NULL;
     if (ok && !arg) ok = ebb_fail_memory(w->g->diag);
-    ebb_id *in = arg + operands, *by = in + operands;
-    ok = ok && sum_along(w, lines, slices, arg, in, by, by + w->m, total);
+    if (ok) ok = sum_along(w, lines, slices, arg, arg + operands, arg + 2 * operands, arg + 2 * operands + w->m, total);
     ebb_mem_free(a, arg);
     finish(w);
     return ok;

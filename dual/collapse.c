@@ -203,9 +203,10 @@ static bool add_series(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id
 
 static bool by_series(ebb_graph *g, const ebb_lines *lines, int n, const ebb_id *x, const ebb_id *line, int m,
                       const ebb_id *y, ebb_id *second) {
-    ebb_id *room = ebb_mem_new(g->allocator, 2 * (size_t)n + 4 * (size_t)m + 1, sizeof *room), *c = room + 2 * n;
-    bool ok =
-        room ? add_series(g, lines, n, x, line, m, y, second, room, c, c + 2 * m, c + 3 * m) : ebb_fail_memory(g->diag);
+    ebb_id *room = ebb_mem_new(g->allocator, 2 * (size_t)n + 4 * (size_t)m + 1, sizeof *room);
+    if (!room) return ebb_fail_memory(g->diag);
+    ebb_id *c = room + 2 * n;
+    bool ok = add_series(g, lines, n, x, line, m, y, second, room, c, c + 2 * m, c + 3 * m);
     ebb_mem_free(g->allocator, room);
     return ok;
 }

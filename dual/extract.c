@@ -86,7 +86,7 @@ bool ebb_inline(ebb_graph *to, const ebb_graph *f, const ebb_id *x, ebb_id *y) {
 
 ebb_graph *ebb_at_zero(const ebb_graph *f, int n) {
     ebb_graph *to = ebb_graph_new(f->allocator, f->diag, f->name), *done = NULL;
-    ebb_id *x = ebb_mem_new(f->allocator, (size_t)f->inputs + (size_t)f->outputs + 1, sizeof *x), *y = x + f->inputs;
+    ebb_id *x = ebb_mem_new(f->allocator, (size_t)f->inputs + (size_t)f->outputs + 1, sizeof *x);
     bool ok = (to && x) || ebb_fail_memory(f->diag);
     if (ok) to->without = f->without;
     for (int k = 0; ok && k < f->inputs; k++) {
@@ -96,6 +96,7 @@ ebb_graph *ebb_at_zero(const ebb_graph *f, int n) {
         x[k] = k < f->inputs - n ? ebb_add_input(to, type, b.site) : ebb_g_full(&b, type.dtype, &type.shape, 0);
         ok = ok && x[k] != EBB_POISON;
     }
+    ebb_id *y = x ? x + f->inputs : NULL;
     ok = ok && ebb_inline(to, f, x, y);
     for (int j = 0; ok && j < f->outputs; j++)
         ok = ebb_add_output(to, y[j]);

@@ -106,7 +106,7 @@ static bool flow_with_regions(const ebb_graph *g, uint8_t *mark, ebb_diag *diag)
     int32_t *place = place_results(g, &results);
     for (ebb_id id = 1; id < g->count; id++)
         if ((size_t)g->node[id].arity > widest) widest = (size_t)g->node[id].arity;
-    uint8_t *y = place ? marks_for(g, results + widest, diag) : NULL, *x = y + results;
+    uint8_t *y = place ? marks_for(g, results + widest, diag) : NULL, *x = y ? y + results : NULL;
     bool ok = y || ebb_fail_memory(diag);
     for (ebb_id id = 1; ok && id < g->count; id++) {
         const ebb_id *operand = ebb_operands(g, id);

@@ -105,7 +105,7 @@ static ebb_graph *transposed(const ruling *r) {
 static ebb_graph *without_zeros(const ruling *r, const ebb_graph *rule) {
     int fixed = r->n + r->m, linear = rule->inputs - fixed;
     ebb_callee w = {.xs = 0};
-    ebb_id *du = nodes_for(r, (size_t)linear + (size_t)rule->outputs), *dv = du + linear;
+    ebb_id *du = nodes_for(r, (size_t)linear + (size_t)rule->outputs), *dv = du ? du + linear : NULL;
     bool ok = du && ebb_callee_start(&w, rule, 2 * (int64_t)rule->inputs, rule->outputs, &r->b);
     if (!ok) return ebb_mem_free(r->b.graph->allocator, du), ebb_callee_finish(&w, false);
     for (int i = 0; i < fixed; i++)
@@ -265,7 +265,7 @@ bool ebb_custom_pull(ebb_graph *g, ebb_id region, const ebb_id *ct, const bool *
         if (is_real(r.primal, r.primal->output[j])) r.there[f++] = ct[j] != EBB_ABSENT;
     ok = ok && find_rule(&r, true);
     size_t args = ok ? (size_t)r.asked->inputs : 0;
-    ebb_id *arg = ok ? nodes_for(&r, args + (size_t)r.dxs) : NULL, *v = arg + args;
+    ebb_id *arg = ok ? nodes_for(&r, args + (size_t)r.dxs) : NULL, *v = arg ? arg + args : NULL;
     ok = arg && put_cotangents(&r, ct, arg) && ebb_inline(g, r.asked, arg, v);
     for (int i = 0, f = 0; ok && i < r.n; i++) {
         if (!is_real(r.primal, r.primal->input[i])) continue;

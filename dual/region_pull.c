@@ -76,7 +76,7 @@ static bool pull_cond(ebb_pulling *p) {
     int n = r.callee[0]->inputs, m = r.callee[0]->outputs, branches = ebb_branches(&r), count = 0;
     ebb_callee w[2] = {{.xs = 0}, {.xs = 0}};
     ebb_graph *branch[2];
-    ebb_id *ct = ebb_mem_new(a, (size_t)m + 2 * (size_t)n + 1, sizeof *ct), *dx = ct + m;
+    ebb_id *ct = ebb_mem_new(a, (size_t)m + 2 * (size_t)n + 1, sizeof *ct), *dx = ct ? ct + m : NULL;
     bool *asked = ebb_mem_new(a, (size_t)m + 1, sizeof *asked);
     bool ok = (ct && asked) || ebb_fail_memory(p->b.graph->diag);
     for (int b = 0; ok && b < branches; b++)
@@ -156,7 +156,7 @@ static bool pull_loop(ebb_pulling *p) {
     ebb_loop l = ebb_loop_of(p->b.graph, p->region);
     const ebb_allocator *a = p->b.graph->allocator;
     size_t n = (size_t)l.body->inputs, m = (size_t)l.body->outputs;
-    bool *moves = ebb_mem_new(a, n + m + 1, sizeof *moves), *asked = moves + n;
+    bool *moves = ebb_mem_new(a, n + m + 1, sizeof *moves), *asked = moves ? moves + n : NULL;
     ebb_id *ct = ebb_mem_new(a, n + m + 1, sizeof *ct);
     if (moves && ct)
         l.pullback = pull_body(p, &l, moves, asked, ct, ct + m);

@@ -200,7 +200,7 @@ bool ebb_pull_unloop(ebb_pulling *p) {
     size_t all = 2 * (n + (size_t)u.results + (size_t)u.cotangents) + (size_t)u.l.body->outputs;
     u.room = ebb_mem_new(a, all + 1, sizeof *u.room);
     u.has_tangent = ebb_mem_new(a, 2 * n + 1, sizeof *u.has_tangent);
-    u.wanted = u.has_tangent + n;
+    u.wanted = u.has_tangent ? u.has_tangent + n : NULL;
     to.body = to.condition = to.pullback = NULL;
     bool ok = (u.room && u.has_tangent) || ebb_fail_memory(p->b.graph->diag);
     if (ok) find_tangents(p, &u);

@@ -73,7 +73,8 @@ typedef struct ebb_triangle {
  * in their order, are stored in *vectors, unless that is NULL. As the symmetric part is taken, derivatives in a are
  * symmetric. Eigenvalues that are equal have a gradient, that of the vectors found; how vectors turn within what
  * belongs to equal eigenvalues is not determined, and their derivative there is 0, chosen: then second derivatives of
- * values are without that part. The first element of a vector that is at least half as large as its largest one is positive. NaN or an infinity in a is a ValueError. */
+ * values are without that part. The first element of a vector that is at least half as large as its largest one is
+ * positive. NaN or an infinity in a is a ValueError. */
 #define ebb_eigh(a, vectors) ebb_eigh_at((a), (vectors), __FILE__, __LINE__)
 
 /* The singular values, falling, a [b...,m,n] -> [b...,k], k the smaller of m and n; with u [b...,m,k], orthonormal

@@ -113,11 +113,12 @@ int ebb_rt_cofactor(const int64_t *desc, const void *const *in, void *out) {
     const bool wide = desc[EBB_MATRIX_DTYPE] == EBB_F64;
     const int64_t n = desc[EBB_MATRIX_ROWS];
     const size_t matrix = (size_t)(n * n) * (wide ? sizeof(double) : sizeof(float));
+    if (n == 0) return EBB_OK;       /* and there is no scratch memory */
     int64_t *place = scratch_of(in); /* first, as it needs the wider alignment */
     work w = {.n = n, .row = place, .column = place + n};
     const char *a = in[0];
     char *y = out;
-    for (int64_t k = 0; n && k < desc[EBB_MATRIX_BATCH]; k++, a += matrix, y += matrix)
+    for (int64_t k = 0; k < desc[EBB_MATRIX_BATCH]; k++, a += matrix, y += matrix)
         (wide ? cofactors_f64 : cofactors_f32)(&w, a, place + 2 * n, y);
     return EBB_OK;
 }

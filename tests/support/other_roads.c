@@ -13,7 +13,7 @@ typedef struct trial {
     uint64_t seed;
     const ebb_graph *f;
     int wrt[MOST_PARAMETERS], n; /* its real parameters */
-    double tolerance;            /* of the largest element: a third derivative may be made of numbers a million times as large */
+    double tolerance; /* of the largest element: a third derivative may be made of numbers a million times as large */
     bool good, native;
     int check;
     road_tally *tally;
