@@ -15,13 +15,13 @@ typedef struct ebb_products {
 } ebb_products;
 
 /* Of of[m] in w's parameters, all of one dtype. Stop in any case. */
-bool ebb_products_start(ebb_products *p, ebb_work *w, int m, const ebb_id *of);
-void ebb_products_stop(ebb_products *p);
+bool ebb_products_start(ebb_products *t, ebb_work *w, int m, const ebb_id *of);
+void ebb_products_stop(ebb_products *t);
 /* The pattern, of `most` entries at most; a Hessian's is symmetric. */
-bool ebb_products_pattern(ebb_products *p, double most, bool symmetric, ebb_rows *rows);
+bool ebb_products_pattern(ebb_products *t, double most, bool symmetric, ebb_rows *rows);
 /* The entries, row by row, of the plan that w->brought has. */
-ebb_id ebb_products_entries(ebb_products *p);
+ebb_id ebb_products_entries(ebb_products *t);
 /* They as a dense matrix, [rows, columns], flat. */
-ebb_id ebb_products_matrix(ebb_products *p);
+ebb_id ebb_products_matrix(ebb_products *t);
 
 #endif

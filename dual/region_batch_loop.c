@@ -248,12 +248,14 @@ bool ebb_batch_loop(ebb_batching *p) {
     u.m = u.l.body->outputs;
     size_t n = (size_t)u.n, m = (size_t)u.m;
     u.x = ebb_mem_new(a, 2 * (n + m) + 1, sizeof *u.x);
-    u.z = u.x + n + m;
-    u.dx = u.z + m;
     u.bx = ebb_mem_new(a, 2 * (n + m) + 1, sizeof *u.bx);
-    u.by = u.bx + n + m;
     to.body = to.condition = to.pullback = NULL;
     bool ok = (u.x && u.bx) || ebb_fail_memory(p->b.graph->diag);
+    if (ok) {
+        u.z = u.x + n + m;
+        u.dx = u.z + m;
+        u.by = u.bx + n + m;
+    }
     ok = ok && settle(p, &u) && (u.l.pullback ? batch_unloop : batch_loop)(p, &u, &to);
     ebb_graph_release(to.body);
     ebb_graph_release(to.condition);

@@ -7,11 +7,11 @@
 #include "jit/plan/plan.h"
 #include "tests/support/parsed.h"
 #include "tests/support/region_steps.h"
+#include "tests/support/scale.h"
 #include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,7 +190,7 @@ Test(region_code, functions_are_compiled_once) {
 /* ---- depth and memory ---- */
 
 /* As many regions inside one another as there may be, planned, compiled and run on a small stack. */
-static void *deep(void *unused) {
+static void deep(void) {
     char *text = malloc(EBB_MOST_NESTED * 300), *at = text;
     ebb_diag diag = {0};
     at += sprintf(at, "func f0(%%1: f64[]) {\n  %%2 f64[] = add %%1, %%1\n  return %%2\n}\n");
@@ -212,19 +212,12 @@ static void *deep(void *unused) {
     free(text);
     ebb_executable_release(code);
     ebb_graph_release(g);
-    return unused;
 }
 
 Test(region_code, depth_costs_little_stack) {
-    pthread_attr_t attr;
-    pthread_t thread;
     ebb_diag diag = {0};
     cr_assert_not_null(ebb_engine_open(&diag), "%s", diag.message); /* opening it is a matter of the loader */
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, 256 * 1024);
-    cr_assert_eq(pthread_create(&thread, &attr, deep, NULL), 0);
-    pthread_join(thread, NULL);
-    pthread_attr_destroy(&attr);
+    on_small_stack(deep);
 }
 
 /* Planning and evaluating; each allocation fails once. */

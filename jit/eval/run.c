@@ -221,9 +221,10 @@ static bool point_results(run *r, ebb_id id, void **out) {
 static bool run_region(run *r, ebb_id id) {
     const ebb_allocator *a = r->pool.allocator;
     const size_t arity = (size_t)r->g->node[id].arity, results = (size_t)ebb_results_of(r->g, id);
-    void **out = ebb_mem_new(a, 2 * arity + results + 1, sizeof *out), **copy = out + results;
-    const void **in = (const void **)(void *)(copy + arity);
+    void **out = ebb_mem_new(a, 2 * arity + results + 1, sizeof *out);
     if (!out) return ebb_fail_memory(r->diag);
+    void **copy = out + results;
+    const void **in = (const void **)(void *)(copy + arity);
     const bool ok = point_operands(r, id, in, copy) && point_results(r, id, out) &&
                     eval_region(r->g, id, in, out, &r->pool, r->diag);
     for (size_t k = 0; k < arity; k++)
