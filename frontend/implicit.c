@@ -140,7 +140,7 @@ static int arguments_of_f(int all, ebb_tensor *const *in) {
 /* What the equation changes by when theta does; NULL: nothing in theta is real. */
 static ebb_tensor *change(place *p, ebb_tensor *const *tangent) {
     int wrt[MOST_ARGUMENTS], n = 0;
-    ebb_tensor *y[2];
+    ebb_tensor *moved;
     for (int k = 1; k < p->count; k++)
         if (ebb_is_float(p->argument[k].tensor->type.dtype)) wrt[n++] = k;
     if (n == 0) return NULL;
@@ -150,10 +150,10 @@ static ebb_tensor *change(place *p, ebb_tensor *const *tangent) {
     int results = p->e->f->results;
     ebb_tensor **all = ebb_mem_new(&tangent[0]->context->allocator, 2 * (size_t)results, sizeof(ebb_tensor *));
     if (all) ebb_call_n(along, p->count + n, p->argument, 2 * results, all);
-    y[1] = all ? all[results] : ebb_fail_at(tangent[0]->context, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "no memory");
+    moved = all ? all[results] : ebb_fail_at(tangent[0]->context, EBB_NO_MEMORY, ebb_site_at(NULL, 0), "no memory");
     ebb_mem_free(&tangent[0]->context->allocator, all);
     ebb_function_free(along);
-    return y[1];
+    return moved;
 }
 
 static void rule(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
