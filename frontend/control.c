@@ -49,6 +49,13 @@ static bool sequence_fits(const ebb_flow *w, int k) {
            false;
 }
 
+static bool budget_fits(const ebb_flow *w) {
+    if (w->budget >= 0) return true;
+    return ebb_fail_at(w->ebb, EBB_VALUE_ERROR, w->site, "%s: checkpoint_bytes is %lld; it must not be negative",
+                       w->function, (long long)w->budget),
+           false;
+}
+
 static bool trips_fit(ebb_flow *w) {
     for (int k = 0; k < w->sequences; k++)
         if (!sequence_fits(w, k)) return false;
@@ -103,7 +110,7 @@ static bool take_operands(ebb_flow *w, const given *g) {
     w->in = ebb_mem_new(a, n + (size_t)w->results + 1, sizeof *w->in);
     if (w->in) w->out = w->in + n;
     bool good = (all && w->in) || refuse(w, EBB_NO_MEMORY, "no memory");
-    good = good && take_values(w, g, all) && trips_fit(w);
+    good = good && take_values(w, g, all) && trips_fit(w) && budget_fits(w);
     ebb_mem_free(a, all);
     return good;
 }
@@ -161,7 +168,7 @@ ebb_tensor *ebb_cond_at(ebb_context *ebb, ebb_operand predicate, ebb_body *then,
 /* ---- loops ---- */
 
 static void loop_while(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n,
-                       const ebb_operand *state, int nout, ebb_tensor **out, ebb_site site) {
+                       const ebb_operand *state, int nout, ebb_tensor **out, int64_t budget, ebb_site site) {
     ebb_flow w = {.ebb = ebb,
                   .function = "ebb_while",
                   .data = data,
@@ -169,19 +176,21 @@ static void loop_while(ebb_context *ebb, ebb_body *condition, ebb_body *body, vo
                   .part = {{EBB_STEP_BODY, body, n}, {EBB_CONDITION, condition, 1}},
                   .parts = 2,
                   .states = n,
-                  .results = n};
+                  .results = n,
+                  .budget = budget};
     flow_through(&w, &(given){NULL, state, NULL, nout, out});
 }
 
 void ebb_while_n_at(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n, const ebb_operand *state,
-                    ebb_tensor **out, const char *file, int line) {
-    loop_while(ebb, condition, body, data, n, state, n, out, ebb_site_at(file, line));
+                    ebb_tensor **out, const ebb_while_options *options, const char *file, int line) {
+    const int64_t budget = options ? options->checkpoint_bytes : 0;
+    loop_while(ebb, condition, body, data, n, state, n, out, budget, ebb_site_at(file, line));
 }
 
 ebb_tensor *ebb_while_at(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n,
                          const ebb_operand *state, const char *file, int line) {
     ebb_tensor *out = NULL;
-    loop_while(ebb, condition, body, data, n, state, 1, &out, ebb_site_at(file, line));
+    loop_while(ebb, condition, body, data, n, state, 1, &out, 0, ebb_site_at(file, line));
     return out;
 }
 
@@ -204,7 +213,8 @@ void ebb_scan_at(ebb_context *ebb, ebb_body *body, void *data, int states, const
                   .sequences = sequences,
                   .results = states + outputs,
                   .trips = options ? options->trips : 0,
-                  .reverse = options && options->reverse};
+                  .reverse = options && options->reverse,
+                  .budget = options ? options->checkpoint_bytes : 0};
     loop_over(&w, body, state, sequence, out);
 }
 

@@ -32,6 +32,7 @@ typedef struct ebb_flow {
     ebb_tensor **out; /* [results] counted; NULL until then */
     int64_t trips;    /* a size; in a trace perhaps a symbol */
     bool reverse;
+    int64_t budget; /* bytes for the states that reverse mode keeps; 0: the default */
 } ebb_flow;
 
 static inline int ebb_flow_operands(const ebb_flow *w) { return w->states + w->sequences; }

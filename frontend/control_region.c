@@ -89,7 +89,8 @@ static ebb_loop loop_of(const ebb_tracing *g) {
                       .states = w->states + g->assigned,
                       .captures = g->count - g->assigned,
                       .trips = w->parts == 2 ? -1 : w->trips,
-                      .reverse = w->reverse};
+                      .reverse = w->reverse,
+                      .budget = w->budget};
 }
 
 /* Results `from` ... of a tuple become outputs. */

@@ -36,9 +36,11 @@ extern "C" {
  * iteration draws fresh numbers. Results are temporaries, and never absent.
  *
  * Differentiable by tapes and by section 9, forward and in reverse, in any nesting. The reverse of a loop that is
- * compiled keeps the states of its iterations, or, where they are too many, some of them, and computes the others again
- * (Griewank and Walther, Algorithm 799: revolve, ACM TOMS 26, 2000): a while of a million iterations needs no more
- * memory than one of a thousand. In a traced function what only the branch not taken depends on has the derivative 0;
+ * compiled keeps the states of its iterations, or, where they are too many for checkpoint_bytes, some of them, and
+ * computes the others again (Griewank and Walther, Algorithm 799: revolve, ACM TOMS 26, 2000): a while of a million
+ * iterations needs no more memory than one of a thousand. How much is kept changes no number of the result. Where only
+ * a condition knows the number of iterations, the whole budget is set aside, but no more of it touched than the
+ * iterations need. In a traced function what only the branch not taken depends on has the derivative 0;
  * eagerly, as that branch did not run, a tape gives absent. State stops derivatives inside as outside; a tape around a
  * traced function counts for a variable the value that it had before a branch or loop, and after it.
  *
@@ -67,7 +69,19 @@ extern "C" {
 #define ebb_while(ebb, condition, body, data, ...)                                                                     \
     ebb_while_at((ebb), (condition), (body), (data), EBB_OPERANDS(__VA_ARGS__), __FILE__, __LINE__)
 
-/* (ebb, condition, body, data, n, state, out): the same, for all of the states: out[n]. */
+/* What loops may be told. */
+typedef struct ebb_while_options {
+    /* How many bytes of states the reverse mode of a compiled loop may keep; it keeps two states in any case. What is
+     * derived of the loop, to any order, has the same budget for its own states. Negative: a ValueError. Default: 0,
+     * 16 MiB. */
+    int64_t checkpoint_bytes;
+} ebb_while_options;
+
+/* (ebb, condition, body, data, n, state, out, options): the same, for all of the states: out[n]. options may be NULL.
+ *
+ *     ebb_tensor *last[2];
+ *     ebb_while_n(ebb, unfinished, newton, NULL, EBB_OPERANDS(two, two), last,
+ *                 (&(ebb_while_options){.checkpoint_bytes = 1 << 10})); */
 #define ebb_while_n(ebb, ...) ebb_while_n_at((ebb), __VA_ARGS__, __FILE__, __LINE__)
 
 /* What ebb_scan may be told. */
@@ -77,6 +91,8 @@ typedef struct ebb_scan_options {
     int64_t trips;
     /* Begins with the last row. What is stacked stands in its row all the same. */
     bool reverse;
+    /* As of ebb_while_options. */
+    int64_t checkpoint_bytes;
 } ebb_scan_options;
 
 /* (ebb, body, data, EBB_OPERANDS(state, ...), EBB_OPERANDS(sequence, ...), outputs, out, options): row after row of
@@ -100,7 +116,8 @@ typedef struct ebb_scan_options {
 /* (ebb, body, data, x...): the body's result for each row of x [n, ...], one to eight of them, stacked: [n, ...]. */
 #define ebb_map(ebb, body, data, ...) ebb_map_at((ebb), (body), (data), EBB_OPERANDS(__VA_ARGS__), __FILE__, __LINE__)
 
-/* One state through the rows of one x [n, ...]: body(... body(body(initial, x[0]), x[1]) ..., x[n - 1]). */
+/* One state through the rows of one x [n, ...]: body(... body(body(initial, x[0]), x[1]) ..., x[n - 1]). ebb_scan has
+ * options. */
 #define ebb_fold(ebb, body, data, initial, x)                                                                          \
     ebb_fold_at((ebb), (body), (data), EBB_OPERAND(initial), EBB_OPERAND(x), __FILE__, __LINE__)
 

@@ -328,7 +328,8 @@ EBB_API void ebb_cond_n_at(ebb_context *ebb, ebb_operand predicate, ebb_body *th
 EBB_API ebb_tensor *ebb_while_at(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n,
                                  const ebb_operand *state, const char *file, int line);
 EBB_API void ebb_while_n_at(ebb_context *ebb, ebb_body *condition, ebb_body *body, void *data, int n,
-                            const ebb_operand *state, ebb_tensor **out, const char *file, int line);
+                            const ebb_operand *state, ebb_tensor **out, const ebb_while_options *options,
+                            const char *file, int line);
 EBB_API void ebb_scan_at(ebb_context *ebb, ebb_body *body, void *data, int states, const ebb_operand *state,
                          int sequences, const ebb_operand *sequence, int outputs, ebb_tensor **out,
                          const ebb_scan_options *options, const char *file, int line);

@@ -120,7 +120,7 @@ static void search(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, vo
     p.e = &exact;
     p.jacobian = p.e->fixed ? NULL : ebb_jacobian_of(p.e->f, EBB_WRT(0), EBB_CHEAPER);
     ebb_tensor *size = ebb_cast(ebb_scalar(ebb, (double)INFINITY), x->type.dtype);
-    ebb_while_n(ebb, unfinished, improve, &p, EBB_OPERANDS(x, size, 0), last);
+    ebb_while_n(ebb, unfinished, improve, &p, EBB_OPERANDS(x, size, 0), last, NULL);
     out[0] = ebb_select(ebb_le(last[1], exact.search.tolerance), last[0], NAN);
     ebb_function_free(p.jacobian);
 }

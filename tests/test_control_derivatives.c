@@ -294,6 +294,71 @@ Test(control_derivatives, of_every_length_by_one_trace) {
     cr_expect_eq(ebb_trace_count(f), 1, "traced %d times", ebb_trace_count(f));
 }
 
+/* ---- how much is kept for the way back ---- */
+
+typedef struct frugal {
+    ebb_while_options option;
+    bool scan;
+} frugal;
+
+BODY(is_short) {
+    UNUSED;
+    out[0] = ebb_lt(in[1], 40);
+}
+BODY(turns) {
+    UNUSED;
+    out[0] = ebb_sin(ebb_add(in[0], ebb_mul(0.5, ebb_reverse(in[0], EBB_AXES(0)))));
+    out[1] = ebb_add(in[1], 1);
+}
+BODY(turned) {
+    const frugal *c = data;
+    ebb_tensor *r[2];
+    ebb_scan_options o = {.trips = 40, .checkpoint_bytes = c->option.checkpoint_bytes};
+    if (c->scan)
+        ebb_scan(e, turns, NULL, EBB_OPERANDS(in[0], 0), EBB_NO_OPERANDS, 0, r, &o);
+    else
+        ebb_while_n(e, is_short, turns, NULL, EBB_OPERANDS(in[0], 0), r, &c->option);
+    out[0] = ebb_sum(ebb_square(r[0]));
+}
+
+/* The same to the bit with 2 states and with all of them; and what is kept is within the budget, also at second order,
+ * where a state of the loop is the value and its tangent. */
+Test(control_derivatives, budgets) {
+    static const struct {
+        const char *name;
+        derive *derive;
+        int arguments;
+    } kinds[] = {
+        {"gradient", ebb_grad, 1}, {"Hessian-vector product", ebb_hvp, 2}, {"gradient of tangent", hvp_of_jvp, 2}};
+    static const int64_t budgets[] = {1, 1000, 4000, 20000, 0};
+    ebb_operand in[] = {EBB_OPERAND(ebb_add(ebb_mul(ebb_range(ebb, EBB_F64, 64), 0.02), 0.1)),
+                        EBB_OPERAND(ebb_full(ebb, EBB_F64, EBB_SHAPE(64), 0.5))};
+    int cases = 0;
+    for (int k = 0; k < 2 * COUNT(kinds); k++)
+        EBB_SCOPE (ebb) {
+            ebb_tensor *want = NULL;
+            int64_t least = 0, most = 0;
+            for (int b = 0; b < COUNT(budgets); b++, cases++) {
+                frugal c = {{budgets[b]}, k % 2};
+                ebb_function_options o = {.name = "f", .mode = EBB_NATIVE, .data = &c};
+                ebb_function *f = kinds[k / 2].derive(ebb_function_new(ebb, turned, &o), EBB_WRT(0));
+                ebb_tensor *have = NULL;
+                ebb_call_n(f, kinds[k / 2].arguments, in, 1, &have);
+                most = ebb_native_of(ebb_get_concrete(f, kinds[k / 2].arguments, in)).work_bytes;
+                if (b == 0) want = have, least = most;
+                for (int i = 0; i < 64; i++)
+                    cr_expect_eq(ebb_item(have, i), ebb_item(want, i), "%s, %lld bytes: %.17g, not %.17g",
+                                 kinds[k / 2].name, (long long)budgets[b], ebb_item(have, i), ebb_item(want, i));
+                if (budgets[b])
+                    cr_expect_leq(most - least, budgets[b], "%s: %lld bytes", kinds[k / 2].name, (long long)most);
+            }
+            if (k % 2) /* 39 states, of which the least has 2 */
+                cr_expect(most - least >= 37 * 512 && most - least < 3 * 40 * 512, "%s: all take %lld bytes, two %lld",
+                          kinds[k / 2].name, (long long)most, (long long)least);
+        }
+    printf("cases: %d derivatives\n", cases);
+}
+
 /* ---- long loops ---- */
 
 BODY(a_million_not_done) {

@@ -103,6 +103,9 @@ JOB(different_rows,
     SCAN(same, EBB_OPERANDS(ebb_ones(e, EBB_F64, EBB_SHAPE(3)), ebb_ones(e, EBB_F32, EBB_SHAPE(4, 2))), 0, r, NULL))
 JOB(other_trips, SCAN(same, EBB_OPERANDS(ebb_ones(e, EBB_F64, EBB_SHAPE(3))), 0, r, (&(ebb_scan_options){.trips = 4})))
 JOB(negative_trips, SCAN(same, EBB_NO_OPERANDS, 0, r, (&(ebb_scan_options){.trips = -1})))
+JOB(negative_budget, SCAN(same, EBB_NO_OPERANDS, 0, r, (&(ebb_scan_options){.trips = 1, .checkpoint_bytes = -1})))
+JOB(negative_budget_of_while,
+    ebb_while_n(e, is_small, same, NULL, EBB_OPERANDS(x), r, (&(ebb_while_options){.checkpoint_bytes = -5})))
 JOB(negative_outputs, SCAN(same, EBB_NO_OPERANDS, -2, r, (&(ebb_scan_options){.trips = 1})))
 JOB(no_results, SCAN(same, EBB_NO_OPERANDS, 0, NULL, (&(ebb_scan_options){.trips = 1})))
 JOB(no_list, ebb_scan(e, same, NULL, 1, NULL, EBB_NO_OPERANDS, 0, r, NULL))
@@ -145,6 +148,9 @@ static const struct {
      "ebb_scan: sequence 0 is f64[3] and sequence 1 is f32[4,2]; their first sizes differ"},
     {"other trips", other_trips, EBB_VALUE_ERROR, "ebb_scan: 4 iterations are asked for; the sequences"},
     {"negative trips", negative_trips, EBB_VALUE_ERROR, "ebb_scan: -1 iterations are asked for"},
+    {"negative budget", negative_budget, EBB_VALUE_ERROR, "ebb_scan: checkpoint_bytes is -1; it must not be negative"},
+    {"negative budget of while", negative_budget_of_while, EBB_VALUE_ERROR,
+     "ebb_while: checkpoint_bytes is -5; it must not be negative"},
     {"negative outputs", negative_outputs, EBB_TYPE_ERROR, "ebb_scan: results, and no list of them"},
     {"no results", no_results, EBB_TYPE_ERROR, "ebb_scan: results, and no list of them"},
     {"no list", no_list, EBB_TYPE_ERROR, "ebb_scan: operands, and no list of them"},

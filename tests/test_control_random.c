@@ -114,9 +114,9 @@ static void loop_while(ebb_context *e, body *b) {
     child.limit = pick(b, 5);
     whiles++;
     if (child.states == 1)
-        ebb_while_n(e, goes_on, grow, &child, EBB_OPERANDS(any(b), 0), r);
+        ebb_while_n(e, goes_on, grow, &child, EBB_OPERANDS(any(b), 0), r, NULL);
     else
-        ebb_while_n(e, goes_on, grow, &child, EBB_OPERANDS(any(b), any(b), 0), r);
+        ebb_while_n(e, goes_on, grow, &child, EBB_OPERANDS(any(b), any(b), 0), r, NULL);
     for (int k = 0; k < child.states; k++)
         keep(b, r[k]);
 }

@@ -284,7 +284,7 @@ static void branches(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, 
 static void flows(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     const world *w = data;
     ebb_tensor *up[2], *rows[2], *none[2];
-    ebb_while_n(ebb, is_below_9, grows, data, EBB_OPERANDS(in[0], in[0]), up);
+    ebb_while_n(ebb, is_below_9, grows, data, EBB_OPERANDS(in[0], in[0]), up, NULL);
     ebb_scan(ebb, branches, data, EBB_OPERANDS(up[0]), EBB_OPERANDS(w->m), 1, rows, NULL);
     ebb_scan(ebb, branches, data, EBB_OPERANDS(w->x), EBB_NO_OPERANDS, 1, none, NULL);
     out[0] = ebb_add(ebb_sum(rows[0]), ebb_add(ebb_sum(rows[1]), ebb_sum(none[1])));

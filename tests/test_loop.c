@@ -199,6 +199,51 @@ Test(loop, budgets) {
     }
 }
 
+/* ---- a loop of unknown length: x <- a x while there is something left ---- */
+
+static int unknown_body(const void *const *in, void *const *out, void *work) {
+    (void)work;
+    *(double *)out[0] = 0.5 * *(const double *)in[0];
+    return EBB_OK;
+}
+static int unknown_back(const void *const *in, void *const *out, void *work) {
+    (void)work;
+    *(double *)out[0] = 0.5 * *(const double *)in[1];
+    return EBB_OK;
+}
+static int is_large(const void *const *in, void *const *out, void *work) {
+    (void)work;
+    *(uint8_t *)out[0] = *(const double *)in[0] > 1;
+    return EBB_OK;
+}
+
+/* The whole budget lies there, but of its pages only those are touched that the iterations need. */
+Test(loop, slots_that_no_iteration_needs_are_not_touched) {
+    ebb_graph *g = parsed("func body(%1: f64[]) {\n  return %1\n}\nfunc more(%1: f64[]) {\n  %2 bool[] = gt %1, %1\n"
+                          "  return %2\n}\nfunc back(%1: f64[], %2: f64[]) {\n  return %2\n}\n"
+                          "func f(%1: f64[]) {\n  %2 (f64[]) = unloop @body @more @back %1, %1 {states=1, captures=0, "
+                          "trips=-1, reverse=0, budget=1600000}\n  return\n}\n");
+    int64_t numbers;
+    ebb_loop_desc *d = ebb_loop_describe(g, 2, (int64_t[]){0, 0, 0}, &numbers, NULL);
+    const ebb_loop_places at = ebb_loop_places_of(d);
+    const double x = 512, ct = 1;
+    double dx;
+    char *work = malloc((size_t)at.total);
+    memset(work, 0xa5, (size_t)at.total);
+    cr_expect_eq(d->slots, 100000);
+    cr_expect_eq(
+        ebb_rt_unloop(d, unknown_body, is_large, unknown_back, (const void *[]){&x, &ct}, (void *[]){&dx}, work),
+        EBB_OK);
+    cr_expect_eq(dx, 1 / 512.0, "%g", dx);
+    for (int64_t k = 8; k < d->slots; k++) /* nine iterations; the last one's states are there anyway */
+        for (int64_t b = 0; b < 8; b++)
+            cr_assert(work[at.slot + k * at.slot_bytes + b] == (char)0xa5 &&
+                          work[at.position + 8 * k + b] == (char)0xa5,
+                      "slot %d", (int)k);
+    free(work), free(d);
+    ebb_graph_release(g);
+}
+
 /* Whichever call fails, its code comes back and nothing is called any more. */
 Test(loop, a_step_that_fails_ends_it) {
     for (int unloops = 0; unloops < 2; unloops++) {

@@ -58,7 +58,12 @@
     "func f(%1: f64[2], %2: i64[]) {\n  %3 (i64[], f64[2]) = custom @p @rule %1, %2 {reverse=0}\n"                     \
     "  %4 f64[2] = get %3 {k=1}\n  return %4\n}\n"
 
-static const char *const sound[] = {LOOP, UNLOOP, WHILE, UNWHILE, COND, CUSTOM};
+#define FRUGAL                                                                                                         \
+    STEP "func f(%1: f64[], %2: f64[], %3: f64[9]) {\n"                                                                \
+         "  %4 (f64[], f64[9]) = loop @step %1, %2, %3 {states=1, captures=1, trips=9, reverse=0, budget=64}\n"        \
+         "  %5 f64[] = get %4 {k=0}\n  return %5\n}\n"
+
+static const char *const sound[] = {LOOP, UNLOOP, WHILE, UNWHILE, COND, CUSTOM, FRUGAL};
 
 Test(region, prints_and_parses_back) {
     for (int i = 0; i < COUNT(sound); i++) {
@@ -171,6 +176,8 @@ static const struct {
     {UNLOOP, "return %6, %7, absent", "return %6, %7", "unloop: back gives 2 cotangents for 3 float parameters"},
     {UNLOOP, "@step @back", "@step @step", "unloop: step takes 3 arguments, got 5"},
     {UNLOOP, "budget=4096", "budget=-1", "unloop: a budget of -1 bytes is negative"},
+    {FRUGAL, "budget=64", "budget=-1", "loop: a budget of -1 bytes is negative"},
+    {UNLOOP, ", budget=4096", "", "expected \",\""},
     {UNLOOP, "@step @back", "@step", "unloop: it names 2 functions, not 1"},
     {UNLOOP, "{k=1}", "{k=2}", "get: unloop has no result 2"},
 };
@@ -256,6 +263,9 @@ Test(region, equal_ones_are_shared_if_derived) {
     cr_expect_gt(ebb_record_loop(g, &l, 3, x, nowhere), other);
     l.reverse = true;
     cr_expect_neq(ebb_derive_loop(g, &l, 3, x, nowhere), 4);
+    l.reverse = false, l.budget = 64;
+    cr_expect_neq(ebb_derive_loop(g, &l, 3, x, nowhere), 4);
+    l.budget = 0;
     cr_expect_eq(g->more_count, more);
     cr_expect_eq(g->callees, 1);
     ebb_graph_release(g);

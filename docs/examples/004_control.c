@@ -31,7 +31,7 @@ static void refine(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, vo
 static void square_root(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     UNUSED;
     ebb_tensor *last[3];
-    ebb_while_n(ebb, is_rough, refine, NULL, EBB_OPERANDS(in[0], in[0], 0), last);
+    ebb_while_n(ebb, is_rough, refine, NULL, EBB_OPERANDS(in[0], in[0], 0), last, NULL);
     out[0] = last[0];
     out[1] = last[2];
 }

@@ -19,7 +19,8 @@ typedef struct ebb_loop_desc {
     int64_t trips;          /* -1: while the condition is true */
     int64_t reverse;        /* 1: the last row comes first */
     int64_t unloops;        /* 1: of an unloop */
-    int64_t slots;          /* of an unloop: states that it keeps at once, beside the first one, which is given */
+    int64_t slots;          /* of an unloop: states that it has room for, beside the first one, which is given; used
+                               from the first on, so that what no iteration needs is never touched */
     int64_t room[3];        /* bytes of work of body, condition, pullback */
     ebb_loop_value value[]; /* the body's parameters, then what is stacked */
 } ebb_loop_desc;

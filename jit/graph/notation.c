@@ -55,7 +55,7 @@ const ebb_attr_names ebb_attr_notation[EBB_OP_COUNT] = {
     [EBB_OP_log_softmax] = {1, false, {"axis"}},
     [EBB_OP_get] = {1, false, {"k"}},
     [EBB_OP_custom] = {1, false, {"reverse"}},
-    [EBB_OP_loop] = {4, false, {"states", "captures", "trips", "reverse"}},
+    [EBB_OP_loop] = {5, false, {"states", "captures", "trips", "reverse", "budget"}, true},
     [EBB_OP_unloop] = {5, false, {"states", "captures", "trips", "reverse", "budget"}},
 };
 

@@ -6,11 +6,12 @@
 
 /* How the attributes of an operation are written: {axis=1}, or with lists {start=[0,1], step=[1,1]}, where the list of
  * attributes is cut in equal parts. A region's functions stand elsewhere. No names: the operation has none, or a
- * notation of its own (constant). */
+ * notation of its own (constant). The last name may be one that is written only where the number is not 0. */
 typedef struct ebb_attr_names {
     int names;
     bool list;
     const char *name[5];
+    bool zero_unsaid;
 } ebb_attr_names;
 extern const ebb_attr_names ebb_attr_notation[EBB_OP_COUNT];
 

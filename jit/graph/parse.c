@@ -146,6 +146,7 @@ static bool read_attributes(parser *p, statement *s) {
     int length = 0;
     for (int k = 0; k < names->names; k++) {
         int before = s->nattr;
+        if (names->zero_unsaid && k == names->names - 1 && ebb_lex_is(&p->r.lex, "}")) break;
         if (!read_attribute(p, s, names, k)) return false;
         if (k && s->nattr - before != length) return ebb_no(&p->r, at, "its lists differ in length");
         length = s->nattr - before;

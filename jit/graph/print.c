@@ -121,8 +121,9 @@ static void write_attributes(printer *p, const ebb_graph *g, ebb_id id) {
     const int callees = ebb_region_callees(ebb_op_of(g, id)); /* they stand elsewhere */
     if (!names->names) return;
     attr = (ebb_attr){attr.n - callees, attr.v + callees};
-    int32_t part = attr.n / names->names;
-    for (int k = 0; k < names->names; k++) {
+    const int32_t part = attr.n / names->names;
+    const bool unsaid = names->zero_unsaid && attr.n == names->names && attr.v[attr.n - 1] == 0;
+    for (int k = 0; k < names->names - unsaid; k++) {
         put(p, k ? ", " : " {");
         put(p, names->name[k]);
         put(p, "=");

@@ -11,7 +11,7 @@ static const struct {
     int callees, numbers;
 } layout[EBB_OP_COUNT] = {
     [EBB_OP_call] = {1, 0}, [EBB_OP_custom] = {2, 1}, [EBB_OP_cond] = {2, 0},
-    [EBB_OP_loop] = {2, 4}, [EBB_OP_unloop] = {3, 5},
+    [EBB_OP_loop] = {2, 5}, [EBB_OP_unloop] = {3, 5},
 };
 
 int ebb_region_callees(ebb_op op) { return layout[op].callees; }

@@ -45,7 +45,7 @@ typedef struct ebb_loop {
     int32_t states, captures, sequences, stacked; /* the last two follow from the body: recording does not read them */
     int64_t trips;                                /* with a condition -1; else a size, which may be a symbol */
     bool reverse;                                 /* the last row comes first */
-    int64_t budget;                               /* of an unloop: bytes for the states that it keeps; 0: the default */
+    int64_t budget; /* bytes for the states that the unloop keeps, or unloops that are made of the loop; 0: 16 MiB */
 } ebb_loop;
 
 ebb_loop ebb_loop_of(const ebb_graph *g, ebb_id id); /* id: a loop or unloop */

@@ -10,9 +10,10 @@
  *
  *     %3 (f64[]) = cond @then @otherwise %1, %2
  *     %4 (f64[], f64[9]) = loop @body %1, %2, %3 {states=1, captures=1, trips=9, reverse=0}
- *     %5 (f64[]) = loop @body @condition %1, %2 {states=1, captures=1, trips=-1, reverse=0}
+ *     %5 (f64[]) = loop @body @condition %1, %2 {states=1, captures=1, trips=-1, reverse=0, budget=4096}
  *     %6 (f64[], absent) = unloop @body @condition @pullback %1, %2, %3 {states=1, captures=1, trips=-1, reverse=0,
  *                                                                        budget=0}
+ * A loop's budget of 0 is left out.
  * Constants are printed bit-exactly: `constant [1.5, -0, inf,
  * nan(0x7fc00000)]`, row-major. A result that is absent is `absent`. What follows `;` is the source line of its
  * operation, or a comment; parameters have none. Behind the line stands what the operation is there for, if that is a

@@ -96,7 +96,7 @@ BODY(swap_and_count) {
 BODY(five_times) {
     UNUSED;
     ebb_tensor *r[3];
-    ebb_while_n(e, counts_to_five, swap_and_count, NULL, EBB_OPERANDS(in[0], in[1], 0), r);
+    ebb_while_n(e, counts_to_five, swap_and_count, NULL, EBB_OPERANDS(in[0], in[1], 0), r, NULL);
     out[0] = ebb_sub(r[0], ebb_square(r[1]));
 }
 BODY(plain_five_times) {
