@@ -1,4 +1,4 @@
-/* forward.c - ebb_jet_nodes: forward mode of any order. One loop over orders and nodes, one switch over families.
+/* forward.c - ebb_jet_nodes: forward mode of any order. One loop over orders and nodes; what each family does is in push.c.
  * Dual numbers (ebb_jvp_nodes) are the jets of order 1.
  *
  * A curve x(t) = x + x1 t + x2 t^2 + ... goes in, y(t) = y + y1 t + y2 t^2 + ... comes out; coefficients are
@@ -18,14 +18,14 @@
  * order k; EBB_ABSENT is zero. The nodes that the loop appends have no coefficients: they belong to this derivative
  * only, so that an outer one cannot be mistaken for it. */
 #include "dual/dual.h"
+#include "dual/push.h"
 #include "dual/region.h"
-#include "dual/slopes.h"
 #include "dual/stages.h"
 #include "jit/graph/plain_floats.h"
 
 typedef struct jet {
     ebb_graph *g;
-    int order;
+    int order, k; /* the highest; the one that is made */
     ebb_slopes slopes;
     ebb_stages stages;
     ebb_id *row;         /* [slopes.count]: which row of `coefficient` is the node's, from 1; 0: it has none */
@@ -44,30 +44,7 @@ static bool set(jet *w, ebb_id id, int k, ebb_id value) {
     return value != EBB_POISON;
 }
 
-/* ---- one rule for each family ---- */
-
-/* A guarded tangent through an operation on single elements: the guard goes where the elements go. */
-static ebb_id push_under(ebb_builder *b, const ebb_primal *p, ebb_id c, ebb_id u) {
-    ebb_application app = ebb_application_of(b->graph, p->y);
-    app.site = b->site;
-    app.asked.dtype = EBB_BOOL;
-    if (ebb_op_table[p->op].access == EBB_VIEW) c = ebb_derive(b->graph, &app, 1, &c);
-    return ebb_guarded(b, c, ebb_apply(b, p, &u));
-}
-
-/* The operation applied to tangents; what is not differentiated (an index, a condition) stays. */
-ebb_id ebb_linear_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t) {
-    if (!t[0] && !t[1] && !t[2]) return EBB_ABSENT;
-    if (p->op == EBB_OP_add) return ebb_plus(b, t[0], t[1]);
-    if (p->op == EBB_OP_sub) return ebb_plus(b, t[0], t[1] ? ebb_g_neg(b, t[1]) : EBB_ABSENT);
-    if (p->op == EBB_OP_select) return ebb_select_present(b, p->x[0], t[1], t[2]);
-    ebb_access access = ebb_op_table[p->op].access;
-    ebb_id arg[3], c, u;
-    if ((access == EBB_POINT || access == EBB_VIEW) && ebb_split_guard(b, t[0], &c, &u)) return push_under(b, p, c, u);
-    for (int i = 0; i < p->arity; i++)
-        arg[i] = ebb_is_float(ebb_dtype_at(b->graph, p->x[i])) ? ebb_present(b, t[i], p->x[i]) : p->x[i];
-    return ebb_apply(b, p, arg);
-}
+/* ---- sums of products ---- */
 
 /* Coefficient j of one factor times coefficient k of the other. Coefficients may be guarded; what has order 0 is a node
  * of the primal, whose zeros are values. */
@@ -77,7 +54,9 @@ static ebb_id times(ebb_builder *b, ebb_id x, int j, ebb_id y, int k) {
 }
 
 /* op(x, y) over all orders that add up to k */
-static ebb_id push_bilinear(const jet *w, ebb_builder *b, const ebb_primal *p, int k) {
+static ebb_id push_bilinear(void *pass, ebb_builder *b, const ebb_primal *p) {
+    const jet *w = pass;
+    const int k = w->k;
     ebb_id sum = EBB_ABSENT;
     for (int j = k; j >= 0; j--) {
         ebb_id x[2] = {at(w, p->x[0], j), at(w, p->x[1], k - j)};
@@ -100,44 +79,10 @@ static ebb_id sum_of_slopes(const jet *w, ebb_builder *b, const ebb_primal *p, i
     return sum;
 }
 
-static ebb_id push_smooth(const jet *w, ebb_builder *b, const ebb_primal *p, int k) {
-    ebb_id c, u, sum = sum_of_slopes(w, b, p, k);
-    if (sum == EBB_ABSENT || k == 1) return sum;
-    ebb_id by = ebb_g_full_like(b, sum, k);
-    return ebb_split_guard(b, sum, &c, &u) ? ebb_guarded(b, c, ebb_g_div(b, u, by)) : ebb_g_div(b, sum, by);
-}
-
-static bool sweep_residual(jet *w, const ebb_primal *p, int k);
-
-static ebb_id push_implicit(jet *w, ebb_builder *b, const ebb_primal *p, int k) {
-    ebb_id rest[EBB_MOST_PARTS], *part = w->slopes.slope[p->y];
-    if (!sweep_residual(w, p, k)) return EBB_POISON;
-    for (int i = 0; i < ebb_parts_of(part); i++)
-        rest[i] = at(w, part[i], k);
-    return ebb_implicit_tangent(b, p, part, rest);
-}
-
-/* Coefficient k of y; t: those of its operands. */
-static ebb_id push(jet *w, ebb_builder *b, const ebb_primal *p, const ebb_id *t, int k) {
-    switch (ebb_op_table[p->op].family) {
-    case EBB_LEAF:
-    case EBB_STEP:
-        return EBB_ABSENT;
-    case EBB_LINEAR:
-        return ebb_linear_tangent(b, p, t);
-    case EBB_BILINEAR:
-        return push_bilinear(w, b, p, k);
-    case EBB_SMOOTH:
-        return push_smooth(w, b, p, k);
-    case EBB_SELECTION:
-        return ebb_choice_tangent(b, p, t);
-    case EBB_IMPLICIT:
-        return push_implicit(w, b, p, k);
-    case EBB_MACRO:
-    case EBB_REGION:
-        break; /* refused by ebb_between, or pushed as a whole */
-    }
-    return EBB_POISON;
+static ebb_id push_smooth(void *pass, ebb_builder *b, const ebb_primal *p) {
+    const jet *w = pass;
+    ebb_id sum = sum_of_slopes(w, b, p, w->k);
+    return sum == EBB_ABSENT || w->k == 1 ? sum : ebb_divided(b, sum, ebb_g_full_like(b, sum, w->k));
 }
 
 /* ---- the loop ---- */
@@ -147,34 +92,24 @@ static ebb_id *results_of(const jet *w, ebb_id tuple) {
     return w->coefficient + (int64_t)(w->row[tuple] - 1) * w->order;
 }
 
-static ebb_id coefficient_of(jet *w, ebb_id id, int k) {
-    if (ebb_op_of(w->g, id) == EBB_OP_get)
-        return results_of(w, ebb_operands(w->g, id)[0])[ebb_attr_of(w->g, id).v[0] * w->order + k - 1];
-    ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
-    ebb_primal p = ebb_primal_of(w->g, id);
-    ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT};
-    for (int i = 0; i < p.arity && i < 3; i++)
-        t[i] = at(w, p.x[i], k);
-    return push(w, &b, &p, t, k);
+static ebb_id push_get(void *pass, ebb_id id) {
+    const jet *w = pass;
+    return results_of(w, ebb_operands(w->g, id)[0])[ebb_attr_of(w->g, id).v[0] * w->order + w->k - 1];
 }
 
-/* The nodes that the residual of p is made of, while order k of p's result is absent. */
-static bool sweep_residual(jet *w, const ebb_primal *p, int k) {
-    ebb_patch patch;
-    const ebb_id *part = w->slopes.slope[p->y];
-    if (!ebb_patch_find(w->g, p, 0, NULL, ebb_parts_of(part), part, &patch)) return false;
-    for (int i = 0; i < patch.count; i++) {
-        ebb_id id = patch.id[i];
-        bool asked = id < w->slopes.count && w->slopes.order[id] >= k && !w->slopes.given[id];
-        if (asked && !ebb_patch_ends_at(p, id) && !set(w, id, k, coefficient_of(w, id, k))) return false;
-    }
-    return true;
+static bool makes(const void *pass, ebb_id id) {
+    const jet *w = pass;
+    return id < w->slopes.count && w->slopes.order[id] >= w->k && !w->slopes.given[id];
 }
+
+static ebb_id at_k(const void *pass, ebb_id id) { return at(pass, id, ((const jet *)pass)->k); }
+static bool set_k(void *pass, ebb_id id, ebb_id value) { return set(pass, id, ((jet *)pass)->k, value); }
 
 static bool push_operations(jet *w, const ebb_id *node, const ebb_id *end) {
-    for (int k = 1; k <= w->order; k++)
+    const ebb_push push = {w->g, &w->slopes, w, makes, at_k, set_k, push_get, push_bilinear, push_smooth};
+    for (w->k = 1; w->k <= w->order; w->k++)
         for (const ebb_id *id = node; id < end; id++)
-            if (w->slopes.order[*id] >= k && !set(w, *id, k, coefficient_of(w, *id, k))) return false;
+            if (w->slopes.order[*id] >= w->k && !set(w, *id, w->k, ebb_push_node(&push, *id))) return false;
     return true;
 }
 

@@ -9,6 +9,7 @@
  * Start reading at ebb_custom_push. */
 #include "dual/dual.h"
 #include "dual/flow.h"
+#include "dual/push.h"
 #include "dual/region_batch.h"
 #include "dual/transform.h"
 
@@ -199,11 +200,6 @@ static ebb_graph *rule_of_order(const ruling *r, const curves *c, int order, ebb
     return ebb_callee_finish(&w, ok);
 }
 
-static ebb_id divided(ebb_builder *b, ebb_id t, int k) {
-    ebb_id c, u, by = ebb_g_full_like(b, t, k);
-    return ebb_split_guard(b, t, &c, &u) ? ebb_guarded(b, c, ebb_g_div(b, u, by)) : ebb_g_div(b, t, by);
-}
-
 /* k y_k, by k. */
 static bool push_order(const ruling *r, curves *c, int k, ebb_id *arg, ebb_id *v) {
     ebb_builder b = r->b;
@@ -212,7 +208,7 @@ static bool push_order(const ruling *r, curves *c, int k, ebb_id *arg, ebb_id *v
     for (int j = 0, at = 0; ok && j < r->m; j++) {
         if (!is_real(r->primal, r->primal->output[j])) continue;
         ebb_id t = v[at++];
-        if (t && k > 1) t = divided(&b, t, k);
+        if (t && k > 1) t = ebb_divided(&b, t, ebb_g_full_like(&b, t, k));
         c->y[(int64_t)j * c->order + k - 1] = t;
         ok = t != EBB_POISON;
     }

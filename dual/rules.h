@@ -79,7 +79,7 @@ bool ebb_patch_ends_at(const ebb_primal *p, ebb_id id);
 bool ebb_patch_find(const ebb_graph *g, const ebb_primal *p, int nstop, const ebb_id *stop, int nto, const ebb_id *to,
                     ebb_patch *patch);
 
-/* ---- what a linear operation means: itself, on tangents t[3], absent if all are (forward.c) ---- */
+/* ---- what a linear operation means: itself, on tangents t[3], absent if all are (push.c) ---- */
 ebb_id ebb_linear_tangent(ebb_builder *b, const ebb_primal *p, const ebb_id *t);
 
 /* ---- what a choice means for derivatives (selection.c) ---- */
