@@ -12,6 +12,7 @@
 #include "dual/basis.h"
 #include "dual/dual.h"
 #include "dual/region.h"
+#include "dual/transform.h"
 
 #include <string.h>
 
@@ -251,28 +252,13 @@ BATCH(scatter_max, scatters(w, p))
 
 /* ---- random numbers: each example draws with its own key, just as it would alone ---- */
 
-enum { MOST_DRAWS = 1024 };
-
-static ebb_id draw(ebb_batch *w, const ebb_primal *p, int64_t example) {
-    ebb_shape one = {2, {1, 2}}, key = {1, {2}}, row;
-    if (!longer(&w->b, shape_of(w, p->y), 1, &row)) return EBB_POISON;
-    ebb_id k = ebb_g_slice(&w->b, w->x[0], (const int64_t[]){example, 0}, (const int64_t[]){1, 1}, &one);
-    k = ebb_g_reshape(&w->b, k, &key);
-    return ebb_g_reshape(&w->b, ebb_apply(&w->b, p, &k), &row);
-}
-
+/* A loop over the keys, whose body is the one draw: as long for any number of examples. */
 static ebb_id draws(ebb_batch *w, const ebb_primal *p) {
-    ebb_graph *g = w->b.graph;
-    ebb_id row[MOST_DRAWS];
-    if (w->n > MOST_DRAWS || w->n == 0) {
-        ebb_fail(g->diag, EBB_VALUE_ERROR, w->b.site,
-                 "vmap: %s with a key for each of %lld examples; 1 to %d are possible", ebb_op_table[p->op].name,
-                 (long long)w->n, MOST_DRAWS);
-        return EBB_POISON;
-    }
-    for (int64_t i = 0; i < w->n; i++)
-        row[i] = draw(w, p, i);
-    return ebb_stack(&w->b, (int)w->n, row);
+    ebb_graph *g = w->b.graph, *body = ebb_extract(g, 1, &p->x[0], 1, &p->y);
+    if (!body) return EBB_POISON;
+    ebb_id tuple = ebb_derive_loop(g, &(ebb_loop){.body = body, .trips = w->n}, 1, &w->x[0], w->b.site);
+    ebb_graph_release(body);
+    return tuple == EBB_POISON ? tuple : ebb_derive_get(g, tuple, 0, w->b.site);
 }
 
 BATCH(random_uniform, draws(w, p))

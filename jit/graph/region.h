@@ -11,10 +11,16 @@
  *     unloop  operands: those of a loop, then a cotangent for each of its float results, in order
  *             results: a cotangent for each of its float operands, in order
  *
- *     rule       (x..., primal's results y..., dx for each float x) -> dy for each float y, linear in dx; with
- * `reverse` (x..., y..., a cotangent for each float y) -> one for each float x. Absent: always zero body       (states,
- * captures, slices) -> new states of the same types, then what is stacked condition  (states, captures) -> bool[]
- *     pullback   (the body's parameters, a cotangent for each of its float results)
+ * What they run takes and gives, in this order:
+ *
+ *     rule       x..., primal's results y..., dx for each float x -> dy for each float y, linear in dx
+ *                if `reverse`: x..., y..., a cotangent for each float y -> one for each float x. Absent: always zero
+ *
+ *     body       states, captures, slices -> new states of the same types, then what is stacked
+ *
+ *     condition  states, captures -> bool[]
+ *
+ *     pullback   the body's parameters, a cotangent for each of its float results
  *                -> a cotangent for each of its float parameters; absent: always zero
  *
  * Slices are rows of the sequences. A loop runs exactly `trips` times, or it has a condition and runs while that is
