@@ -15,6 +15,9 @@ bool ebb_copy_nodes(ebb_graph *to, const ebb_graph *g, const uint8_t *live, ebb_
 /* The program without what nothing needs: folding and unused results leave such nodes behind. Takes g; map, if any, has
  * `count` entries, which are renumbered. */
 ebb_graph *ebb_drop_dead(ebb_graph *g, ebb_id *map, int32_t count);
+/* The program without the results of regions that nobody reads, and all that was computed for them. Takes g, which is
+ * expanded; NULL: an error. */
+ebb_graph *ebb_drop_unread(ebb_graph *g, ebb_diag *diag);
 /* Region r through a door, on the operands of node id of g, whose new ids are in map. */
 typedef ebb_id ebb_region_door(ebb_graph *g, const ebb_region *r, int narg, const ebb_id *arg, ebb_site site);
 ebb_id ebb_put_region(ebb_region_door *door, ebb_graph *to, const ebb_region *r, const ebb_graph *g, ebb_id id,

@@ -30,7 +30,8 @@
  * cotangents of states are carried back, those of captures summed, those of sequences stacked. A state's is absent
  * where the pullback's is and one iteration at least is certain; without any, it is what was given.
  *
- * A custom is what it computes as soon as it only has to run: ebb_expand_to_run writes the primal out.
+ * A custom is what it computes as soon as it only has to run: ebb_expand_to_run writes the primal out. That also drops
+ * what nobody reads of a region's results.
  *
  * Both doors check everything. Regions are never folded; the deriving door gives an equal one (callees compared by
  * address) that is there. Start reading at ebb_region. */
