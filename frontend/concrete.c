@@ -227,14 +227,25 @@ static bool run_native(ebb_context *ebb, const char *name, const ebb_graph *g, c
     return ebb_fail(diag, (ebb_code)code, site, "%s: %s", name, ebb_rt_fault_text((ebb_op)site.macro, text));
 }
 
-bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, const void *const *in,
-                  void *const *out, ebb_diag *diag) {
+bool ebb_compile_apart(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, ebb_executable **x,
+                       ebb_diag *diag) {
     ebb_diag why = {0};
-    ebb_executable *x = mode == EBB_EAGER ? NULL : compile(ebb, name, g, NULL, &why);
+    *x = mode == EBB_EAGER ? NULL : compile(ebb, name, g, NULL, &why);
     if (why.code != EBB_OK && (mode == EBB_NATIVE || why.code != EBB_UNAVAILABLE))
         return ebb_fail(diag, why.code, why.site, "%s", why.message);
-    bool good =
-        x ? run_native(ebb, name, g, x, in, out, diag) : ebb_eval_graph(g, NULL, in, out, &ebb->allocator, diag);
+    return true;
+}
+
+bool ebb_run_apart(ebb_context *ebb, const char *name, const ebb_graph *g, const ebb_executable *x,
+                   const void *const *in, void *const *out, ebb_diag *diag) {
+    return x ? run_native(ebb, name, g, x, in, out, diag) : ebb_eval_graph(g, NULL, in, out, &ebb->allocator, diag);
+}
+
+bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, const void *const *in,
+                  void *const *out, ebb_diag *diag) {
+    ebb_executable *x;
+    if (!ebb_compile_apart(ebb, name, g, mode, &x, diag)) return false;
+    bool good = ebb_run_apart(ebb, name, g, x, in, out, diag);
     ebb_executable_release(x);
     return good;
 }

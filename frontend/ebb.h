@@ -364,6 +364,8 @@ EBB_API bool ebb_trainable(const ebb_tensor *v);
 #include "ebb_rules.h"
 /* ... where a NaN was born. */
 #include "ebb_nan.h"
+/* ... and are these derivatives true? */
+#include "ebb_check.h"
 /* 10. Optimizers and layers. 11. Files and expressions. */
 #include "ebb_training.h"
 /* 12. Branches and loops that depend on tensors. */

@@ -331,9 +331,9 @@ EBB_API ebb_function *ebb_hessian_diagonal(ebb_function *f, const ebb_wrt *wrt);
 
 /* ---- operators of second order: for differential equations ----
  *
- *     ebb_function *wave = ebb_expression(ebb, "sin(x[0])*exp(x[1])", 1, (const char *[]){"x"});     // harmonic
- *     ebb_tensor *y[2], *at = ebb_literal(ebb, "[0.5, 1]", EBB_F64);
- *     ebb_call_n(ebb_laplacian(wave, NULL), 1, (ebb_operand[]){EBB_OPERAND(at)}, 2, y);
+ *     ebb_function *wave = ebb_expression(ebb, "sin(x)*exp(y)", 2, (const char *[]){"x", "y"});      // harmonic
+ *     ebb_tensor *y[2], *at_x = ebb_scalar(ebb, 0.5), *at_y = ebb_scalar(ebb, 1.0);
+ *     ebb_call_n(ebb_laplacian(wave, EBB_WRT(0, 1)), 2, ((ebb_operand[]){EBB_OPERAND(at_x), EBB_OPERAND(at_y)}), 2, y);
  *     printf("%g %g\n", ebb_item(y[0], 0), ebb_item(y[1], 0));                                        // 1.30322 0
  *
  * They are functions of one point; ebb_vmap takes them to many, and they are differentiated again in whatever is

@@ -299,6 +299,8 @@ EBB_API const ebb_sparsity *ebb_sparsity_of_at(ebb_function *f, int nin, const e
                                                int line);
 EBB_API ebb_nan_origin ebb_find_nan_at(ebb_function *f, int nin, const ebb_operand *in, bool infinity, const char *file,
                                        int line);
+EBB_API ebb_check_report ebb_check_derivatives_at(ebb_function *f, const ebb_check_options *options, int nin,
+                                                  const ebb_operand *in, const char *file, int line);
 EBB_API ebb_explanation ebb_explain_at(ebb_function *f, int nin, const ebb_operand *in, const char *file, int line);
 EBB_API ebb_function *ebb_linearize_at(ebb_function *f, const ebb_wrt *wrt, int nin, const ebb_operand *in, int nout,
                                        ebb_tensor **out, const char *file, int line);

@@ -27,7 +27,8 @@ extern "C" {
  *     ebb_function *clipped = ebb_custom_vjp(f, rule);                 // loss(ebb_call(clipped, x)): |dx| is at most 1
  *
  * One rule serves both directions and every order: from tangents come cotangents by transposing it, and series from its
- * own derivatives; the second derivative is that of the rule. Whether it is true is not checked. Values are f's, and
+ * own derivatives; the second derivative is that of the rule. Whether it is true, ebb_check_derivatives
+ * finds out. Values are f's, and
  * where nothing is differentiated the rule costs nothing.
  *
  * f and rule use their tensor arguments and C numbers, and nothing from outside: a variable or captured tensor would

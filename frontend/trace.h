@@ -194,8 +194,13 @@ bool ebb_concrete_compile(
     ebb_concrete *c, ebb_mode mode,
     ebb_site site); /* false: an error was recorded; true without executable: the evaluator runs it */
 void ebb_concrete_point_bindings(ebb_concrete *c); /* c->in gets what is no argument */
-/* Compiles any expanded graph, runs it once and gives it up; by the evaluator in mode EBB_EAGER, and where there is no
- * compiler. */
+/* Any expanded graph, apart from all functions: compiled (*x NULL: the evaluator runs it, in mode EBB_EAGER, and where
+ * there is no compiler), and run. */
+bool ebb_compile_apart(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, ebb_executable **x,
+                       ebb_diag *diag);
+bool ebb_run_apart(ebb_context *ebb, const char *name, const ebb_graph *g, const ebb_executable *x,
+                   const void *const *in, void *const *out, ebb_diag *diag);
+/* Both at once, and given up. */
 bool ebb_run_once(ebb_context *ebb, const char *name, ebb_graph *g, ebb_mode mode, const void *const *in,
                   void *const *out, ebb_diag *diag);
 /* Runs it on values: arg[arguments]; results[results] are held by the innermost scope. Variables get their new values.

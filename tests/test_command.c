@@ -134,6 +134,23 @@ static const struct {
      "\"operations\":1,\"bytes\":24}],\"roads\":[],\"plan\":{\"kernels\":1,\"routines\":0,\"copies\":0,\"arena_bytes\":"
      "0,\"text\":\"plan expression: 1 steps, arena 0\\u000a0 kernel scalar\\u000a  %0 f64 kernel load in0 {}\\u000a  "
      "%1 f64 kernel mul %0 %0\\u000a  store %1 kernel to out0 {}\\u000a\"}}\n"},
+    {{"sparsity", "sum(x^3)+y*sum(x*x)", "-v", "x=[1,2,3,4,5]", "-v", "y=1"},
+     "hessian 6 x 6, 15 entries (41.7 %)\n"
+     "rows have 2 to 5 entries, from 5 below the diagonal to 5 above it\n"
+     "products: 2 forward, 0 reverse\n"
+     "column 5 has a product of its own: it has 5 entries, the others at most 2\n"
+     "  a....b\n"
+     "  .a...b\n"
+     "  ..a..b\n"
+     "  ...a.b\n"
+     "  ....ab\n"
+     "  aaaaa.\n"},
+    {{"sparsity", "x*y", "--of", "jacobian", "-v", "x=[1,2]", "-v", "y=3", "--json"},
+     "{\"of\":\"jacobian\",\"rows\":2,\"columns\":3,\"entries\":4,\"forward\":3,\"reverse\":0,\"start\":[0,2,4],"
+     "\"column\":[0,2,1,2],\"column_colour\":[0,1,2],\"row_colour\":[-1,-1]}\n"},
+    {{"sparsity", "sum(x)", "-v", "x=[1,2]"},
+     "hessian 2 x 2, 0 entries (0 %)\nrows have 0 to 0 entries, from 0 below the diagonal to 0 above it\n"
+     "products: 0 forward, 0 reverse\n  ..\n  ..\n"},
     {{"--version"}, "ebb 0.1.0\n"},
 };
 
@@ -191,6 +208,11 @@ static const struct {
     {{"taylor", "x", "-v", "x=1", "--order", "101"}, 1, "order 101"},
     {{"taylor", "x", "-v", "x=[1,2]", "--along", "x=[1,2,3]"}, 1, "[3]"},
     {{"train", "--data", "/nowhere"}, 1, "/nowhere"},
+    {{"sparsity", "x", "-v", "x=1", "--of", "it"}, 2, "--of: \"it\" is not hessian or jacobian"},
+    {{"sparsity", "x", "-v", "x=[1,2]"}, 1, "a gradient needs a scalar"},
+    {{"check", "x", "-v", "x=1", "--directions", "0"}, 2, "\"0\" is not a whole number above 0"},
+    {{"check", "x", "-v", "x=1", "--order", "3"}, 1, "order 3"},
+    {{"check", "1"}, 1, "has no real tensor argument"},
 };
 
 Test(command, failures) {
@@ -202,13 +224,47 @@ Test(command, failures) {
     }
 }
 
+/* ---- checking derivatives: a wrong one is an exit status ---- */
+
+static const struct {
+    const char *arguments[MOST_ARGUMENTS];
+    int status;
+    const char *says[3]; /* in this order */
+} checks[] = {
+    {{"check", FORMULA, "-v", "x=0.7", "-v", "y=1.3"}, 0, {"reverse over forward", "forward over reverse", "agree to"}},
+    {{"check", "sum(x*tanh(x))", "-v", "x=[1,2,3]", "--dtype", "f32", "--order", "1", "--mode", "eager", "--json"},
+     0,
+     {"{\"good\":true,\"comparisons\":[{\"order\":1", "\"allowed\":0.01", "\"without_derivative\":0"}},
+    {{"check", "abs(x)", "-v", "x=[1,0]", "--seed", "3", "--directions", "1"},
+     0,
+     {"agree to", "1 number has no derivative: the derivative of result 0[1] in argument 0[1]",
+      "is -1 from the left, 1 from the right"}},
+    {{"check", "stop_gradient(x)*x", "-v", "x=2", "--tolerance", "0.01"},
+     1,
+     {"0.5       0.01  !", "order 1, forward: the derivative of result 0[0] in argument 0[0] is 2, by differences 4",
+      "\n"}},
+};
+
+Test(command, check) {
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        outcome *o = run(checks[i].arguments);
+        const char *at = o->out;
+        cr_expect_eq(o->status, checks[i].status, "case %zu: status %d, %s", i, o->status, o->err);
+        cr_expect_str_empty(o->err, "case %zu: %s", i, o->err);
+        for (int k = 0; at && k < 3; k++) {
+            at = strstr(at, checks[i].says[k]);
+            cr_expect_not_null(at, "case %zu: \"%s\" in %s", i, checks[i].says[k], o->out);
+        }
+    }
+}
+
 Test(command, help) {
-    static const char *const names[] = {"eval", "grad", "hessian", "train", "bench", "taylor"};
+    static const char *const names[] = {"eval", "grad", "hessian", "train", "bench", "taylor", "check", "sparsity"};
     outcome *o = run((const char *const[]){"--help", NULL});
     cr_expect_eq(o->status, 0);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         cr_expect_not_null(strstr(o->out, names[i]), "%s is in the list", names[i]);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         o = run((const char *const[]){names[i], "--help", NULL});
         cr_expect(o->status == 0 && strncmp(o->out, "usage: ebb ", 11) == 0, "%s: %s", names[i], o->out);
         cr_expect_not_null(strstr(o->out, i == 3 ? "--epochs N" : "--variable NAME=VALUE"), "%s: %s", names[i], o->out);

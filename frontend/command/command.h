@@ -10,7 +10,15 @@
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Sets of commands, for the options that they take. */
-enum { FOR_MATH = 1, FOR_TRAIN = 2, FOR_BENCH = 4, FOR_TAYLOR = 8, FOR_EXPLAIN = 16 };
+enum {
+    FOR_MATH = 1,
+    FOR_TRAIN = 2,
+    FOR_BENCH = 4,
+    FOR_TAYLOR = 8,
+    FOR_EXPLAIN = 16,
+    FOR_CHECK = 32,
+    FOR_SPARSITY = 64
+};
 
 typedef struct options {
     const char *command;
@@ -19,8 +27,9 @@ typedef struct options {
     char **name;            /* [variables], owned */
     const char **value;     /* [variables] */
     const char **along;     /* [variables] --along: directions; NULL: none was given */
-    int order;              /* FOR_TAYLOR */
+    int order;              /* FOR_TAYLOR; FOR_CHECK: 0 is the default */
     int object;             /* FOR_EXPLAIN, of explain_object */
+    bool jacobian;          /* FOR_SPARSITY: instead of the Hessian */
     const char *road;       /* NULL: the planner's choice */
     double budget;          /* MB; 0: the default */
     ebb_dtype dtype;
@@ -31,6 +40,8 @@ typedef struct options {
     int epochs, batch, hidden;
     double learning_rate;
     uint64_t seed;
+    int directions;   /* FOR_CHECK */
+    double tolerance; /* 0: the default */
     bool help;
 } options;
 
@@ -54,6 +65,8 @@ int command_taylor(const options *o);
 int command_train(const options *o);
 int command_bench(const options *o);
 int command_explain(const options *o);
+int command_check(const options *o);
+int command_sparsity(const options *o);
 int explain_object(const char *name); /* which of --of it is; -1: none */
 
 /* Closes the context (NULL: there was no memory for it) and gives the exit status; what went wrong is said on stderr.

@@ -9,6 +9,8 @@ static const command commands[] = {
     {"hessian", command_hessian, FOR_MATH, "EXPR", "its value, gradient and matrix of second derivatives"},
     {"taylor", command_taylor, FOR_MATH | FOR_TAYLOR, "EXPR", "its Taylor coefficients along a line"},
     {"explain", command_explain, FOR_EXPLAIN, "EXPR", "what a derivative of it costs, and which road it takes"},
+    {"sparsity", command_sparsity, FOR_SPARSITY, "EXPR", "where its Hessian may differ from zero, and what that saves"},
+    {"check", command_check, FOR_CHECK, "EXPR", "compare its derivatives with differences, in every mode"},
     {"train", command_train, FOR_TRAIN, "", "train an image classifier on Fashion-MNIST"},
     {"bench", command_bench, FOR_BENCH, "EXPR", "time value and derivatives, eager against compiled"},
 };

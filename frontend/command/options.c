@@ -91,6 +91,11 @@ static const char *set_object(options *o, const char *value) {
     return o->object < 0 ? OBJECTS : NULL;
 }
 
+static const char *set_matrix(options *o, const char *value) {
+    o->jacobian = strcmp(value, "jacobian") == 0;
+    return o->jacobian || strcmp(value, "hessian") == 0 ? NULL : "hessian or jacobian";
+}
+
 static const char *set_road(options *o, const char *value) {
     o->road = value;
     return *value ? NULL : "a road";
@@ -103,6 +108,10 @@ static const char *positive(double *to, const char *value) {
 }
 
 static const char *set_budget(options *o, const char *value) { return positive(&o->budget, value); }
+
+static const char *set_tolerance(options *o, const char *value) { return positive(&o->tolerance, value); }
+
+static const char *set_directions(options *o, const char *value) { return set_count(&o->directions, value); }
 
 static const char *set_rate(options *o, const char *value) { return positive(&o->learning_rate, value); }
 
@@ -125,12 +134,17 @@ typedef struct option_row {
 } option_row;
 
 static const option_row rows[] = {
-    {"--variable", 'v', FOR_MATH | FOR_BENCH | FOR_EXPLAIN, "NAME=VALUE", set_variable,
+    {"--variable", 'v', FOR_MATH | FOR_BENCH | FOR_EXPLAIN | FOR_CHECK | FOR_SPARSITY, "NAME=VALUE", set_variable,
      "a variable: 0.7, or a vector [1,2,3]"},
-    {"--dtype", 0, FOR_MATH | FOR_BENCH | FOR_EXPLAIN, "f32|f64", set_dtype, "of the variables (f64)"},
+    {"--dtype", 0, FOR_MATH | FOR_BENCH | FOR_EXPLAIN | FOR_CHECK | FOR_SPARSITY, "f32|f64", set_dtype,
+     "of the variables (f64)"},
     {"--order", 0, FOR_TAYLOR, "N", set_order, "how many coefficients (8)"},
+    {"--order", 0, FOR_CHECK, "N", set_order, "1: first derivatives only (2)"},
+    {"--directions", 0, FOR_CHECK, "N", set_directions, "random directions (3)"},
+    {"--tolerance", 0, FOR_CHECK, "X", set_tolerance, "relative, for differences (1e-6, f32: 0.01)"},
     {"--along", 0, FOR_TAYLOR, "NAME=VALUE", set_along, "a variable's direction (1 for the first one, 0 for others)"},
     {"--of", 0, FOR_EXPLAIN, "OBJECT", set_object, OBJECTS " (gradient)"},
+    {"--of", 0, FOR_SPARSITY, "hessian|jacobian", set_matrix, "which matrix (hessian)"},
     {"--road", 0, FOR_EXPLAIN, "NAME", set_road, "take the road of that name (what the planner chooses)"},
     {"--budget", 0, FOR_EXPLAIN, "MB", set_budget, "memory that the derivative should keep within (268)"},
     {"--data", 0, FOR_TRAIN, "DIR", set_data, "folder of the four IDX files (Debian's dataset-fashion-mnist)"},
@@ -138,13 +152,16 @@ static const option_row rows[] = {
     {"--batch", 0, FOR_TRAIN, "N", set_batch, "images of a step (64)"},
     {"--lr", 0, FOR_TRAIN, "X", set_rate, "learning rate of Adam (0.001)"},
     {"--hidden", 0, FOR_TRAIN, "N", set_hidden, "units of the hidden layer (128)"},
+    {"--seed", 0, FOR_CHECK, "N", set_seed, "of the directions (1)"},
     {"--seed", 0, FOR_TRAIN, "N", set_seed, "of the weights and the order of the images (1)"},
-    {"--mode", 0, FOR_MATH | FOR_TRAIN, "eager|compiled", set_mode, "one of them only (compiled where possible)"},
-    {"--cpu", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH, "NAME", set_cpu,
+    {"--mode", 0, FOR_MATH | FOR_TRAIN | FOR_CHECK, "eager|compiled", set_mode,
+     "one of them only (compiled where possible)"},
+    {"--cpu", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_CHECK, "NAME", set_cpu,
      "compile for native or x86-64[-v2|-v3|-v4] (native)"},
-    {"--json", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_EXPLAIN, NULL, set_json,
+    {"--json", 0, FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_EXPLAIN | FOR_CHECK | FOR_SPARSITY, NULL, set_json,
      "one JSON document; nan and inf are strings"},
-    {"--help", 'h', FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_EXPLAIN, NULL, set_help, "this text"},
+    {"--help", 'h', FOR_MATH | FOR_TRAIN | FOR_BENCH | FOR_EXPLAIN | FOR_CHECK | FOR_SPARSITY, NULL, set_help,
+     "this text"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -207,8 +224,12 @@ static bool read_operand(options *o, int commands, const char *text) {
 }
 
 bool options_read(options *o, const char *name, int commands, int count, char **arguments) {
-    *o = (options){
-        .command = name, .dtype = EBB_F64, .seed = 1, .epochs = 10, .order = 8, .object = explain_object("gradient")};
+    *o = (options){.command = name,
+                   .dtype = EBB_F64,
+                   .seed = 1,
+                   .epochs = 10,
+                   .order = commands == FOR_CHECK ? 2 : 8,
+                   .object = explain_object("gradient")};
     o->name = calloc((size_t)count + 1, sizeof *o->name);
     o->value = calloc((size_t)count + 1, sizeof *o->value);
     o->along = calloc((size_t)count + 1, sizeof *o->along);

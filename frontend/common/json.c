@@ -95,6 +95,8 @@ static void block(json *j, const ebb_tensor *x, int axis, int64_t index, int64_t
 
 void json_tensor(json *j, const ebb_tensor *x) { block(j, x, 0, 0, ebb_size(x)); }
 
+void json_bool(json *j, bool value) { comma(j), fputs(value ? "true" : "false", j->to); }
+
 bool json_end(json *j) {
     fputc('\n', j->to);
     return fflush(j->to) == 0 && !ferror(j->to);
