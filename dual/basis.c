@@ -101,7 +101,7 @@ bool ebb_lines_at(ebb_graph *g, const ebb_lines *l, int64_t from, int64_t rows, 
     }
     *weight = EBB_ABSENT;
     if (!l->weight) return true;
-    ebb_id column = table(&b, ebb_dtype_at(g, x[0]), rows, 1, l->weight + from, 1);
+    ebb_id column = table(&b, EBB_F64, rows, 1, l->weight + from, 1);
     *weight = ebb_g_reshape(&b, column, &(ebb_shape){1, {rows}});
     return *weight != EBB_POISON;
 }
@@ -133,7 +133,7 @@ bool ebb_lines_sequence(ebb_graph *g, const ebb_lines *l, int64_t rows, int n, c
             in_blocks(&b, l, rows, ebb_element_count(g, x[i]), l->direction + at, l->elements, ebb_dtype_at(g, x[i]));
         if (sequence[i] == EBB_POISON) return false;
     }
-    if (l->weight) sequence[n] = in_blocks(&b, l, rows, 1, l->weight, 1, ebb_dtype_at(g, x[0]));
+    if (l->weight) sequence[n] = in_blocks(&b, l, rows, 1, l->weight, 1, EBB_F64);
     return !l->weight || sequence[n] != EBB_POISON;
 }
 

@@ -23,8 +23,8 @@ typedef struct ebb_lines {
     double budget;           /* bytes that a block of lines may have alive at once */
 } ebb_lines;
 
-/* The lines of one block: from, from + 1 ..., as v[i] = [rows, x[i]...], and their weights [rows], absent if all are 1.
- */
+/* The lines of one block: from, from + 1 ..., as v[i] = [rows, x[i]...], and their weights f64[rows], absent if all are
+ * 1. */
 bool ebb_lines_at(ebb_graph *g, const ebb_lines *lines, int64_t from, int64_t rows, int n, const ebb_id *x, ebb_id *v,
                   ebb_id *weight);
 /* All of them in blocks of so many rows, for a loop. Sequences of it: i64[blocks], where each block begins, if they are

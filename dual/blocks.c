@@ -143,8 +143,10 @@ bool ebb_every_direction(ebb_work *w, ebb_id v, int n, ebb_id *out) {
 /* The weighted sum of [rows, y...] over its rows. */
 static ebb_id add_up(ebb_builder *b, ebb_id x, ebb_id weight) {
     static const int64_t front = 0;
-    if (weight != EBB_ABSENT && x != EBB_POISON)
+    if (weight != EBB_ABSENT && x != EBB_POISON) {
+        weight = ebb_g_cast_to(b, weight, ebb_dtype_at(b->graph, x));
         x = ebb_times(b, x, ebb_g_broadcast(b, weight, ebb_shape_of(b->graph, x), &front));
+    }
     return ebb_g_sum(b, x, 1, &front);
 }
 

@@ -1,7 +1,8 @@
-/* test_random_regions.c - random programs, as they are and inside a branch or a loop: the region changes neither the
- * values nor any derivative, forward, reverse, of second order or in series, nor what comes of many examples; nor do
- * the steps that leave out what nobody reads. The evaluator runs them; that native code agrees with it is in
- * test_random.c. EBB_FUZZ_PROGRAMS says how many programs, EBB_FUZZ_SEED the first seed. */
+/* test_random_regions.c - random programs, as they are and inside a branch, a loop, a function with a rule of its own
+ * that is true, or one that is computed again: the region changes neither the values nor any derivative, forward,
+ * reverse, of second order or in series, nor what comes of many examples; nor do the steps that leave out what nobody
+ * reads. The evaluator runs them; that native code agrees with it is in test_random.c. EBB_FUZZ_PROGRAMS says how many
+ * programs, EBB_FUZZ_SEED the first seed. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -64,6 +65,59 @@ static const struct {
              {"examples", examples},
              {"examples of gradient", examples_of_gradient}};
 enum { VERBS = sizeof verbs / sizeof *verbs };
+
+/* ---- what it lies in ---- */
+
+static ebb_graph *branch(const ebb_graph *g, uint64_t seed, ebb_diag *diag) { return in_branch(g, seed, diag); }
+
+static ebb_graph *loop(const ebb_graph *g, uint64_t seed, ebb_diag *diag) {
+    return in_loop(g, seed * 0x9e3779b97f4a7c15u, diag);
+}
+
+static ebb_graph *rule(const ebb_graph *g, uint64_t seed, ebb_diag *diag) {
+    (void)seed;
+    return in_custom(g, false, diag);
+}
+
+static ebb_graph *reverse_rule(const ebb_graph *g, uint64_t seed, ebb_diag *diag) {
+    (void)seed;
+    return in_custom(g, true, diag);
+}
+
+static ebb_graph *remat(const ebb_graph *g, uint64_t seed, ebb_diag *diag) {
+    (void)seed;
+    return ebb_remat_graph(g, diag);
+}
+
+typedef ebb_graph *wrapper(const ebb_graph *g, uint64_t seed, ebb_diag *diag);
+
+/* The second one around the first one. */
+static const struct {
+    const char *name;
+    wrapper *first, *second;
+} regions[] = {{"in a branch", branch, NULL},
+               {"in a loop", loop, NULL},
+               {"with a rule", rule, NULL},
+               {"with a rule in reverse", reverse_rule, NULL},
+               {"computed again", remat, NULL},
+               {"with a rule in a loop", rule, loop},
+               {"with a rule in reverse in a loop", reverse_rule, loop},
+               {"with a rule in a branch", rule, branch},
+               {"with a rule in reverse in a branch", reverse_rule, branch},
+               {"a loop with a rule", loop, rule},
+               {"a loop with a rule in reverse", loop, reverse_rule},
+               {"a rule with a rule in reverse", rule, reverse_rule},
+               {"a loop computed again", loop, remat},
+               {"computed again in a loop", remat, loop}};
+enum { REGIONS = sizeof regions / sizeof *regions };
+
+static ebb_graph *put_in(const ebb_graph *g, int region, uint64_t seed, ebb_diag *diag) {
+    ebb_graph *first = regions[region].first(g, seed, diag);
+    if (!first || !regions[region].second) return first;
+    ebb_graph *second = regions[region].second(first, seed, diag);
+    ebb_graph_release(first);
+    return second;
+}
 
 /* ---- running ---- */
 
@@ -160,17 +214,18 @@ static void compare_runs(ebb_graph *g, int verb, uint64_t seed) {
     g->outputs = outputs;
 }
 
-static void compare(const ebb_graph *g, const ebb_graph *inside, int verb, const ebb_dual_spec *spec, uint64_t seed) {
+static void compare(const ebb_graph *g, const ebb_graph *inside, int verb, const ebb_dual_spec *spec, uint64_t seed,
+                    const char *where) {
     ebb_diag diag = {0};
     ebb_graph *plain = derived(g, verb, spec, &diag), *region = derived(inside, verb, spec, &diag);
     int64_t n, m;
     double *want = results(plain, seed, &n), *got = results(region, seed, &m);
-    cr_assert_eq((want != NULL), (got != NULL), "seed %d, %s: one fails", (int)seed, verbs[verb].name);
-    cr_assert_eq(n, m, "seed %d, %s: %d numbers, not %d", (int)seed, verbs[verb].name, (int)m, (int)n);
+    cr_assert_eq((want != NULL), (got != NULL), "seed %d, %s, %s: one fails", (int)seed, where, verbs[verb].name);
+    cr_assert_eq(n, m, "seed %d, %s, %s: %d numbers, not %d", (int)seed, where, verbs[verb].name, (int)m, (int)n);
     const double off = want ? difference(got, want, n) : 0;
     if (got) compare_runs(region, verb, seed);
     char *text = off < NEAR ? NULL : ebb_graph_print(inside, &diag);
-    cr_expect(off < NEAR, "seed %d, %s: off by %g\n%s", (int)seed, verbs[verb].name, off, text ? text : "");
+    cr_expect(off < NEAR, "seed %d, %s, %s: off by %g\n%s", (int)seed, where, verbs[verb].name, off, text ? text : "");
     ebb_mem_free(inside->allocator, text);
     free(want), free(got);
     ebb_graph_release(plain);
@@ -186,15 +241,15 @@ static int try_seed(uint64_t seed) {
     for (int k = 0; k < g->inputs && n < 64; k++)
         if (ebb_is_float(ebb_dtype_at(g, g->input[k]))) wrt[n++] = k;
     const ebb_dual_spec spec = {.nwrt = n, .wrt = wrt};
-    for (int way = 0; n && way < 2; way++) {
-        ebb_graph *inside = way ? in_branch(g, seed, &diag) : in_loop(g, seed * 0x9e3779b97f4a7c15u, &diag);
-        cr_assert(inside, "seed %d: %s", (int)seed, diag.message);
+    for (int r = 0; n && r < REGIONS; r++) {
+        ebb_graph *inside = put_in(g, r, seed, &diag);
+        cr_assert(inside, "seed %d, %s: %s", (int)seed, regions[r].name, diag.message);
         for (int verb = 0; verb < VERBS; verb++)
-            compare(g, inside, verb, &spec, seed);
+            compare(g, inside, verb, &spec, seed, regions[r].name);
         ebb_graph_release(inside);
     }
     ebb_graph_release(g);
-    return n ? 2 * VERBS : 0;
+    return n ? REGIONS * VERBS : 0;
 }
 
 static long from_environment(const char *name, long usual) {

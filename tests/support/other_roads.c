@@ -1,171 +1,14 @@
 /* other_roads.c - see other_roads.h. Start reading at `checks`. */
-#include "tests/support/other_roads.h"
+#include "tests/support/road_pair.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/run_graph.h"
 
-typedef struct trial {
-    uint64_t seed;
-    const ebb_graph *f;
-    int wrt[MOST_PARAMETERS], n; /* its real parameters */
-    double tolerance; /* of the largest element: a third derivative may be made of numbers a million times as large */
-    bool good, native;
-    int check;
-    road_tally *tally;
-    ebb_diag diag;
-    char *why; /* [512] */
-} trial;
-
-static bool wrong(trial *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool wrong(trial *t, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    if (t->good) vsnprintf(t->why, 512, format, list);
-    va_end(list);
-    return t->good = false;
-}
-
-/* ---- numbers ---- */
-
-typedef struct numbers {
-    int inputs, outputs;
-    double *in[MOST_PARAMETERS], *out[MOST_RESULTS];
-    int64_t size[MOST_RESULTS];
-} numbers;
-
-static double *room_for(int64_t size) { return malloc((size_t)size * sizeof(double) + 1); }
-
-/* Parameters of f have the same numbers in every program made of it; those beyond, directions and cotangents, have
- * theirs by their place among these. Each example has its own. */
-static void fill(const trial *t, numbers *n, const ebb_graph *g, int example) {
-    n->inputs = g->inputs;
-    for (int k = 0; k < g->inputs; k++) {
-        int64_t size = size_of_node(g, g->input[k]);
-        ebb_dtype dtype = ebb_dtype_at(g, g->input[k]);
-        double most = ebb_is_float(dtype) ? 1 : 4;
-        int place = k < t->f->inputs ? k : MOST_PARAMETERS + k - t->f->inputs;
-        n->in[k] = room_for(size);
-        fill_uniform(t->seed * 131 + (uint64_t)place + 1000 * (uint64_t)example, -most, most, size, n->in[k]);
-        for (int64_t i = 0; !ebb_is_float(dtype) && i < size; i++)
-            n->in[k][i] = dtype == EBB_BOOL ? n->in[k][i] > 0 : floor(n->in[k][i]);
-    }
-}
-
-static bool finite_all(const double *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(x[i])) return false;
-    return true;
-}
-
-/* Where all numbers are finite; the others are counted. The factor makes x what y should be. */
-static void compare(trial *t, const char *roads, const double *x, const double *y, int64_t n, double factor,
-                    double scale) {
-    if (!finite_all(x, n) || !finite_all(y, n)) {
-        t->tally->not_finite++;
-        return;
-    }
-    for (int64_t i = 0; i < n; i++)
-        scale = fmax(scale, fabs(y[i]));
-    for (int64_t i = 0; i < n; i++) {
-        t->tally->numbers[t->check] += y[i] != 0;
-        if (fabs(x[i] * factor - y[i]) > t->tolerance * scale)
-            wrong(t, "%s: element %d is %.17g and %.17g", roads, (int)i, x[i] * factor, y[i]);
-    }
-}
-
-static void run_native(trial *t, numbers *n, const ebb_graph *g) {
-    double *out[MOST_RESULTS];
-    for (int j = 0; j < g->outputs; j++)
-        out[j] = room_for(n->size[j]);
-    if (!run_graph_natively(g, (const double *const *)n->in, out, &t->diag))
-        wrong(t, "native code: %s", t->diag.message);
-    for (int j = 0; t->good && j < g->outputs; j++)
-        compare(t, "native code and the evaluator", out[j], n->out[j], n->size[j], 1, 1);
-    for (int j = 0; j < g->outputs; j++)
-        free(out[j]);
-    t->tally->native++;
-}
-
-static void run(trial *t, numbers *n, const ebb_graph *recorded) {
-    ebb_graph *g = ebb_expand(recorded, false, NULL, &t->diag);
-    n->outputs = g ? g->outputs : 0;
-    for (int j = 0; j < n->outputs; j++) {
-        n->size[j] = g->output[j] ? size_of_node(g, g->output[j]) : 0;
-        n->out[j] = room_for(n->size[j]);
-    }
-    if (!g || !run_graph(g, (const double *const *)n->in, n->out, &t->diag))
-        wrong(t, "does not run: %s", t->diag.message);
-    else if (t->native)
-        run_native(t, n, g);
-    ebb_graph_release(g);
-}
-
-static void drop(numbers *n) {
-    for (int k = 0; k < n->inputs; k++)
-        free(n->in[k]);
-    for (int j = 0; j < n->outputs; j++)
-        free(n->out[j]);
-}
-
-static double pairing(const double *x, const double *y, int64_t n, double *scale) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += x[i] * y[i], *scale += fabs(x[i] * y[i]);
-    return sum;
-}
-
-/* ---- two programs, and what they give ---- */
-
-typedef struct pair {
-    ebb_graph *graph[2];
-    numbers is[2];
-} pair;
-
-static bool may_run(trial *t, const ebb_graph *g) {
-    if (g && g->inputs < MOST_PARAMETERS && g->outputs < MOST_RESULTS && g->count < 100000) return true;
-    if (g || is_limit(t->f, &t->diag))
-        t->tally->refused++;
-    else
-        wrong(t, "refused: %s", t->diag.message);
-    return false;
-}
-
-/* Takes both programs. False: one of them cannot be asked. */
-static bool run_pair(trial *t, pair *p, ebb_graph *one, ebb_graph *other) {
-    *p = (pair){.graph = {one, other}};
-    if (!may_run(t, one) || !may_run(t, other)) return false;
-    for (int i = 0; i < 2; i++) {
-        fill(t, &p->is[i], p->graph[i], 0);
-        run(t, &p->is[i], p->graph[i]);
-    }
-    return t->good;
-}
-
-static void drop_pair(pair *p) {
-    for (int i = 0; i < 2; i++) {
-        drop(&p->is[i]);
-        ebb_graph_release(p->graph[i]);
-    }
-}
-
-/* n results of the one from `from` on are those of the other from `other_from` on. */
-static void expect_same(trial *t, const char *roads, ebb_graph *one, int from, ebb_graph *other, int other_from,
-                        int n) {
-    pair p;
-    if (run_pair(t, &p, one, other))
-        for (int j = 0; j < n; j++)
-            compare(t, roads, p.is[0].out[from + j], p.is[1].out[other_from + j], p.is[0].size[from + j], 1, 1);
-    drop_pair(&p);
-}
-
 static ebb_graph *of(trial *t, verb v) { return transformed(t->f, (question){.verb = v, .order = 3}, &t->diag); }
-
-/* ---- the checks ---- */
 
 static void tangents(trial *t) {
     expect_same(t, "jvp and linearize", of(t, JVP), 0, of(t, LINEARIZE), 0, 2 * t->f->outputs);
@@ -297,11 +140,33 @@ static void laplacians(trial *t) {
 
 static void jacobians(trial *t) { matrix(t, "jacobian times v and jvp", JACOBIAN, JVP, t->f->outputs, t->f->outputs); }
 
+/* sum of a_ij H_ij */
+static void operators(trial *t) {
+    pair p;
+    if (run_pair(t, &p, of(t, HESSIAN), of(t, SECOND_ORDER))) {
+        int64_t d = 0, row = 0, column;
+        for (int i = 0; i < t->n; i++)
+            d += size_of_node(t->f, t->f->input[t->wrt[i]]);
+        double *a = operator_of(d), sum = 0, scale = 1;
+        for (int i = 0; i < t->n; i++, row += size_of_node(t->f, t->f->input[t->wrt[i - 1]]))
+            for (int j = column = 0; j < t->n; column += size_of_node(t->f, t->f->input[t->wrt[j++]])) {
+                int64_t columns = size_of_node(t->f, t->f->input[t->wrt[j]]);
+                int64_t rows = columns ? p.is[0].size[i * t->n + j] / columns : 0;
+                for (int64_t r = 0; r < rows; r++)
+                    sum +=
+                        pairing(a + (row + r) * d + column, p.is[0].out[i * t->n + j] + r * columns, columns, &scale);
+            }
+        compare(t, "hessian and operator of second order", &sum, p.is[1].out[1], 1, 1, scale);
+        free(a);
+    }
+    drop_pair(&p);
+}
+
 /* Every road there is to it gives the same. */
 static void roads(trial *t) {
-    static const verb verbs[] = {GRAD, HVP, HESSIAN, JACOBIAN, DIAGONAL, LAPLACIAN};
+    static const verb verbs[] = {GRAD, HVP, HESSIAN, JACOBIAN, DIAGONAL, LAPLACIAN, BATCH_JACOBIAN};
     ebb_roads found = {0};
-    question q = {.verb = verbs[t->seed / ROAD_CHECKS % 6], .roads = &found};
+    question q = {.verb = verbs[t->seed / ROAD_CHECKS % 7], .roads = &found};
     ebb_graph *g = transformed(t->f, q, &t->diag);
     for (int k = 0; may_run(t, g) && k < found.count && t->good; k++) {
         question named = {.verb = q.verb, .road = found.candidate[k].road};
@@ -311,17 +176,117 @@ static void roads(trial *t) {
     ebb_graph_release(g);
 }
 
+/* ---- sparse ones ---- */
+
+/* Entries times a direction: results `from` and on of the product, one after the other. */
+static void entries(trial *t, const char *roads, verb sparse, verb product, int rows, int from) {
+    ebb_sparse s = {0};
+    pair p;
+    for (int i = 1; i < t->n; i++)
+        if (ebb_dtype_at(t->f, t->f->input[t->wrt[i]]) != ebb_dtype_at(t->f, t->f->input[t->wrt[0]])) return;
+    ebb_graph *g = transformed(t->f, (question){.verb = sparse, .sparse = &s}, &t->diag);
+    bool ran = run_pair(t, &p, g, of(t, product));
+    const ebb_rows *r = &s.plan.pattern;
+    double *v = room_for(r->columns), *at = v;
+    for (int i = 0; ran && i < t->n; i++) {
+        int64_t size = size_of_node(t->f, t->f->input[t->wrt[i]]);
+        memcpy(at, p.is[1].in[t->f->inputs + i], (size_t)size * sizeof *v);
+        at += size;
+    }
+    for (int64_t i = 0, row = 0; ran && i < rows; row += p.is[1].size[from + i++])
+        for (int64_t k = 0; k < p.is[1].size[from + i]; k++) {
+            double sum = 0, scale = 1;
+            for (int64_t e = r->start[row + k]; e < r->start[row + k + 1]; e++)
+                sum += pairing(&p.is[0].out[0][e], &v[r->column[e]], 1, &scale);
+            compare(t, roads, &sum, &p.is[1].out[from + i][k], 1, 1, scale);
+        }
+    free(v);
+    drop_pair(&p);
+    ebb_sparse_free(&s);
+}
+
+static void sparse_hessians(trial *t) { entries(t, "sparse hessian times v and hvp", SPARSE_HESSIAN, HVP, t->n, 0); }
+
+static void sparse_jacobians(trial *t) {
+    entries(t, "sparse jacobian times v and jvp", SPARSE_JACOBIAN, JVP, t->f->outputs, t->f->outputs);
+}
+
+/* ---- of many, along curves, by other means ---- */
+
+static ebb_graph *then(trial *t, ebb_graph *g, verb v) {
+    ebb_graph *next = g ? transformed(g, (question){.verb = v}, &t->diag) : NULL;
+    ebb_graph_release(g);
+    return next;
+}
+
+static void batches(trial *t) {
+    expect_same(t, "batch jacobian and vmap of jacobian", of(t, BATCH_JACOBIAN), 0, then(t, of(t, JACOBIAN), VMAP), 0,
+                t->f->outputs * t->n);
+}
+
+/* The series of f on curves in t at 0. */
+static void curves(trial *t) {
+    ebb_graph *series = of(t, JET_SERIES), *curve = on_curves(t->f, 3, &t->diag);
+    const int time = curve->inputs - 1, m = t->f->outputs;
+    ebb_graph *jet = ebb_jet_graph(curve, 3, &(ebb_dual_spec){.nwrt = 1, .wrt = &time}, &t->diag);
+    numbers one, other;
+    if (may_run(t, series) && may_run(t, jet)) {
+        fill(t, &one, series, 0), fill(t, &other, jet, 0);
+        *other.in[time] = 0, *other.in[time + 1] = 1;
+        run(t, &one, series), run(t, &other, jet);
+        for (int j = 0; t->good && j < m; j++)
+            compare(t, "jet series and jet of a curve", one.out[m + j], other.out[m + j], one.size[m + j], 1, 1);
+        drop(&one), drop(&other);
+    }
+    ebb_graph_release(series), ebb_graph_release(jet), ebb_graph_release(curve);
+}
+
+/* The verb whose turn it is, of f as it is, and of f by other means; patterns may then be larger. */
+static verb asked(const trial *t) {
+    verb v = (verb)(t->seed / ROAD_CHECKS % REMAT);
+    return v == SPARSE_HESSIAN || v == SPARSE_JACOBIAN ? JVP : v;
+}
+static verb means(const trial *t) { return (verb)(REMAT + t->seed / ROAD_CHECKS / REMAT % (VERBS - REMAT)); }
+
+static void other_means(trial *t) {
+    ebb_graph *plain = of(t, asked(t)), *f = of(t, means(t));
+    ebb_graph *g = f ? transformed(f, (question){.verb = asked(t), .order = 3}, &t->diag) : NULL;
+    char what[64];
+    snprintf(what, sizeof what, "%s by %s, and as it is", verb_name[asked(t)], verb_name[means(t)]);
+    expect_same(t, what, g, 0, plain, 0, plain ? plain->outputs : 0);
+    ebb_graph_release(f);
+}
+
 typedef void check(trial *t);
-static check *const checks[ROAD_CHECKS] = {tangents, cotangents, both_ways, series,    examples,  products,
-                                           hessians, jacobians,  roads,     diagonals, laplacians};
-const char *const road_check_name[ROAD_CHECKS] = {
-    "jvp and linearize",       "vjp and transpose",        "jvp and vjp",
-    "jet and nested jvp",      "vmap and a loop",          "hvp and jvp of grad",
-    "hessian times v and hvp", "jacobian times v and jvp", "every road",
-    "diagonal and hessian",    "laplacian and diagonal"};
-static const verb check_verbs[ROAD_CHECKS][2] = {
-    {JVP, LINEARIZE}, {VJP, TRANSPOSE}, {JVP, VJP},       {JET, JVP},          {VMAP, VMAP},         {HVP, GRAD},
-    {HESSIAN, HVP},   {JACOBIAN, JVP},  {GRAD, JACOBIAN}, {DIAGONAL, HESSIAN}, {LAPLACIAN, DIAGONAL}};
+static const struct {
+    check *check;
+    const char *name;
+    verb verbs[2];
+} checks[ROAD_CHECKS] = {{tangents, "jvp and linearize", {JVP, LINEARIZE}},
+                         {cotangents, "vjp and transpose", {VJP, TRANSPOSE}},
+                         {both_ways, "jvp and vjp", {JVP, VJP}},
+                         {series, "jet and nested jvp", {JET, JVP}},
+                         {examples, "vmap and a loop", {VMAP, VMAP}},
+                         {products, "hvp and jvp of grad", {HVP, GRAD}},
+                         {hessians, "hessian times v and hvp", {HESSIAN, HVP}},
+                         {jacobians, "jacobian times v and jvp", {JACOBIAN, JVP}},
+                         {roads, "every road", {GRAD, JACOBIAN}},
+                         {diagonals, "diagonal and hessian", {DIAGONAL, HESSIAN}},
+                         {laplacians, "laplacian and diagonal", {LAPLACIAN, DIAGONAL}},
+                         {operators, "operator and hessian", {SECOND_ORDER, HESSIAN}},
+                         {sparse_hessians, "sparse hessian times v and hvp", {SPARSE_HESSIAN, HVP}},
+                         {sparse_jacobians, "sparse jacobian times v and jvp", {SPARSE_JACOBIAN, JVP}},
+                         {batches, "batch jacobian and vmap of jacobian", {BATCH_JACOBIAN, JACOBIAN}},
+                         {curves, "jet series and jet of a curve", {JET_SERIES, JET}},
+                         {other_means, "by other means and as it is", {VERBS, VERBS}}};
+const char *road_check_name(int k) { return checks[k].name; }
+
+static void note(const trial *t, int k) {
+    for (int i = 0; i < 2; i++) {
+        verb v = checks[k].verbs[i];
+        note_operations(t->f, v < VERBS ? v : i ? means(t) : asked(t), t->tally->met);
+    }
+}
 
 bool road_trial(uint64_t seed, bool native, road_tally *tally, char why[512]) {
     char what[100];
@@ -336,9 +301,8 @@ bool road_trial(uint64_t seed, bool native, road_tally *tally, char why[512]) {
     t.n = real_parameters(f, t.wrt);
     tally->programs++;
     if (t.n && is_small_program(f)) {
-        note_operations(f, check_verbs[t.check][0], tally->met);
-        note_operations(f, check_verbs[t.check][1], tally->met);
-        checks[t.check](&t);
+        note(&t, t.check);
+        checks[t.check].check(&t);
     }
     if (!t.good) {
         char text[512];

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dual/dual.h"
 #include "jit/graph/build.h"
 
 enum { MOST = 256 };
@@ -152,5 +153,59 @@ ebb_graph *in_loop(const ebb_graph *g, uint64_t seed, ebb_diag *diag) {
     for (int32_t j = 0; j < g->outputs; j++)
         ebb_add_output(to, result[j]);
     ebb_graph_release(body);
+    return finished(to, diag);
+}
+
+/* ---- a rule of its own ---- */
+
+static int real_ones(const ebb_graph *g, int32_t n, const ebb_id *id, int *which) {
+    int real = 0;
+    for (int32_t k = 0; k < n; k++)
+        if (id[k] != EBB_ABSENT && ebb_is_float(ebb_dtype_at(g, id[k]))) which[real++] = k;
+    return real;
+}
+
+/* The results that are there: a rule has no word for others. */
+static ebb_graph *present_part(const ebb_graph *g, ebb_diag *diag) {
+    ebb_graph *some = ebb_graph_clone(g, diag);
+    ebb_clear_outputs(some);
+    for (int32_t j = 0; j < g->outputs; j++)
+        if (g->output[j] != EBB_ABSENT) ebb_add_output(some, g->output[j]);
+    return some;
+}
+
+/* (x, y, u) -> what f's derivative, of x and u, gives behind y. */
+static ebb_graph *rule_of(const ebb_graph *f, bool reverse, ebb_diag *diag) {
+    int wrt[MOST], real[MOST], wrts = real_ones(f, f->inputs, f->input, wrt);
+    int ys = real_ones(f, f->outputs, f->output, real);
+    const ebb_dual_spec spec = {.nwrt = wrts, .wrt = wrt};
+    ebb_graph *derivative = (reverse ? ebb_vjp_graph : ebb_jvp_graph)(f, &spec, diag);
+    if (!derivative) return NULL;
+    ebb_graph *rule = ebb_graph_new(f->allocator, diag, "rule");
+    ebb_id id[2 * MOST];
+    parameters_of(rule, f, id);
+    for (int32_t j = 0; j < f->outputs; j++) /* in place of a cotangent where there can be none */
+        id[f->inputs + j] = ebb_add_input(rule, ebb_type_of(f, f->output[j]), (ebb_site){0});
+    for (int i = 0; i < (reverse ? ys : wrts); i++) {
+        int32_t k = f->inputs + (reverse ? real[i] : i);
+        id[k] = ebb_add_input(rule, ebb_type_of(derivative, derivative->input[k]), (ebb_site){0});
+    }
+    ebb_id tuple = ebb_record_call(rule, derivative, derivative->inputs, id, (ebb_site){0});
+    for (int i = 0; i < (reverse ? wrts : ys); i++)
+        ebb_add_output(rule, ebb_record_get(rule, tuple, f->outputs + (reverse ? i : real[i]), (ebb_site){0}));
+    ebb_graph_release(derivative);
+    return rule;
+}
+
+ebb_graph *in_custom(const ebb_graph *g, bool reverse, ebb_diag *diag) {
+    ebb_graph *primal = present_part(g, diag), *rule = rule_of(primal, reverse, diag);
+    ebb_graph *to = ebb_graph_new(g->allocator, diag, "ruled");
+    ebb_id id[MOST];
+    parameters_of(to, g, id);
+    ebb_id tuple = rule ? ebb_record_custom(to, primal, rule, reverse, g->inputs, id, (ebb_site){0}) : EBB_POISON;
+    for (int32_t j = 0, k = 0; rule && j < g->outputs; j++)
+        ebb_add_output(to, g->output[j] == EBB_ABSENT ? EBB_ABSENT : ebb_record_get(to, tuple, k++, (ebb_site){0}));
+    ebb_graph_release(primal);
+    ebb_graph_release(rule);
     return finished(to, diag);
 }

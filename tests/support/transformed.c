@@ -6,10 +6,31 @@
 #include <string.h>
 
 #include "tests/support/random_graph.h"
+#include "tests/support/random_region.h"
 #include "tests/support/run_graph.h"
 
-const char *const verb_name[VERBS] = {"grad", "jvp", "linearize", "vjp",      "transpose", "jet",
-                                      "vmap", "hvp", "hessian",   "diagonal", "laplacian", "jacobian"};
+const char *const verb_name[VERBS] = {"grad",
+                                      "jvp",
+                                      "linearize",
+                                      "vjp",
+                                      "transpose",
+                                      "jet",
+                                      "vmap",
+                                      "hvp",
+                                      "hessian",
+                                      "diagonal",
+                                      "laplacian",
+                                      "second order",
+                                      "sparse hessian",
+                                      "jacobian",
+                                      "sparse jacobian",
+                                      "batch jacobian",
+                                      "jet series",
+                                      "remat",
+                                      "a rule",
+                                      "a reverse rule",
+                                      "a branch",
+                                      "a loop"};
 
 int real_parameters(const ebb_graph *g, int *wrt) {
     int n = 0;
@@ -82,22 +103,182 @@ static ebb_graph *by_halves(const ebb_graph *f, const ebb_dual_spec *spec, bool 
     return g;
 }
 
+/* All real results in one dtype. */
+static ebb_graph *of_one_dtype(const ebb_graph *f, ebb_dtype dtype, ebb_diag *diag) {
+    ebb_builder b = {ebb_graph_new(&ebb_malloc_allocator, diag, "one dtype"), {0}};
+    ebb_graph *callee = ebb_graph_clone(f, diag);
+    ebb_id x[MOST_PARAMETERS], y[MOST_RESULTS];
+    add_inputs(b.graph, f, f->inputs, f->input, x);
+    call(b.graph, callee, x, y);
+    for (int j = 0; j < f->outputs; j++)
+        if (y[j] && ebb_is_float(ebb_dtype_at(b.graph, y[j]))) ebb_add_output(b.graph, ebb_g_cast_to(&b, y[j], dtype));
+    ebb_graph_release(callee);
+    return b.graph;
+}
+
+/* ---- what brings tensors along ---- */
+
+/* A vector as a constant: those have 64 elements at most. */
+static ebb_id constant_of(ebb_builder *b, const ebb_hidden *h) {
+    enum { MOST_OF_ONE = 64 };
+    ebb_id all = EBB_ABSENT;
+    for (int64_t at = 0, n = h->type.shape.dim[0]; at < n || !all; at += MOST_OF_ONE) {
+        ebb_type part = h->type;
+        part.shape.dim[0] = n - at < MOST_OF_ONE ? n - at : MOST_OF_ONE;
+        ebb_id own = ebb_g_constant(b, part, (const char *)h->data + at * (int64_t)ebb_dtype_size(part.dtype));
+        all = all ? ebb_g_concat(b, all, own, 0) : own;
+    }
+    return all;
+}
+
+/* The program without hidden parameters: what they are given is part of it. Takes g. */
+static ebb_graph *closed(ebb_graph *g, const ebb_sparse *s, ebb_diag *diag) {
+    if (!g || s->hiddens == 0) return g;
+    ebb_builder b = {ebb_graph_new(&ebb_malloc_allocator, diag, "closed"), {0}};
+    ebb_id x[MOST_PARAMETERS], *y = malloc((size_t)g->outputs * sizeof *y);
+    int own = g->inputs - s->hiddens;
+    add_inputs(b.graph, g, own, g->input, x);
+    for (int k = 0; k < s->hiddens; k++)
+        x[own + k] = constant_of(&b, &s->hidden[k]);
+    call(b.graph, g, x, y);
+    for (int j = 0; j < g->outputs; j++)
+        ebb_add_output(b.graph, y[j]);
+    ebb_graph_release(g);
+    free(y);
+    return b.graph;
+}
+
+/* Dense ones too may be computed by their pattern. */
+static ebb_graph *by_pattern(const ebb_graph *f, ebb_dual_spec *spec, question q, ebb_diag *diag) {
+    ebb_sparse own = {0}, *s = q.sparse ? q.sparse : &own;
+    ebb_graph *g = NULL;
+    spec->brought = s;
+    if (q.verb == HESSIAN) g = ebb_hessian_graph(f, spec, diag);
+    if (q.verb == JACOBIAN) g = ebb_jacobian_graph(f, EBB_CHEAPER, spec, diag);
+    if (q.verb == SPARSE_HESSIAN) g = ebb_sparse_hessian_graph(f, spec, diag);
+    if (q.verb == SPARSE_JACOBIAN) g = ebb_sparse_jacobian_graph(f, EBB_CHEAPER, spec, diag);
+    g = closed(g, s, diag);
+    ebb_sparse_free(&own);
+    return g;
+}
+
+static int of_first_dtype(const ebb_graph *f, int n, int *wrt) {
+    int same = 0;
+    for (int i = 0; i < n; i++)
+        if (ebb_dtype_at(f, f->input[wrt[i]]) == ebb_dtype_at(f, f->input[wrt[0]])) wrt[same++] = wrt[i];
+    return same;
+}
+
+static ebb_graph *sparse_of(const ebb_graph *f, ebb_dual_spec *spec, int *wrt, question q, ebb_diag *diag) {
+    if (spec->nwrt == 0) return ebb_graph_clone(f, diag);
+    spec->nwrt = of_first_dtype(f, spec->nwrt, wrt);
+    if (q.verb == SPARSE_HESSIAN) return by_pattern(f, spec, q, diag);
+    ebb_graph *one = of_one_dtype(f, ebb_dtype_at(f, f->input[wrt[0]]), diag);
+    ebb_graph *g = by_pattern(one, spec, q, diag);
+    ebb_graph_release(one);
+    return g;
+}
+
+/* ---- operators of second order ---- */
+
+double *operator_of(int64_t d) {
+    double *a = malloc((size_t)(d * d) * sizeof *a + 1);
+    fill_uniform(29, -1, 1, d * d, a);
+    for (int64_t i = 0; i < d; i++)
+        for (int64_t k = 0; k < i; k++)
+            a[i * d + k] = a[k * d + i];
+    return a;
+}
+
+static ebb_graph *second_order(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    int64_t d = 0;
+    for (int i = 0; i < spec->nwrt; i++)
+        d += size_of_node(f, f->input[spec->wrt[i]]);
+    double *a = operator_of(d);
+    ebb_graph *g = ebb_second_order_graph(f, d, a, spec, diag);
+    free(a);
+    return g;
+}
+
+/* ---- curves ---- */
+
+/* x + sum of coefficient[k - 1] t^k */
+static ebb_id on_curve(ebb_builder *b, ebb_id x, ebb_id coefficients, int order, ebb_id t) {
+    const ebb_shape shape = *ebb_shape_of(b->graph, x);
+    ebb_shape row = *ebb_shape_of(b->graph, coefficients);
+    ebb_id power = ebb_g_cast_to(b, t, ebb_dtype_at(b->graph, x)), all = x, step = power;
+    row.dim[0] = 1;
+    for (int k = 0; k < order; k++) {
+        const int64_t start[EBB_MAX_RANK] = {k}, one[EBB_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
+        ebb_id c = ebb_g_reshape(b, ebb_g_slice(b, coefficients, start, one, &row), &shape);
+        all = ebb_g_add(b, all, ebb_g_mul(b, c, ebb_g_broadcast(b, power, &shape, (const int64_t[]){0})));
+        power = ebb_g_mul(b, power, step);
+    }
+    return all;
+}
+
+ebb_graph *on_curves(const ebb_graph *f, int order, ebb_diag *diag) {
+    ebb_builder b = {ebb_graph_new(&ebb_malloc_allocator, diag, "curve"), {0}};
+    ebb_graph *callee = ebb_graph_clone(f, diag);
+    ebb_id x[MOST_PARAMETERS], c[MOST_PARAMETERS], y[MOST_RESULTS];
+    int wrt[MOST_PARAMETERS], n = real_parameters(f, wrt);
+    add_inputs(b.graph, f, f->inputs, f->input, x);
+    for (int i = 0; i < n; i++) {
+        ebb_type type = ebb_type_of(f, f->input[wrt[i]]), stack = {.dtype = type.dtype};
+        ebb_shape_insert(&type.shape, 0, order, &stack.shape);
+        c[i] = ebb_add_input(b.graph, stack, b.site);
+    }
+    ebb_id t = ebb_add_input(b.graph, (ebb_type){.dtype = EBB_F64}, b.site);
+    for (int i = 0; i < n; i++)
+        x[wrt[i]] = on_curve(&b, x[wrt[i]], c[i], order, t);
+    call(b.graph, callee, x, y);
+    for (int j = 0; j < f->outputs; j++)
+        ebb_add_output(b.graph, y[j]);
+    ebb_graph_release(callee);
+    return b.graph;
+}
+
+/* ---- all of them ---- */
+
+/* Of f [2, ...] in one row each. */
+static ebb_graph *batch_jacobian(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    int axes[MOST_RESULTS] = {0};
+    ebb_graph *both = ebb_vmap_graph(f, VMAP_EXAMPLES, axes, axes, NULL, diag);
+    ebb_graph *g = both ? ebb_batch_jacobian_graph(both, EBB_CHEAPER, spec, diag) : NULL;
+    ebb_graph_release(both);
+    return g;
+}
+
+/* The same function by other means. */
+static ebb_graph *otherwise(const ebb_graph *f, verb v, ebb_diag *diag) {
+    uint64_t seed = (uint64_t)f->count * 7 + (uint64_t)f->inputs;
+    if (v == REMAT) return ebb_remat_graph(f, diag);
+    if (v == BRANCH) return in_branch(f, seed, diag);
+    return v == LOOP ? in_loop(f, ebb_random_next(&seed), diag) : in_custom(f, v == REVERSE_RULE, diag);
+}
+
 ebb_graph *transformed(const ebb_graph *f, question q, ebb_diag *diag) {
     int wrt[MOST_PARAMETERS], axes[MOST_RESULTS] = {0};
     ebb_dual_spec spec = {.nwrt = real_parameters(f, wrt), .wrt = wrt, .road = q.road, .roads = q.roads};
-    bool of_number = q.verb == GRAD || (q.verb >= HVP && q.verb <= LAPLACIAN);
+    bool of_number = q.verb == GRAD || (q.verb >= HVP && q.verb <= SPARSE_HESSIAN);
     ebb_graph *scalar = of_number ? scalar_of(f, diag) : NULL, *g = NULL;
     if (q.verb == GRAD) g = ebb_grad_graph(scalar, &spec, diag);
     if (q.verb == JVP) g = ebb_jvp_graph(f, &spec, diag);
     if (q.verb == LINEARIZE || q.verb == TRANSPOSE) g = by_halves(f, &spec, q.verb == TRANSPOSE, diag);
     if (q.verb == VJP) g = ebb_vjp_graph(f, &spec, diag);
     if (q.verb == JET) g = ebb_jet_graph(f, q.order, &spec, diag);
+    if (q.verb == JET_SERIES) g = ebb_jet_series_graph(f, q.order, &spec, diag);
     if (q.verb == VMAP) g = ebb_vmap_graph(f, VMAP_EXAMPLES, axes, axes, NULL, diag);
     if (q.verb == HVP) g = ebb_hvp_graph(scalar, &spec, diag);
-    if (q.verb == HESSIAN) g = ebb_hessian_graph(scalar, &spec, diag);
+    if (q.verb == HESSIAN) g = by_pattern(scalar, &spec, q, diag);
     if (q.verb == DIAGONAL) g = ebb_hessian_diagonal_graph(scalar, &spec, diag);
     if (q.verb == LAPLACIAN) g = ebb_second_order_graph(scalar, 0, NULL, &spec, diag);
-    if (q.verb == JACOBIAN) g = ebb_jacobian_graph(f, EBB_CHEAPER, &spec, diag);
+    if (q.verb == SECOND_ORDER) g = second_order(scalar, &spec, diag);
+    if (q.verb == SPARSE_HESSIAN) g = sparse_of(scalar, &spec, wrt, q, diag);
+    if (q.verb == JACOBIAN) g = by_pattern(f, &spec, q, diag);
+    if (q.verb == SPARSE_JACOBIAN) g = sparse_of(f, &spec, wrt, q, diag);
+    if (q.verb == BATCH_JACOBIAN) g = batch_jacobian(f, &spec, diag);
+    if (q.verb >= REMAT) g = otherwise(f, q.verb, diag);
     ebb_graph_release(scalar);
     return g;
 }

@@ -4,7 +4,7 @@
 #ifndef EBB_TEST_TRANSFORMED_H
 #define EBB_TEST_TRANSFORMED_H
 
-#include "dual/dual.h"
+#include "dual/sparse.h"
 
 typedef enum verb {
     GRAD,
@@ -18,7 +18,17 @@ typedef enum verb {
     HESSIAN,
     DIAGONAL,
     LAPLACIAN,
+    SECOND_ORDER,
+    SPARSE_HESSIAN,
     JACOBIAN,
+    SPARSE_JACOBIAN,
+    BATCH_JACOBIAN,
+    JET_SERIES,
+    REMAT, /* from here on the same function, otherwise */
+    RULE,
+    REVERSE_RULE,
+    BRANCH,
+    LOOP,
     VERBS
 } verb;
 extern const char *const verb_name[VERBS];
@@ -30,14 +40,22 @@ enum { MOST_PARAMETERS = 64, MOST_RESULTS = 256, VMAP_EXAMPLES = 2 };
 int real_parameters(const ebb_graph *g, int *wrt);
 
 typedef struct question {
-    verb verb;        /* GRAD, HVP, HESSIAN, DIAGONAL, LAPLACIAN: of a number made of the first result */
-    int order;        /* of a jet */
-    const char *road; /* NULL: the usual one */
-    ebb_roads *roads; /* NULL, or gets which there are */
+    verb verb;          /* GRAD, HVP to SPARSE_HESSIAN: of a number made of the first result */
+    int order;          /* of a jet */
+    const char *road;   /* NULL: the usual one */
+    ebb_roads *roads;   /* NULL, or gets which there are */
+    ebb_sparse *sparse; /* NULL, or gets the pattern, to be freed */
 } question;
 
-/* The derivative of f in all real parameters; vmap of all parameters. A new program, or NULL and an error. */
+/* The derivative of f in all real parameters; sparse ones in those of the first one's dtype; vmap, and so
+ * BATCH_JACOBIAN, of all parameters. A new program, or NULL and an error. */
 ebb_graph *transformed(const ebb_graph *f, question q, ebb_diag *diag);
+
+/* The symmetric matrix [d,d] of SECOND_ORDER; to be freed. */
+double *operator_of(int64_t d);
+
+/* f on curves: f's parameters, then for each real one a stack of `order` coefficients of a curve through it, then t. */
+ebb_graph *on_curves(const ebb_graph *f, int order, ebb_diag *diag);
 
 /* Whether a refusal only says that something grows too large, or, of regions inside regions, that what is linear there
  * is not seen to be: no transform may refuse anything else. */
