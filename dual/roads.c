@@ -119,20 +119,38 @@ static int64_t least_directions(int rows, const ebb_road_row *row) {
     return least > 0 ? least : 1;
 }
 
-/* All of them, into results[rows][m]; `named` in any case, -1: none is. */
+/* Too many directions to be worth a look: its refusal says so. */
+static bool is_hopeless(const ebb_road_row *row, int64_t least, ebb_candidate *one) {
+    if (row->directions / HOPELESS <= least) return false;
+    *one = (ebb_candidate){.road = row->name, .directions = row->directions, .blocks = 1};
+    ebb_fail(&one->refusal, EBB_VALUE_ERROR, (ebb_site){0}, "%lld directions, where another road has %lld",
+             (long long)row->directions, (long long)least);
+    return true;
+}
+
+/* All of them, into results[rows][m]; `named` in any case, -1: none is. The hopeless ones if no other one can be. */
 static bool weigh_all(ebb_work *w, int named, int rows, const ebb_road_row *row, int m, ebb_id *results, ebb_roads *c) {
     int64_t least = least_directions(rows, row);
+    int possible = 0;
     for (int k = 0; k < rows; k++) {
         ebb_candidate *one = &c->candidate[k];
-        if (k == named || row[k].directions / HOPELESS <= least) {
-            if (!weigh(w, &row[k], m, results + (int64_t)k * m, one)) return false;
-            continue;
-        }
-        *one = (ebb_candidate){.road = row[k].name, .directions = row[k].directions, .blocks = 1};
-        ebb_fail(&one->refusal, EBB_VALUE_ERROR, (ebb_site){0}, "%lld directions, where another road has %lld",
-                 (long long)row[k].directions, (long long)least);
+        if (k != named && is_hopeless(&row[k], least, one)) continue;
+        if (!weigh(w, &row[k], m, results + (int64_t)k * m, one)) return false;
+        possible += is_possible(one);
     }
+    for (int k = 0; possible == 0 && k < rows; k++)
+        if (k != named && row[k].directions / HOPELESS > least &&
+            !weigh(w, &row[k], m, results + (int64_t)k * m, &c->candidate[k]))
+            return false;
     return true;
+}
+
+/* Where none can be, the one with the most directions says why: the others are for some programs only. */
+static int widest(int rows, const ebb_road_row *row) {
+    int most = 0;
+    for (int k = 1; k < rows; k++)
+        if (row[k].directions > row[most].directions) most = k;
+    return most;
 }
 
 /* results: [rows][m] */
@@ -144,7 +162,7 @@ static bool choose_road(ebb_work *w, const ebb_dual_spec *spec, int named, bool 
     *c = (ebb_roads){.count = rows};
     if (!weigh_all(w, given ? named : -1, rows, row, m, results, c)) return false;
     c->chosen = given ? named : best_of(c, -1, budget);
-    if (c->chosen < 0) c->chosen = 0;
+    if (c->chosen < 0) c->chosen = widest(rows, row);
     if (!is_possible(&c->candidate[c->chosen])) {
         *w->b.graph->diag = c->candidate[c->chosen].refusal;
         return false;

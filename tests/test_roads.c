@@ -159,6 +159,35 @@ Test(roads, that_would_be_wrong) {
     ebb_graph_release(f);
 }
 
+/* A thousand directions are not looked at where another road has one, unless that one cannot be. */
+static const char *const many[] = {
+    "func f(%1: f64[1000]) { %2 f64[1000] = sin %1 %3 f64[] = sum %2 {axes=[0]} %4 f64[] = exp %3 return %4 }",
+    "func same(%1: f64[1000]) { return %1 } "
+    "func clip(%1: f64[1000], %2: f64[1000], %3: f64[1000]) { %4 f64[1000] = tanh %3 return %4 } "
+    "func f(%1: f64[]) { %2 f64[1000] = broadcast %1 {axes=[]} %3 (f64[1000]) = custom @same @clip %2 {reverse=1} "
+    "%4 f64[1000] = get %3 {k=0} return %4 }"};
+
+static void expect_many(int i, derivation *derive, double want) {
+    ebb_diag d = {0};
+    ebb_graph *f = parsed(many[i]);
+    ebb_roads roads = {0};
+    ebb_graph *g = derive(f, &(ebb_dual_spec){.roads = &roads}, &d);
+    static double x[1000], y[1000];
+    cr_assert_not_null(g, "program %d: %s", i, d.message);
+    cr_expect_eq(roads.candidate[roads.chosen].directions, 1000);
+    cr_assert(run_graph(g, (const double *const[]){x}, (double *const[]){y}, &d), "%s", d.message);
+    for (int k = 0; k < 1000; k++)
+        cr_expect_eq(y[k], want, "program %d: element %d is %.17g", i, k, y[k]);
+    ebb_graph_release(g);
+    ebb_graph_release(f);
+}
+
+/* At 0: of exp(sum of sin x), cos^2 - sin; a gradient of 1 that is clipped by tanh. */
+Test(roads, of_many_directions_where_there_is_no_other) {
+    expect_many(0, ebb_hessian_diagonal_graph, 1);
+    expect_many(1, cheaper_jacobian, tanh(1));
+}
+
 Test(roads, that_have_no_such_name) {
     ebb_graph *f = parsed(loss);
     for (int i = 0; i < COUNT(objects); i++) {
@@ -170,7 +199,7 @@ Test(roads, that_have_no_such_name) {
     ebb_graph_release(f);
 }
 
-/* The error is that of the first road. */
+/* The error is that of the road with the most directions. */
 Test(roads, that_there_are_not) {
     ebb_diag d = {0};
     ebb_graph *f = parsed(too_deep);
