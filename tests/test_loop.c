@@ -223,8 +223,8 @@ Test(loop, slots_that_no_iteration_needs_are_not_touched) {
                           "  return %2\n}\nfunc back(%1: f64[], %2: f64[]) {\n  return %2\n}\n"
                           "func f(%1: f64[]) {\n  %2 (f64[]) = unloop @body @more @back %1, %1 {states=1, captures=0, "
                           "trips=-1, reverse=0, budget=1600000}\n  return\n}\n");
-    int64_t numbers;
-    ebb_loop_desc *d = ebb_loop_describe(g, 2, (int64_t[]){0, 0, 0}, &numbers, NULL);
+    int64_t length;
+    ebb_loop_desc *d = ebb_loop_describe(g, 2, (int64_t[]){0, 0, 0}, &length, NULL);
     const ebb_loop_places at = ebb_loop_places_of(d);
     const double x = 512, ct = 1;
     double dx;

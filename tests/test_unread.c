@@ -1,7 +1,11 @@
 /* test_unread.c - what is left of regions when a program is made to run: without results that nobody reads, directly or
- * through a body, and all that was computed for them. That the numbers stay the same is in test_random_regions.c. */
+ * through a body, and all that was computed for them, and without loops whose results another one has as well. That the
+ * numbers stay the same is in test_random_regions.c. */
+#include "dual/dual.h"
+#include "jit/graph/reach.h"
 #include "jit/graph/text.h"
 #include "tests/support/parsed.h"
+#include "tests/support/region_programs.h"
 #include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
@@ -9,6 +13,23 @@
 #include <string.h>
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* Loops of values, and of values and tangents. */
+#define SWING_ALONE                                                                                                    \
+    "func swing(%1: f64[], %2: f64[]) {\n  %3 f64[] = sin %1\n  %4 f64[] = mul %3, %2\n  return %4, %3\n}\n"
+#define BOTH_ALONE                                                                                                     \
+    "func both(%1: f64[], %2: f64[], %3: f64[]) {\n  %4 f64[] = sin %1\n  %5 f64[] = cos %1\n"                         \
+    "  %6 f64[] = mul %5, %2\n  %7 f64[] = mul %4, %3\n  return %7, %6\n}\n"
+#define SWING                                                                                                          \
+    SWING_ALONE                                                                                                        \
+    "func both(%1: f64[], %2: f64[], %3: f64[]) {\n  %4 f64[] = sin %1\n  %5 f64[] = cos %1\n"                         \
+    "  %6 f64[] = mul %5, %2\n  %7 f64[] = mul %4, %3\n  return %7, %6, %5, %4\n}\n"
+#define TWO_SWINGS(tangent)                                                                                            \
+    "func f(%1: f64[], %2: f64[3]) {\n  %3 (f64[], f64[3]) = loop @swing %1, %2 {states=1, captures=0, trips=3, "      \
+    "reverse=0}\n  %4 f64[] = get %3 {k=0}\n  %5 f64[3] = get %3 {k=1}\n  %6 f64[] = exp %4\n"                         \
+    "  %7 (f64[], f64[], f64[3], f64[3]) = loop @both %1, " tangent                                                    \
+    ", %2 {states=2, captures=0, trips=3, reverse=0}\n"                                                                \
+    "  %8 f64[] = get %7 {k=1}\n  %9 f64[] = mul %6, %8\n  return %9, %5\n}\n"
 
 static const struct {
     const char *name, *before, *after;
@@ -95,6 +116,19 @@ static const struct {
      "{k=1}\n"
      "  %5 (f64[], f64[]) = unloop @body @back %2, %2, %4 {states=1, captures=1, trips=3, reverse=0, budget=0}\n"
      "  %6 f64[] = get %5 {k=0}\n  return %6\n}\n"},
+    {"a loop beside one of values and tangents, which stands behind a reader of its results", SWING TWO_SWINGS("%1"),
+     "func both(%1: f64[], %2: f64[], %3: f64[]) {\n  %4 f64[] = sin %1\n  %5 f64[] = cos %1\n  %6 f64[] = mul %5, %2\n"
+     "  %7 f64[] = mul %4, %3\n  return %7, %6, %4\n}\n\n"
+     "func f(%1: f64[], %2: f64[3]) {\n  %3 (f64[], f64[], f64[3]) = loop @both %1, %1, %2 {states=2, captures=0, "
+     "trips=3, reverse=0}\n  %4 f64[] = get %3 {k=0}\n  %5 f64[3] = get %3 {k=2}\n  %6 f64[] = exp %4\n"
+     "  %7 f64[] = get %3 {k=1}\n  %8 f64[] = mul %6, %7\n  return %8, %5\n}\n"},
+    {"a loop beside one that is computed from its results", SWING TWO_SWINGS("%6"),
+     SWING_ALONE
+     "\n" BOTH_ALONE "\n"
+     "func f(%1: f64[], %2: f64[3]) {\n  %3 (f64[], f64[3]) = loop @swing %1, %2 {states=1, captures=0, trips=3, "
+     "reverse=0}\n  %4 f64[] = get %3 {k=0}\n  %5 f64[3] = get %3 {k=1}\n  %6 f64[] = exp %4\n"
+     "  %7 (f64[], f64[]) = loop @both %1, %6, %2 {states=2, captures=0, trips=3, reverse=0}\n"
+     "  %8 f64[] = get %7 {k=1}\n  %9 f64[] = mul %6, %8\n  return %9, %5\n}\n"},
 };
 
 static ebb_graph *run(const ebb_graph *g, ebb_diag *diag) {
@@ -118,6 +152,51 @@ Test(unread, goes) {
         ebb_graph_release(again);
     }
     printf("cases: %d programs\n", COUNT(rows));
+    fflush(stdout);
+}
+
+/* ---- the loops of derivatives ---- */
+
+static ebb_graph *series(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_jet_graph(f, 3, spec, diag);
+}
+static const struct {
+    const char *name;
+    ebb_graph *(*derive)(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag);
+} kinds[] = {{"tangents", ebb_jvp_graph}, {"series", series}};
+
+/* In the program and in all functions that it reaches; where there is a branch, in both of them. */
+static int count_loops(const ebb_graph *g) {
+    ebb_reach reach;
+    int n = 0;
+    cr_assert(ebb_reach_from(g, &reach));
+    for (int32_t k = 0; k < reach.count; k++)
+        for (ebb_id id = 1; id < reach.graph[k]->count; id++)
+            n += ebb_op_of(reach.graph[k], id) == EBB_OP_loop;
+    ebb_reach_end(&reach);
+    return n;
+}
+
+/* Values and tangents of every order come from one loop, where there was one. */
+Test(unread, the_loop_of_tangents_is_the_only_one) {
+    int cases = 0;
+    for (int i = 0; i < region_program_count; i++)
+        for (int k = 0; k < COUNT(kinds); k++, cases++) {
+            const region_program *p = &region_programs[i];
+            if (strstr(p->text, "cond @long")) continue; /* the branches of tangents are others than those of values */
+            const ebb_dual_spec spec = {.nwrt = p->nwrt, .wrt = p->wrt};
+            ebb_diag diag = {0};
+            ebb_graph *f = parsed(p->text), *runs = run(f, &diag), *g = kinds[k].derive(f, &spec, &diag);
+            ebb_graph *derived = g ? run(g, &diag) : NULL;
+            cr_assert(runs && derived, "%s, %s: %s", p->name, kinds[k].name, diag.message);
+            cr_expect_eq(count_loops(derived), count_loops(runs), "%s, %s: %d loops, not %d", p->name, kinds[k].name,
+                         count_loops(derived), count_loops(runs));
+            ebb_graph_release(f);
+            ebb_graph_release(runs);
+            ebb_graph_release(g);
+            ebb_graph_release(derived);
+        }
+    printf("cases: %d derivatives\n", cases);
     fflush(stdout);
 }
 

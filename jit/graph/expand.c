@@ -308,6 +308,7 @@ ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag
 
 ebb_graph *ebb_expand_to_run(const ebb_graph *g, ebb_diag *diag) {
     ebb_graph *all = rebuild_module((expansion){.to_run = true}, g, false, NULL, diag);
+    if (all) all = ebb_take_covered(all, diag);
     return all ? ebb_drop_unread(all, diag) : NULL;
 }
 
