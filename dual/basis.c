@@ -15,9 +15,12 @@ int64_t ebb_element_count(const ebb_graph *g, ebb_id x) {
 
 /* [rows, like...]; false: too many axes. */
 static bool rows_like(const ebb_builder *b, int64_t rows, ebb_id like, ebb_shape *shape) {
-    return ebb_shape_insert(ebb_shape_of(b->graph, like), 0, rows, shape) ||
+    char text[EBB_TYPE_TEXT];
+    ebb_type type = ebb_type_of(b->graph, like);
+    return ebb_shape_insert(&type.shape, 0, rows, shape) ||
            ebb_fail(b->graph->diag, EBB_VALUE_ERROR, b->site,
-                    "a parameter of %s has rank %d; there is no axis for directions", b->graph->name, EBB_MAX_RANK);
+                    "a parameter is %s; beside its %d axes there is no axis for directions", ebb_type_text(&type, text),
+                    EBB_MAX_RANK);
 }
 
 /* Element (r, c) is 1 where r + shift is c; `shift` an i64[rows, columns], or absent for 0. */

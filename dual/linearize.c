@@ -102,10 +102,10 @@ static bool check_linear(ebb_work *w) {
     int result;
     if (ebb_is_linear(g, w->n, w->x, w->derived, w->y, &where, &result, g->diag)) return true;
     if (where != EBB_ABSENT)
-        return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[where], "transpose: %s is not linear: %s at %%%d", g->name,
+        return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[where], "transpose_of: %s is not linear: %s at %%%d", g->name,
                         ebb_op_table[ebb_op_of(g, where)].name, (int)where);
     return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[result]],
-                    "transpose: %s is not linear: result %d does not depend on its parameters", g->name, result);
+                    "transpose_of: %s is not linear: result %d does not depend on its parameters", g->name, result);
 }
 
 static bool check_state(ebb_work *w, const uint8_t *mark) {
@@ -113,7 +113,8 @@ static bool check_state(ebb_work *w, const uint8_t *mark) {
     for (int j = w->results; j < w->outputs; j++)
         if (mark[w->y[j]] & ON_WRT)
             return ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[w->y[j]],
-                            "transpose: %s assigns a variable what depends on the parameters it is linear in", g->name);
+                            "transpose_of: %s assigns a variable what depends on the parameters it is linear in",
+                            g->name);
     return true;
 }
 
@@ -143,7 +144,7 @@ static ebb_graph *turn(ebb_work *w, const uint8_t *mark) {
 ebb_graph *ebb_transpose_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
     ebb_work w;
     ebb_graph *done = NULL;
-    if (ebb_start(&w, "transpose", f, spec, diag)) {
+    if (ebb_start(&w, "transpose_of", f, spec, diag)) {
         uint8_t *mark = dependence(w.b.graph, w.n, w.x);
         if (mark && check_linear(&w)) done = turn(&w, mark);
         ebb_mem_free(w.b.graph->allocator, mark);

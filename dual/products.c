@@ -107,9 +107,11 @@ static ebb_id seed_like(ebb_products *t, ebb_id at, ebb_id colours, int64_t firs
     const ebb_shape part = {1, {size_of(t, at)}};
     ebb_shape batch;
     if (!ebb_shape_insert(ebb_shape_of(g, at), 0, products, &batch)) {
+        char text[EBB_TYPE_TEXT];
+        ebb_type type = ebb_type_of(g, at);
         ebb_fail(g->diag, EBB_VALUE_ERROR, g->site[at],
-                 "%s: %s is differentiated in rank %d; there is no axis for directions", t->w->verb, g->name,
-                 EBB_MAX_RANK);
+                 "%s: %s is differentiated in %s; beside its %d axes there is no axis for directions", t->w->verb,
+                 g->name, ebb_type_text(&type, text), EBB_MAX_RANK);
         return EBB_POISON;
     }
     ebb_id own = ebb_g_slice(b, colours, &first, one, &part), product = ebb_g_iota(b, EBB_I32, &batch, 0);

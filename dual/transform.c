@@ -3,6 +3,7 @@
 
 #include "dual/sparse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool check_auxiliary(ebb_work *w, int auxiliary) {
@@ -107,7 +108,19 @@ bool ebb_give(ebb_work *w, int n, const ebb_id *id) {
     return true;
 }
 
+/* What went wrong deep inside says of what it is, but seldom in which transform of which function. */
+static void name_transform(const ebb_work *w) {
+    ebb_diag *diag = w->b.graph ? w->b.graph->diag : NULL;
+    size_t length = strlen(w->verb);
+    if (!diag || diag->code == EBB_OK || diag->code == EBB_NO_MEMORY) return;
+    if (strncmp(diag->message, w->verb, length) == 0 && diag->message[length] == ':') return;
+    char message[sizeof diag->message];
+    snprintf(message, sizeof message, "%s of %s: %.900s", w->verb, w->b.graph->name, diag->message);
+    memcpy(diag->message, message, sizeof message);
+}
+
 void ebb_abandon(ebb_work *w) {
+    name_transform(w);
     if (w->b.graph) ebb_mem_free(w->b.graph->allocator, w->room);
     ebb_graph_release(w->b.graph);
 }

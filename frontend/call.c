@@ -205,7 +205,7 @@ static bool call(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_
 
 void ebb_call_n_at(ebb_function *f, int nin, const ebb_operand *in, int nout, ebb_tensor **out, const char *file,
                    int line) {
-    ebb_site site = ebb_site_at(file, line);
+    ebb_site site = ebb_users_site(f ? f->context : NULL, ebb_site_at(file, line));
     if (!may_call("ebb_call", f, nin, in, nout, out, site)) return;
     ebb_context *ebb = f->context; /* the body may give its own function up */
     if (!ebb_occupy(ebb)) return;

@@ -165,6 +165,7 @@ ebb_tensor *ebb_fail_at(ebb_context *ebb, ebb_code code, ebb_site site, const ch
     if (!ebb) ebb = ebb_current();
     if (ebb) ebb->errors++;
     if (!ebb || ebb->diag.code != EBB_OK) return ebb_poison_of(ebb);
+    site = ebb_users_site(ebb, site);
     ebb->diag.code = code;
     ebb->diag.site = site;
     va_list list;

@@ -136,6 +136,7 @@ static void let_go(ebb_flow *w) {
 }
 
 static void flow_through(ebb_flow *w, const given *g) {
+    w->site = ebb_users_site(w->ebb, w->site);
     bool good = lists_there(w, g) && take_operands(w, g);
     if (good) good = (w->ebb->trace ? ebb_flow_trace(w) : ebb_flow_run(w)) && hand_out(w, g);
     for (int k = 0; k < g->nout && g->out && !good; k++)

@@ -233,6 +233,7 @@ static bool trace_body(ebb_concrete *c, int nin, const ebb_operand *in, ebb_site
     ebb_trace t;
     bool good = ebb_trace_begin(&t, f->context, f, NULL);
     if (!good) return ebb_fail_diag(f->context, &t.diag, site), false;
+    t.site = site;
     good = run_body(&t, c, nin, in, site);
     if (good) {
         c->graph = ebb_graph_retain(t.graph);

@@ -3,7 +3,8 @@
  * A search finds the x of f(x, theta) = 0 in a loop. Its derivative is not that of the steps it took but that of the
  * equation, f_x dx + f_theta dtheta = 0, a linear system at the x that was found. That is a rule of the search
  * (custom.c), so every mode and order follows from it. Invariant: both bodies run only while they are traced, as a
- * function with a rule always is. Start reading at implicit. */
+ * function with a rule always is; so errors of theirs are on the line of the call (ebb_users_site). Start reading at
+ * implicit. */
 #include <math.h>
 
 #include "frontend/trace.h"
@@ -109,6 +110,7 @@ static bool check_result(place *p, ebb_context *ebb, const ebb_tensor *x) {
 /* x where the search has ended, NaN where it has not. */
 static void search(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     place p = {.e = data};
+    ebb->trace->own_file = __FILE__;
     ebb_tensor *x = in[0], *last[3];
     int count = count_arguments(in);
     out[0] = &ebb->poison;
@@ -158,6 +160,7 @@ static ebb_tensor *change(place *p, ebb_tensor *const *tangent) {
 
 static void rule(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     place p = {.e = data};
+    ebb->trace->own_file = __FILE__;
     int count = arguments_of_f(count_arguments(in), in);
     out[0] = &ebb->absent;
     if (count == 0) {

@@ -259,6 +259,8 @@ typedef struct ebb_trace {
     ebb_function *function; /* NULL: a part of a loop that runs eagerly */
     bool part;              /* of a trace, whose tensors it captures: a body of a branch or loop */
     uint64_t serial;
+    ebb_site site;        /* of the call that it is made for */
+    const char *own_file; /* of a body of the library's own, whose lines are nothing to the user; NULL: the user's */
     ebb_graph *graph;
     ebb_diag diag;
     ebb_serial_map captured; /* serial of an eager tensor, or one of an outer trace -> node */
@@ -278,6 +280,9 @@ ebb_tensor *ebb_trace_assign(ebb_trace *t, ebb_tensor *variable, ebb_tensor *x, 
 bool ebb_trace_add_version(ebb_trace *t, ebb_tensor *variable, ebb_id id);
 ebb_id ebb_trace_id(ebb_trace *t, ebb_tensor *x,
                     ebb_site site); /* the node of any usable tensor; captures eager ones; EBB_POISON on error */
+
+/* Where something is to the user: what a body of the library's own does, is where that was called. */
+ebb_site ebb_users_site(const ebb_context *ebb, ebb_site site);
 
 void ebb_functions_close(ebb_context *ebb);
 void ebb_optimizers_close(ebb_context *ebb);

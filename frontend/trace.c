@@ -84,7 +84,9 @@ ebb_tensor *ebb_trace_record(ebb_trace *t, const ebb_application *app, int narg,
     ebb_id id[3] = {0};
     for (int k = 0; k < narg; k++)
         id[k] = ebb_trace_id(t, arg[k], app->site);
-    return ebb_trace_tensor(t, ebb_record(t->graph, app, narg, id), app->site);
+    ebb_application here = *app;
+    here.site = ebb_users_site(t->context, app->site);
+    return ebb_trace_tensor(t, ebb_record(t->graph, &here, narg, id), here.site);
 }
 
 /* ---- variables ---- */
@@ -151,9 +153,15 @@ bool ebb_trace_begin(ebb_trace *t, ebb_context *ebb, ebb_function *f, const char
     *t = (ebb_trace){
         .context = ebb, .outer = ebb->trace, .function = f, .part = part != NULL, .serial = ++ebb->next_serial};
     t->graph = ebb_graph_new(&ebb->allocator, &t->diag, part ? part : ebb_function_name(f));
+    if (part && t->outer) t->own_file = t->outer->own_file, t->site = t->outer->site;
     if (!t->graph) return ebb_fail_memory(&t->diag);
     ebb->trace = t;
     return true;
+}
+
+ebb_site ebb_users_site(const ebb_context *ebb, ebb_site site) {
+    const ebb_trace *t = ebb ? ebb->trace : NULL;
+    return t && t->own_file && (!site.file || strcmp(site.file, t->own_file) == 0) ? t->site : site;
 }
 
 bool ebb_trace_add_states(ebb_trace *t) {

@@ -296,7 +296,7 @@ static void transposes(void) {
     expect_text(ebb_call(back, x, a, u, w), "[53. 64.]", "a' u + 2 w");
     expect_text(ebb_call(ebb_transpose_of(f, &(ebb_wrt){.auxiliary = 1}), x, a, u), "[51. 62.]", "of the first");
     ebb_call(ebb_transpose_of(f, EBB_WRT(0, 1)), x, a, u, w);
-    expect_error(ebb, EBB_VALUE_ERROR, "transpose: f is not linear: dot", "in both at once");
+    expect_error(ebb, EBB_VALUE_ERROR, "transpose_of: f is not linear: dot", "in both at once");
     ebb_call(back, x);
     expect_error(ebb, EBB_VALUE_ERROR, "needs 2 more", "a cotangent is missing");
     ebb_call(back, x, a, w, w);

@@ -318,7 +318,7 @@ Test(transforms, what_is_not_linear_cannot_be_transposed) {
         ebb_id x = parameter(&b, EBB_F64, &scalar), c = parameter(&b, EBB_F64, &scalar);
         ebb_add_output(b.graph, bad[k].f(&b, x, c));
         expect_no(bad[k].words, ebb_transpose_graph(b.graph, NULL, &diag), EBB_VALUE_ERROR,
-                  "transpose: curve is not linear");
+                  "transpose_of: curve is not linear");
         expect_no(bad[k].words, ebb_transpose_graph(b.graph, NULL, &diag), EBB_VALUE_ERROR, bad[k].words);
         ebb_graph_release(b.graph);
     }
