@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 TestSuite(fold, .init = small_graph_start, .fini = small_graph_stop);
@@ -170,6 +171,57 @@ Test(fold, folding_arrays) {
     IS_OP(ebb_g_exp(b, ebb_g_constant(b, type_of_text("f32[0]"), NULL)), constant);
 }
 
+static const double values[] = {0.0,   -0.0,   1,     -1,   2,         -2,        0.5,    -0.7,
+                                3,     1e-3,   100.5, -1e9, INT32_MAX, INT32_MIN, 0x1p63, 1e38,
+                                1e300, 5e-324, 1e-40, NAN,  INFINITY,  -INFINITY};
+enum { VALUES = sizeof values / sizeof values[0] };
+
+static bool same_bits(ebb_dtype d, const void *x, const void *y) {
+    if (!memcmp(x, y, ebb_dtype_size(d))) return true;
+    const float *f = x, *g = y; /* the payload of a NaN is nobody's business */
+    const double *p = x, *q = y;
+    return d == EBB_F32 ? *f != *f && *g != *g : d == EBB_F64 && *p != *p && *q != *q;
+}
+
+static const double factors[] = {1,   2,    4,    0x1p60, 0x1p1000, 0.5, -2,       3,
+                                 100, -7.3, 1e38, 1e308,  5e-324,   0,   INFINITY, NAN};
+enum { FACTORS = sizeof factors / sizeof factors[0] };
+
+static double times(ebb_dtype d, double x, double y) { return d == EBB_F32 ? (double)((float)x * (float)y) : x * y; }
+
+/* Whether c (p x) has become one product; then it must have the bits of both, for every number. */
+static int joined(ebb_dtype d, double c, double p) {
+    static const double more[] = {0x1p-1074,  0x1p-1022, 0x1.8p-149, 0x1.fffffep127, 0x1.fffffffffffffp1023,
+                                  0x1.8p1000, 1e-310,    1 / 3.0};
+    const ebb_id x = input(d == EBB_F32 ? "f32[]" : "f64[]");
+    const ebb_id y = ebb_g_mul(b, number(d, c), ebb_g_mul(b, x, number(d, p)));
+    double both;
+    if (ebb_op_of(graph, y) != EBB_OP_mul || ebb_operands(graph, y)[1] != x || p == 1) return 0;
+    cr_assert(ebb_is_scalar_constant(graph, ebb_operands(graph, y)[0], &both));
+    for (int i = 0; i < VALUES + 8; i++) {
+        double v = i < VALUES ? values[i] : more[i - VALUES];
+        if (d == EBB_F32) v = (double)(float)v;
+        const double apart = times(d, c, times(d, p, v)), together = times(d, both, v);
+        cr_expect(same_bits(EBB_F64, &apart, &together), "%g (%g %g)", c, p, v);
+    }
+    return 1;
+}
+
+Test(fold, factors_are_joined_where_that_is_exact) {
+    ebb_id x = input("f32[3]"), two = full("f32[3]", 2), hundred = full("f32[3]", 100);
+    SAME(ebb_g_mul(b, hundred, ebb_g_mul(b, two, x)), ebb_g_mul(b, full("f32[3]", 200), x));
+    SAME(ebb_g_mul(b, ebb_g_mul(b, x, two), hundred), ebb_g_mul(b, full("f32[3]", 200), x));
+    int cases = 0, of = 0;
+    for (int d = EBB_F32; d <= EBB_F64; d++)
+        for (int i = 0; i < FACTORS; i++)
+            for (int j = 0; j < FACTORS; j++, of++)
+                cases += joined((ebb_dtype)d, factors[i], factors[j]);
+    cr_expect(joined(EBB_F64, 100, 2) && joined(EBB_F64, -1, 0x1p1000) && joined(EBB_F32, 1e38, 2));
+    cr_expect(!joined(EBB_F64, 2, 3) && !joined(EBB_F64, 100, 0.5) && !joined(EBB_F64, 0.5, 2));
+    cr_expect(!joined(EBB_F64, INFINITY, 2) && !joined(EBB_F64, 1e308, 2) && !joined(EBB_F32, 1e38, 4));
+    printf("cases: %d of %d pairs of factors are joined\n", cases, of);
+}
+
 Test(fold, scalar_constants_are_seen) {
     double v = 0;
     cr_expect(ebb_is_scalar_constant(graph, full("f32[100]", -0.0), &v) && v == 0 && signbit(v));
@@ -184,18 +236,6 @@ Test(fold, scalar_constants_are_seen) {
 }
 
 /* ---- folding is evaluation ---- */
-
-static const double values[] = {0.0,   -0.0,   1,     -1,   2,         -2,        0.5,    -0.7,
-                                3,     1e-3,   100.5, -1e9, INT32_MAX, INT32_MIN, 0x1p63, 1e38,
-                                1e300, 5e-324, 1e-40, NAN,  INFINITY,  -INFINITY};
-enum { VALUES = sizeof values / sizeof values[0] };
-
-static bool same_bits(ebb_dtype d, const void *x, const void *y) {
-    if (!memcmp(x, y, ebb_dtype_size(d))) return true;
-    const float *f = x, *g = y; /* the payload of a NaN is nobody's business */
-    const double *p = x, *q = y;
-    return d == EBB_F32 ? *f != *f && *g != *g : d == EBB_F64 && *p != *p && *q != *q;
-}
 
 /* A NaN that comes of numbers: it is left to be found where the program runs. */
 static bool bears_nan(ebb_dtype to, const void *y, int narg, const ebb_dtype *dtype, const double *value) {

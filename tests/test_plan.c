@@ -116,8 +116,10 @@ static ebb_plan *plan_with(const ebb_graph *g, ebb_plan_options options) {
 }
 
 static bool check(const char *what, const ebb_graph *g, const int32_t *alias, uint64_t seed) {
-    const ebb_plan_options options[] = {
-        {.alias = alias}, {.alias = alias, .no_fusion = true}, {.alias = alias, .scalar_chunk = 8}};
+    const ebb_plan_options options[] = {{.alias = alias},
+                                        {.alias = alias, .no_fusion = true},
+                                        {.alias = alias, .no_ragged = true},
+                                        {.alias = alias, .scalar_chunk = 8}};
     bool ok = true;
     for (size_t i = 0; i < sizeof options / sizeof *options && ok; i++) {
         ebb_plan *plan = plan_with(g, options[i]);

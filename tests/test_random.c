@@ -368,8 +368,8 @@ static char *plan_text(uint64_t seed, const way *w) {
 /* What is left out leaves a trace in some plan, except for what only LLVM sees. */
 Test(random, each_way_is_another) {
     for (int w = 1; w < WAYS; w++) {
-        bool differs =
-            ways[w].compile.level || ways[w].compile.no_passes || ways[w].compile.vector_bits || ways[w].compile.cpu;
+        bool differs = ways[w].compile.level || ways[w].compile.no_passes || ways[w].compile.no_turning ||
+                       ways[w].compile.vector_bits || ways[w].compile.cpu;
         for (uint64_t seed = 1; seed < 100 && !differs; seed++) {
             char *usual = plan_text(seed, &ways[0]), *other = plan_text(seed, &ways[w]);
             differs = strcmp(usual, other) != 0;

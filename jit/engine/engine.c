@@ -58,7 +58,8 @@ static bool wants_fast(const ebb_compilation *c) {
 }
 
 static bool lower(ebb_compilation *c) {
-    ebb_lower_options o = {c->symbol, c->target.triple, c->target.layout, c->target.vector_bits};
+    ebb_lower_options o = {c->symbol, c->target.triple, c->target.layout, c->target.vector_bits,
+                           c->options->no_turning};
     bool ok = ebb_lower(c->context, c->plan, &o, &c->lowered, c->diag);
     c->times.lower_ms = lap(c);
     return ok;

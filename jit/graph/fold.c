@@ -2,10 +2,12 @@
  *
  * A known operand is a constant, or a splat: one number broadcast. An operation over splats is computed once, on the
  * number, and broadcast again; constants are folded when the result has at most 64 elements, but not where a NaN would
- * come of numbers. VIEW operations only move elements. Start reading at ebb_fold; the arithmetic is in fold_point.c. */
+ * come of numbers. VIEW operations only move elements. Two factors become one where that is exact. Start reading at
+ * ebb_fold; the arithmetic is in fold_point.c. */
 #include "jit/graph/fold.h"
 #include "jit/graph/doors.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -123,6 +125,37 @@ static ebb_id fold_point(const ebb_draft *d) {
     return splat ? fold_splat(d, k) : fold_elements(d, k);
 }
 
+/* ---- factors ---- */
+
+/* Whether c (p x) is (c p) x to the bit for every x: p = 2^k, k >= 0, so p x is exact unless it is infinite, and then
+ * so is the other one, as |c| >= 1. */
+static bool joins(ebb_dtype dtype, double c, double p) {
+    int exponent;
+    double most = dtype == EBB_F32 ? (double)FLT_MAX : DBL_MAX;
+    return frexp(p, &exponent) == 0.5 && p >= 1 && fabs(c) >= 1 && fabs(c) <= most / p;
+}
+
+/* c (p x), if operand k is c; reverse mode writes the slope of 100 x^2 so. */
+static ebb_id fold_factor(const ebb_draft *d, int k) {
+    const ebb_graph *g = d->graph;
+    const ebb_id product = d->arg[1 - k], *factor = ebb_operands(g, product);
+    double c, p;
+    if (ebb_op_of(g, product) != EBB_OP_mul || !ebb_is_scalar_constant(g, d->arg[k], &c)) return EBB_ABSENT;
+    for (int j = 0; j < 2; j++) {
+        if (!ebb_is_scalar_constant(g, factor[j], &p) || !joins(d->type.dtype, c, p)) continue;
+        const ebb_id x = factor[1 - j],
+                     both = make_splat(d, ebb_number_cast((ebb_number){.f64 = c * p}, EBB_F64, d->type.dtype));
+        return both == EBB_POISON ? both : ebb_share(d->graph, &d->app, &d->type, 2, (ebb_id[]){both, x});
+    }
+    return EBB_ABSENT;
+}
+
+static ebb_id fold_factors(const ebb_draft *d) {
+    if (d->app.op != EBB_OP_mul || !ebb_is_float(d->type.dtype)) return EBB_ABSENT;
+    const ebb_id answer = fold_factor(d, 0);
+    return answer != EBB_ABSENT ? answer : fold_factor(d, 1);
+}
+
 /* ---- views ---- */
 
 static void strides_of(const ebb_shape *s, int64_t *stride) {
@@ -192,10 +225,12 @@ static ebb_id fold_view(const ebb_draft *d) {
 /* The value of a variable that is assigned a number is a stop_gradient of it, and a tape may ask for the derivative in
  * just that node. */
 ebb_id ebb_fold(ebb_draft *d) {
+    ebb_id answer;
     if (d->narg == 0 || d->app.op == EBB_OP_stop_gradient || d->graph->without & EBB_NO_FOLDING) return EBB_ABSENT;
     switch (ebb_op_table[d->app.op].access) {
     case EBB_POINT:
-        return fold_point(d);
+        answer = fold_point(d);
+        return answer != EBB_ABSENT ? answer : fold_factors(d);
     case EBB_VIEW:
         return fold_view(d);
     case EBB_SOURCE:

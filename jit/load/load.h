@@ -23,6 +23,7 @@ typedef struct ebb_compile_options {
     int vector_bits;  /* 0: what the CPU has; 128, 256, 512 */
     const char *cpu;  /* NULL: this machine's; e.g. "x86-64" */
     bool no_passes;   /* for tests: LLVM's passes on the IR are left out */
+    bool no_turning;  /* for tests: no short axis is walked within each vector */
     const char *dump_folder; /* NULL: none; else <name>.ll, <name>.s and <name>.plan are written there */
     void (*log)(void *self, const char *text); /* NULL, or gets one line of timings per compile */
     void *log_self;
@@ -43,7 +44,7 @@ ebb_compile_times ebb_executable_times(const ebb_executable *x);
 int64_t ebb_executable_live(void); /* how many are alive in the process: for tests */
 
 /* ---- the table that the engine module exports as `ebb_engine_table` ---- */
-#define EBB_ENGINE_ABI 3
+#define EBB_ENGINE_ABI 4
 typedef struct ebb_engine {
     int abi;
     /* Compiles a plan; *handle gets what release takes, *entry the code. */

@@ -76,11 +76,26 @@ static LLVMValueRef load(const ebb_nest *t, const ebb_inst *inst, LLVMValueRef f
 /* Inside of all bounds, guards fold to a constant. */
 static bool is_true(LLVMValueRef guard) { return guard == LLVMConstAllOnes(LLVMTypeOf(guard)); }
 
+static bool is_guarded(ebb_nest *t, const ebb_inst *inst, int lanes) {
+    return inst->operand[0] >= 0 && !is_true(ebb_body_operand(t, inst->operand[0], lanes));
+}
+
+/* What an earlier LOAD has read in the same place, if no guard held anything back; or NULL. */
+static LLVMValueRef read_before(ebb_nest *t, int32_t i, int lanes) {
+    const int32_t twin = t->twin[i];
+    if (twin < 0 || !t->value[twin]) return NULL;
+    const ebb_inst *before = &t->k->inst[twin], *inst = &t->k->inst[i];
+    if (ebb_nest_level(t, before) != ebb_nest_level(t, inst)) return NULL;
+    return is_guarded(t, before, lanes) || is_guarded(t, inst, lanes) ? NULL : t->value[twin];
+}
+
 LLVMValueRef ebb_access_load(ebb_nest *t, int32_t i, int lanes) {
     const ebb_inst *inst = &t->k->inst[i];
     LLVMValueRef from = t->cursor[t->depth][i];
     if (t->held) return t->held[inst->buffer];
-    bool guarded = inst->operand[0] >= 0 && !is_true(ebb_body_operand(t, inst->operand[0], lanes));
+    LLVMValueRef known = read_before(t, i, lanes);
+    if (known) return known;
+    bool guarded = is_guarded(t, inst, lanes);
     LLVMValueRef x = guarded ? load_guarded(t, inst, from, lanes) : load(t, inst, from, lanes);
     if (inst->dtype != EBB_BOOL) return x;
     return LLVMBuildICmp(t->e->builder, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");

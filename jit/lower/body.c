@@ -10,7 +10,8 @@
 void ebb_body_forget(ebb_nest *t, int level) {
     for (int32_t i = 0; i < t->k->count; i++) {
         t->splat[i] = NULL;
-        if (ebb_nest_level(t, &t->k->inst[i]) >= level) t->value[i] = NULL;
+        bool stays = t->turn > 0 && !t->turns[i];
+        if (ebb_nest_level(t, &t->k->inst[i]) >= level && !stays) t->value[i] = NULL;
     }
 }
 

@@ -17,6 +17,7 @@ typedef struct ebb_lower_options {
     const char *triple;
     const char *layout; /* data layout text of the target */
     int vector_bits;    /* 128, 256 or 512: what the target has */
+    bool no_turning;    /* for tests: nest.h's turned axis */
 } ebb_lower_options;
 
 typedef struct ebb_lowered {

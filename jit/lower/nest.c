@@ -29,7 +29,52 @@ void ebb_nest_axes(ebb_nest *t) {
             t->kept[t->keeps++] = a;
     }
     t->lanes = t->vector >= 0 ? full_lanes(t) : 1;
+    t->summed = t->vector >= 0 ? t->k->extent[t->vector] : 1;
+    for (int32_t i = 0; i < t->k->count; i++) {
+        const ebb_inst *inst = &t->k->inst[i];
+        if (inst->kind == EBB_FOLD) t->summed = ebb_nest_span(t, inst);
+        t->ragged |= inst->span != 0;
+    }
 }
+
+/* ---- the turned axis: directions of one product, say, which share what is computed of the point ---- */
+
+enum { TURNED_EXTENT = 4, TURNED_SHARE = 4, TURNED_SIZE = 256 }; /* at most, at least, instructions in all at most */
+
+/* Marks what differs along the axis; how many operations do not. */
+static int mark_turns(ebb_nest *t, int axis) {
+    int shared = 0;
+    for (int32_t i = 0; i < t->k->count; i++) {
+        const ebb_inst *inst = &t->k->inst[i];
+        t->turns[i] = inst->stride[axis] != 0;
+        for (int j = 0; j < 3; j++)
+            if (inst->operand[j] >= 0) t->turns[i] |= t->turns[inst->operand[j]];
+        shared += inst->kind == EBB_APPLY && inst->level == EBB_LEVEL_ROW && !t->turns[i];
+    }
+    return shared;
+}
+
+void ebb_nest_find_turned(ebb_nest *t) {
+    t->turned = -1;
+    if (t->e->options->no_turning || t->reducing || t->vector < 0 || t->k->extent[t->vector] < t->lanes) return;
+    for (int i = 0; i < t->keeps; i++) {
+        const int64_t extent = t->k->extent[t->kept[i]];
+        if (extent > TURNED_EXTENT || extent * t->k->count > TURNED_SIZE) continue;
+        if (mark_turns(t, t->kept[i]) < TURNED_SHARE) continue;
+        t->turned = t->kept[i];
+        memmove(&t->kept[i], &t->kept[i + 1], (size_t)(--t->keeps - i) * sizeof t->kept[i]);
+        return;
+    }
+}
+
+/* ---- levels ---- */
+
+/* What has a span has it on the vector axis: that is the last one that is longer than 1. */
+int64_t ebb_nest_span(const ebb_nest *t, const ebb_inst *inst) {
+    return inst->span || t->vector < 0 ? inst->span : t->k->extent[t->vector];
+}
+
+bool ebb_nest_takes(const ebb_nest *t, const ebb_inst *inst) { return !t->only || t->only == ebb_nest_span(t, inst); }
 
 /* Without kept axes the whole kernel is one row, without stages a row is the innermost level. */
 int ebb_nest_level(const ebb_nest *t, const ebb_inst *inst) {
@@ -66,10 +111,29 @@ static LLVMValueRef base_of(const ebb_nest *t, const ebb_buffer *buffer, LLVMVal
     return NULL;
 }
 
+static bool same_place(const ebb_nest *t, const ebb_inst *x, const ebb_inst *y) {
+    bool same = x->kind == y->kind && x->buffer == y->buffer && x->offset == y->offset && x->stage == y->stage;
+    for (int a = 0; a < t->k->axes; a++)
+        same = same && x->stride[a] == y->stride[a];
+    return same;
+}
+
+/* Code that is no loop runs once, and has no pads. */
+static int32_t find_twin(const ebb_nest *t, int32_t i) {
+    for (int32_t j = 0; j < i && t->vector >= 0; j++)
+        if (t->k->inst[j].kind == EBB_LOAD && same_place(t, &t->k->inst[j], &t->k->inst[i])) return j;
+    return -1;
+}
+
 void ebb_nest_bases(ebb_nest *t, LLVMValueRef in, LLVMValueRef out, LLVMValueRef work) {
     for (int32_t i = 0; i < t->k->count; i++) {
         const ebb_inst *inst = &t->k->inst[i];
+        t->twin[i] = is_access(inst) ? find_twin(t, i) : -1;
         if (!is_access(inst)) continue;
+        if (t->twin[i] >= 0) {
+            t->cursor[0][i] = t->cursor[0][t->twin[i]];
+            continue;
+        }
         LLVMValueRef base = base_of(t, &t->e->plan->buffer[inst->buffer], in, out, work);
         t->cursor[0][i] = ebb_emit_element(t->e, (ebb_dtype)inst->dtype, base, ebb_emit_int(t->e, inst->offset));
     }
@@ -81,7 +145,9 @@ static void enter(ebb_nest *t, int axis, LLVMValueRef index, int64_t shift) {
     LLVMValueRef *from = t->cursor[t->depth], *to = t->cursor[++t->depth];
     for (int32_t i = 0; i < t->k->count; i++) {
         const ebb_inst *inst = &t->k->inst[i];
-        to[i] = from[i];
+        const int32_t twin = is_access(inst) ? t->twin[i] : -1;
+        to[i] = twin >= 0 && t->need[twin] ? to[twin] : from[i];
+        if (to[i] != from[i]) continue;
         int64_t stride = is_access(inst) && t->need[i] ? inst->stride[axis] : 0;
         if (stride == 0) continue;
         if (index) {
@@ -139,6 +205,17 @@ void ebb_nest_close(ebb_nest *t, int axis) {
     t->depth--;
     t->index[axis] = NULL;
     ebb_loop_close(t);
+}
+
+void ebb_nest_turn(ebb_nest *t, int64_t index) {
+    t->turn = index;
+    t->index[t->turned] = ebb_emit_int(t->e, index);
+    enter(t, t->turned, NULL, index);
+}
+
+void ebb_nest_turn_back(ebb_nest *t) {
+    t->depth--;
+    t->turn = 0;
 }
 
 LLVMValueRef ebb_variable_new(ebb_nest *t, LLVMTypeRef type) {

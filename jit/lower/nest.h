@@ -47,19 +47,26 @@ typedef struct ebb_nest {
     LLVMValueRef function;
     LLVMValueRef *held;            /* NULL, or the value of each buffer: there is no memory then */
     int lanes;                     /* of a full vector; 1 if there is no vector axis */
+    bool ragged;                   /* some FOLDs or STOREs have a span */
+    int64_t summed;                /* how far the FOLDs go along the last axis; the others: ebb_nest_span */
+    int64_t only;                  /* FOLDs and STOREs of that span alone are emitted, where the others end; 0: all */
     int vector;                    /* the vector axis, or -1 */
     bool reducing, vector_reduced; /* the kernel has stages; they run along the vector axis */
     int kept[EBB_MAX_RANK], keeps, reduced[EBB_MAX_RANK], reductions; /* the plain axes */
     ebb_for loop[EBB_DEPTH_MAX];
     int loops;
     LLVMValueRef index[EBB_MAX_RANK]; /* of the plain axes; NULL: 0 */
+    int turned;                       /* a short kept axis that is walked within each vector; -1: none */
+    int64_t turn;                     /* the index on it */
     ebb_at at;
     bool inside;                             /* of all bounds along the vector axis (bounds.c): they are true */
     LLVMValueRef *cursor[EBB_DEPTH_MAX + 1]; /* [depth][inst]: address of each access, moved along the axes entered */
     int depth;
+    int32_t *twin;               /* [inst]: of a LOAD, an earlier one of the same place, under another guard; or -1 */
     LLVMValueRef *value, *splat; /* [inst]: known values; those of kernel or row level as vectors of `lanes` */
-    bool *need;                  /* [inst]: wanted by the region that is being emitted */
-    ebb_fold *fold;              /* of the stage that is being emitted */
+    bool *turns;    /* [inst]: differs along the turned axis; the others are known from its first index on */
+    bool *need;     /* [inst]: wanted by the region that is being emitted */
+    ebb_fold *fold; /* of the stage that is being emitted */
     int folds;
     ebb_ledger ledger[2];
     int ledgers, unroll, stage;
@@ -69,8 +76,13 @@ enum { EBB_LEVEL_KERNEL, EBB_LEVEL_ROW, EBB_LEVEL_ELEMENT };
 
 /* nest.c: axes, loops, positions */
 void ebb_nest_axes(ebb_nest *t);
+void ebb_nest_find_turned(ebb_nest *t);
+void ebb_nest_turn(ebb_nest *t, int64_t index); /* enters the turned axis there; undone by ebb_nest_turn_back */
+void ebb_nest_turn_back(ebb_nest *t);
 int ebb_nest_level(const ebb_nest *t, const ebb_inst *inst); /* of the region that emits it */
 int ebb_nest_lanes(const ebb_nest *t, int level);
+int64_t ebb_nest_span(const ebb_nest *t, const ebb_inst *inst); /* of a FOLD or STORE */
+bool ebb_nest_takes(const ebb_nest *t, const ebb_inst *inst);   /* whether it is emitted where we stand */
 void ebb_nest_bases(ebb_nest *t, LLVMValueRef in, LLVMValueRef out, LLVMValueRef work);
 void ebb_nest_open(ebb_nest *t, int axis);
 void ebb_nest_close(ebb_nest *t, int axis);

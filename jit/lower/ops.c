@@ -116,7 +116,9 @@ static LLVMValueRef lower_cast(const ebb_apply *a) {
     if (a->from == a->to) return a->x[0];
     if (real(a)) return cast_from_real(a, to);
     if (a->to == EBB_BOOL) return LLVMBuildICmp(b, LLVMIntNE, a->x[0], number(a, 0), "");
-    if (ebb_is_float(a->to)) return truth ? LLVMBuildUIToFP(b, a->x[0], to, "") : LLVMBuildSIToFP(b, a->x[0], to, "");
+    if (ebb_is_float(a->to) && truth) /* a mask over ones is cheaper than a conversion */
+        return LLVMBuildSelect(b, a->x[0], ebb_emit_number(a->e, a->to, a->lanes, 1), LLVMConstNull(to), "");
+    if (ebb_is_float(a->to)) return LLVMBuildSIToFP(b, a->x[0], to, "");
     return LLVMBuildIntCast2(b, a->x[0], to, !truth, "");
 }
 

@@ -21,7 +21,7 @@ static int result_lanes(const ebb_nest *t) { return t->vector_reduced ? 1 : t->l
 
 static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
-static int64_t row_length(const ebb_nest *t) { return t->vector_reduced ? t->k->extent[t->vector] : 1; }
+static int64_t row_length(const ebb_nest *t) { return t->vector_reduced ? t->summed : 1; }
 
 static int64_t row_count(const ebb_nest *t) {
     int64_t rows = 1;
@@ -118,6 +118,7 @@ static bool row_leaves(const ebb_nest *t, const ebb_ledger *l) {
 }
 
 void ebb_sums_tick(ebb_nest *t, bool per_chunk) {
+    if (t->only && t->only != t->summed) return;
     for (int i = 0; i < t->ledgers; i++) {
         const ebb_ledger *l = &t->ledger[i];
         if (l->blocks == 1) continue;
@@ -192,7 +193,7 @@ void ebb_sums_begin(ebb_nest *t) {
 void ebb_sums_add(ebb_nest *t) {
     LLVMBuilderRef b = t->e->builder;
     bool tail = t->vector_reduced && t->at.active < t->lanes;
-    for (int i = 0; i < t->folds; i++) {
+    for (int i = 0; i < t->folds && (!t->only || t->only == t->summed); i++) {
         const ebb_fold *f = &t->fold[i];
         int v = (int)(t->at.shift / t->lanes % f->vectors);
         LLVMValueRef old = get(t, f, v);

@@ -119,7 +119,7 @@ static void find_padded(ebb_planner *p) {
 /* What a value may cost that is computed wherever it is used: where pads alone use it, it would be stored for them. */
 static int free_limit(const ebb_cell *c) {
     if (!c->padded) return EBB_CHEAP;
-    return c->shared ? EBB_DEAR : EBB_PADDED;
+    return c->shared ? EBB_PADDED_SHARED : EBB_PADDED;
 }
 
 /* A point value is free if a few additions give it from things that are in memory anyway. */

@@ -2,6 +2,7 @@
  *
  * Nodes are placed in graph order. A cluster has a space (the shape it walks) and, once a reduction has joined, the
  * axes that it reduces. Members are at element level (shape: the space) or row level (shape: the axes that are kept).
+ * Members may differ in length along the last axis: then the kernel is ragged (plan.h).
  * A node may join if what it reads was computed by earlier clusters, or by this one at the very index it needs.
  * It joins the cluster of its latest operand, else one that reads the same things, else it opens a new one. */
 #include "jit/plan/planner.h"
@@ -42,16 +43,51 @@ static bool operand_fits(const ebb_planner *p, ebb_id x, bool moved, int32_t clu
     return same_index(&p->cluster[cluster], &m, r->level, user);
 }
 
+/* The shape that a node walks as a member. */
+static ebb_shape walked(const ebb_planner *p, ebb_id id) {
+    return ebb_slim_of(p, p->cell[id].role == EBB_ROLE_REDUCE ? ebb_operands(p->graph, id)[0] : id);
+}
+
+/* Whether the shape is the cluster's space, or differs from it on the last axis alone, and not by much. */
+static bool nearly_space(const ebb_planner *p, const ebb_cluster *c, const ebb_shape *s) {
+    if (ebb_shape_equal(s, &c->space)) return true;
+    if (s->rank != c->space.rank || s->rank == 0 || p->options->no_ragged) return false;
+    for (int32_t i = 0; i + 1 < s->rank; i++)
+        if (s->dim[i] != c->space.dim[i]) return false;
+    int64_t own = ebb_last_axis(s), longest = ebb_last_axis(&c->space), shortest = c->shortest;
+    if (own > longest) longest = own;
+    if (own < shortest) shortest = own;
+    return longest / EBB_RAGGED_LIMIT <= shortest;
+}
+
 /* The level of a node in the cluster, -1 if its shape does not fit there. */
 static int level_in(const ebb_planner *p, ebb_id id, const ebb_cluster *c) {
     bool reduces = p->cell[id].role == EBB_ROLE_REDUCE;
-    ebb_shape s = ebb_slim_of(p, reduces ? ebb_operands(p->graph, id)[0] : id);
-    if (ebb_shape_equal(&s, &c->space)) {
+    ebb_shape s = walked(p, id);
+    if (nearly_space(p, c, &s)) {
         if (!reduces) return EBB_LEVEL_ELEMENT;
         return c->reduced && c->reduced != ebb_reduced_axes(p, id) ? -1 : EBB_LEVEL_ROW;
     }
     ebb_shape kept = ebb_kept_shape(c);
     return !reduces && c->reduced && ebb_shape_equal(&s, &kept) ? EBB_LEVEL_ROW : -1;
+}
+
+/* Whether elements are needed in a later pass than the first. */
+static bool is_staged(const ebb_fit *fit, bool reduces) {
+    return reduces ? fit->stage > 1 : fit->level == EBB_LEVEL_ELEMENT && fit->stage > 0;
+}
+
+/* Whether the kernel stays one that there is, if it is ragged with the node in it. */
+static bool may_be_ragged(const ebb_planner *p, ebb_id id, const ebb_cluster *c, const ebb_fit *fit) {
+    bool reduces = p->cell[id].role == EBB_ROLE_REDUCE;
+    int64_t longest = ebb_last_axis(&c->space), own = longest;
+    ebb_shape s = walked(p, id);
+    if (reduces || fit->level == EBB_LEVEL_ELEMENT) own = ebb_last_axis(&s);
+    if (own == longest && c->shortest == longest) return true;
+    uint32_t reduced = reduces ? ebb_reduced_axes(p, id) : c->reduced;
+    if (reduced && !(reduced >> (c->space.rank - 1) & 1)) return false;
+    if (reduces && c->summed && c->summed != own) return false;
+    return !c->staged && !is_staged(fit, reduces);
 }
 
 static bool fits(const ebb_planner *p, ebb_id id, int32_t cluster, ebb_fit *fit) {
@@ -64,7 +100,7 @@ static bool fits(const ebb_planner *p, ebb_id id, int32_t cluster, ebb_fit *fit)
     for (int32_t i = 0; i < p->graph->node[id].arity; i++)
         if (!operand_fits(p, x[i], pads, cluster, reduces ? EBB_LEVEL_ELEMENT : fit->level, &fit->stage)) return false;
     fit->stage += reduces;
-    return fit->stage < EBB_STAGE_LIMIT;
+    return fit->stage < EBB_STAGE_LIMIT && may_be_ragged(p, id, c, fit);
 }
 
 /* ---- what a node reads ---- */
@@ -143,10 +179,23 @@ static int32_t open_cluster(ebb_planner *p, ebb_cluster c) {
 }
 
 static int32_t open_kernel(ebb_planner *p, ebb_id id) {
-    bool reduces = p->cell[id].role == EBB_ROLE_REDUCE;
-    int32_t c = open_cluster(p, (ebb_cluster){.space = ebb_slim_of(p, reduces ? ebb_operands(p->graph, id)[0] : id)});
+    ebb_shape space = walked(p, id);
+    int32_t c = open_cluster(p, (ebb_cluster){.space = space, .shortest = ebb_last_axis(&space)});
     if (c >= 0 && p->cluster[c].space.rank == 0) p->last_scalar = c;
     return c;
+}
+
+/* What the cluster is with the node in it. */
+static void take_in(const ebb_planner *p, ebb_id id, ebb_cluster *k, const ebb_fit *fit) {
+    bool reduces = p->cell[id].role == EBB_ROLE_REDUCE;
+    ebb_shape s = walked(p, id);
+    int64_t own = ebb_last_axis(&s);
+    k->count++;
+    k->staged |= is_staged(fit, reduces);
+    if (reduces) k->reduced = ebb_reduced_axes(p, id), k->summed = own;
+    if (!reduces && fit->level != EBB_LEVEL_ELEMENT) return;
+    if (own > ebb_last_axis(&k->space)) k->space = s;
+    if (own < k->shortest) k->shortest = own;
 }
 
 static bool place(ebb_planner *p, ebb_id id) {
@@ -162,8 +211,7 @@ static bool place(ebb_planner *p, ebb_id id) {
     }
     ebb_cluster *k = &p->cluster[c->cluster];
     k->size += growth(p, &reads, c->cluster);
-    k->count++;
-    if (c->role == EBB_ROLE_REDUCE) k->reduced = ebb_reduced_axes(p, id);
+    take_in(p, id, k, &fit);
     c->level = (uint8_t)fit.level;
     c->stage = (uint8_t)fit.stage;
     for (int i = 0; i < reads.n; i++)

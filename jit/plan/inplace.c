@@ -37,6 +37,7 @@ static bool mark_readers(const ebb_plan *plan, const ebb_kernel *k, const ebb_in
 static bool reads_late(const ebb_inst *sink, const ebb_inst *store, const bool *reads) {
     if (sink->kind != EBB_FOLD && sink->kind != EBB_STORE) return false;
     if (sink == store || !reads[sink->operand[0]]) return false;
+    if (sink->span != store->span) return true; /* at the end of the shorter one they share nothing */
     bool in_pass = store->level == EBB_LEVEL_ELEMENT;
     bool sink_in_pass = sink->kind == EBB_FOLD || sink->level == EBB_LEVEL_ELEMENT;
     if (sink_in_pass && !in_pass) return false; /* row code stores after the last pass */

@@ -110,16 +110,24 @@ static int32_t put_load(ebb_writer *w, ebb_id root, const ebb_map *m) {
     return inst.buffer < 0 ? -1 : put_strided(w, &inst, m, unit);
 }
 
-static bool add_store(ebb_writer *w, int32_t value, int32_t buffer, int member) {
+/* How far along the last axis a shape of element level goes, for FOLDs and STOREs. */
+static int64_t span_of(const ebb_writer *w, const ebb_shape *s) {
+    int64_t own = ebb_last_axis(s);
+    return own < ebb_last_axis(&w->c->space) ? own : 0;
+}
+
+/* s: of the member that is stored. */
+static bool add_store(ebb_writer *w, int32_t value, int32_t buffer, int member, const ebb_shape *s) {
     ebb_room *r = &w->p->room;
     int64_t unit[EBB_MAX_RANK];
     ebb_map m = member_map(w, member);
-    ebb_row_major(member == EBB_LEVEL_ELEMENT ? &w->c->space : &w->kept, unit);
+    ebb_row_major(s, unit);
     ebb_inst inst = new_inst(w, EBB_STORE, r->inst[value].node);
     inst.dtype = r->inst[value].dtype;
     inst.operand[0] = value;
     inst.buffer = buffer;
     inst.level = (uint8_t)kernel_level(w, member);
+    if (member == EBB_LEVEL_ELEMENT) inst.span = span_of(w, s);
     for (int32_t i = 0; i < m.rank; i++)
         for (int32_t a = 0; a < EBB_MAX_RANK; a++)
             inst.stride[a] += m.axis[i].step[a] * unit[i];
@@ -137,7 +145,7 @@ static int32_t spill(ebb_writer *w, int32_t value) {
     if (r->fact[value].buffer < 0) {
         ebb_dtype dtype = (ebb_dtype)r->inst[value].dtype;
         int32_t buffer = ebb_new_buffer(w->p, EBB_IN_ARENA, -1, dtype, ebb_elements(&w->c->space));
-        if (buffer < 0 || !add_store(w, value, buffer, EBB_LEVEL_ELEMENT)) return -1;
+        if (buffer < 0 || !add_store(w, value, buffer, EBB_LEVEL_ELEMENT, &w->c->space)) return -1;
     }
     int64_t unit[EBB_MAX_RANK];
     ebb_map m = member_map(w, EBB_LEVEL_ELEMENT);
@@ -276,7 +284,9 @@ static int32_t put_fold(ebb_writer *w, ebb_id id) {
     ebb_map m = member_map(w, EBB_LEVEL_ELEMENT);
     inst.op = (uint8_t)ebb_op_of(w->p->graph, id);
     if (!find_operands(w, id, &m, &inst) || !depend(w, &inst, 1, &fact)) return -1;
+    ebb_shape s = ebb_slim_of(w->p, ebb_operands(w->p->graph, id)[0]);
     inst.level = (uint8_t)kernel_level(w, EBB_LEVEL_ROW);
+    inst.span = span_of(w, &s);
     inst.stage = fact.stage;
     return ebb_put_inst(w->p, &inst, (ebb_fact){.stage = fact.stage + 1, .buffer = -1});
 }
@@ -307,7 +317,8 @@ static bool write_member(ebb_writer *w, ebb_id id) {
     if (c->inst < 0) return false;
     if (!c->stored) return true;
     int32_t buffer = ebb_buffer_of(w->p, id);
-    return buffer >= 0 && add_store(w, c->inst, buffer, c->level);
+    ebb_shape s = c->level == EBB_LEVEL_ELEMENT ? ebb_slim_of(w->p, id) : w->kept;
+    return buffer >= 0 && add_store(w, c->inst, buffer, c->level, &s);
 }
 
 /* ---- the step ---- */

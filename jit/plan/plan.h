@@ -17,6 +17,10 @@
  * element value needed in two passes is recomputed). REDUCE results of pass s are available to row code and to passes >
  * s. Row- and kernel-level STOREs happen after the last pass.
  *
+ * Kernels may be ragged: FOLDs and STOREs of what differs in length along the last axis, as a function and its gradient
+ * do if the function looks at neighbours. Then some have a span, the indices of the last axis that they take part in,
+ * and all of a kernel's FOLDs have the same. Such a kernel has one pass at most, and its last axis is reduced, or none.
+ *
  * A LOAD may have a guard, a bool: where it is false nothing is read (the place may be outside of the buffer), and the
  * value is 0. So pads cost no memory.
  *
@@ -53,6 +57,7 @@ typedef struct ebb_inst {
     int32_t operand[3]; /* instruction numbers; -1. Of a LOAD the first is its guard, if any */
     int32_t buffer;     /* LOAD, STORE */
     int64_t offset;     /* LOAD, STORE: first element; IOTA: first value */
+    int64_t span;       /* FOLD, STORE: less than the extent of the last axis; 0: it takes part in all of it */
     int64_t stride[EBB_MAX_RANK]; /* LOAD, STORE: elements per step of each kernel axis; IOTA: value per step */
     uint64_t bits;                /* CONST: the value's bits, in the low bytes */
     ebb_id node;                  /* the graph node it came from, for names and lines */
@@ -112,6 +117,7 @@ typedef struct ebb_plan_options {
     const int32_t *alias;
     int32_t scalar_chunk; /* instructions per straight-line kernel; 0: 1000 */
     bool no_fusion;       /* one kernel per operation: for tests and for measuring what fusion gives */
+    bool no_ragged;       /* for tests: what differs in length is not in one kernel */
     bool no_recomputing;  /* for tests: what another kernel uses is stored, however cheap */
     bool no_reuse;        /* for tests: no two buffers share scratch memory */
 } ebb_plan_options;

@@ -41,10 +41,12 @@ enum {
     EBB_CHEAP = 6,          /* a value that costs at most this much is computed again rather than stored */
     EBB_DEAR = 12,          /* a value that costs more than this is spilled rather than computed in two passes */
     EBB_PADDED = 48,        /* a value that one pad alone reads is computed there, if it costs at most this much */
+    EBB_PADDED_SHARED = 24, /* the same of a value that several of them read */
     EBB_NEVER = 1000,       /* the cost of what is never computed twice */
     EBB_KERNEL_LIMIT = 256, /* instructions of a loop kernel, about */
     EBB_SIBLING_LIMIT = 96, /* the size up to which a loop takes in nodes that merely read the same things */
-    EBB_STAGE_LIMIT = 8     /* passes of a kernel */
+    EBB_STAGE_LIMIT = 8,    /* passes of a kernel */
+    EBB_RAGGED_LIMIT = 2    /* in a ragged kernel the longest last axis is at most so many times the shortest, about */
 };
 
 /* The index of one root axis: start + the sum over axes a of the space it is seen from, step[a] * the index on a. */
@@ -80,7 +82,10 @@ typedef struct ebb_cell { /* what the planner knows of a node */
 } ebb_cell;
 
 typedef struct ebb_cluster {
-    ebb_shape space;
+    ebb_shape space;      /* on the last axis as long as its longest member */
+    int64_t shortest;     /* the shortest last axis of a member */
+    int64_t summed;       /* the last axis of what is reduced; 0 until a REDUCE joins */
+    bool staged;          /* it has several passes, so it may not become ragged */
     uint32_t reduced;     /* bit a: axis a of space is reduced; 0 until a REDUCE joins */
     ebb_id routine;       /* the WHOLE or REGION node, or 0: a kernel */
     int32_t size;         /* instructions at most, as far as known */
@@ -142,6 +147,7 @@ ebb_shape ebb_slim(const ebb_shape *s,
                    int8_t place[EBB_MAX_RANK]); /* place: of each axis, -1 if it is dropped; or NULL */
 ebb_shape ebb_slim_of(const ebb_planner *p, ebb_id id);
 int64_t ebb_elements(const ebb_shape *s);
+int64_t ebb_last_axis(const ebb_shape *slim);                /* its size; 1 if there is none */
 bool ebb_view_new(ebb_planner *p, ebb_id id, bool *is_view); /* VIEW or ALIAS: sets role, root, map; false: no memory */
 bool ebb_axis_is(const ebb_axis *axis, int32_t a);           /* the very index on axis a of the space */
 ebb_map ebb_map_identity(const ebb_shape *slim);

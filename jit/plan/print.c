@@ -101,6 +101,10 @@ static void put_place(ebb_sink *o, const ebb_plan *plan, const ebb_kernel *k, co
     put_numbers(o, k->axes, inst->stride);
 }
 
+static void put_span(ebb_sink *o, const ebb_inst *inst) {
+    if (inst->span) put(o, " up to %" PRId64, inst->span);
+}
+
 static const char *const level_name[] = {"kernel", "row", "element"};
 
 static void put_inst(ebb_sink *o, const ebb_plan *plan, const ebb_kernel *k, int32_t i) {
@@ -109,6 +113,7 @@ static void put_inst(ebb_sink *o, const ebb_plan *plan, const ebb_kernel *k, int
         put(o, "  store %%%d %s to ", inst->operand[0], level_name[inst->level]);
         put_place(o, plan, k, inst);
         if (inst->level == 2) put(o, " pass %d", inst->stage);
+        put_span(o, inst);
         put(o, "\n");
         return;
     }
@@ -131,6 +136,7 @@ static void put_inst(ebb_sink *o, const ebb_plan *plan, const ebb_kernel *k, int
         break;
     case EBB_FOLD:
         put(o, "%s", ebb_op_table[inst->op].name), put_operands(o, inst), put(o, " pass %d", inst->stage);
+        put_span(o, inst);
         break;
     case EBB_STORE:
         break;

@@ -33,15 +33,21 @@ static bool has_float_sum(const ebb_kernel *k) {
     return false;
 }
 
+static bool is_ragged(const ebb_kernel *k) {
+    for (int32_t i = 0; i < k->count; i++)
+        if (k->inst[i].span) return true;
+    return false;
+}
+
 static bool has_strides(const ebb_inst *inst) {
     return inst->kind == EBB_LOAD || inst->kind == EBB_STORE || inst->kind == EBB_IOTA;
 }
 
 /* Whether axes a and a + 1 may be one. A float sum's tree counts rows, in order, and elements of the last axis
- * (reduction.h): a reduced last axis must stay by itself. */
-static bool can_merge(const ebb_kernel *k, int32_t a, bool float_sum) {
+ * (reduction.h): a reduced last axis must stay by itself. So must one with spans. */
+static bool can_merge(const ebb_kernel *k, int32_t a, bool float_sum, bool ragged) {
     if (k->reduced[a] != k->reduced[a + 1]) return false;
-    if (k->reduced[a] && float_sum && a + 2 == k->axes) return false;
+    if (a + 2 == k->axes && (ragged || (k->reduced[a] && float_sum))) return false;
     for (int32_t i = 0; i < k->count; i++) {
         const ebb_inst *inst = &k->inst[i];
         int64_t whole;
@@ -70,9 +76,9 @@ static void merge(ebb_kernel *k, int32_t a) {
 }
 
 static void merge_axes(ebb_kernel *k) {
-    bool float_sum = has_float_sum(k);
+    bool float_sum = has_float_sum(k), ragged = is_ragged(k);
     for (int32_t a = 0; a + 1 < k->axes;)
-        if (can_merge(k, a, float_sum))
+        if (can_merge(k, a, float_sum, ragged))
             merge(k, a);
         else
             a++;

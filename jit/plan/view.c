@@ -23,6 +23,8 @@ int64_t ebb_elements(const ebb_shape *s) {
     return n;
 }
 
+int64_t ebb_last_axis(const ebb_shape *slim) { return slim->rank ? slim->dim[slim->rank - 1] : 1; }
+
 /* Never 0, also for empty shapes: a value that differs along an axis has a stride there. */
 void ebb_row_major(const ebb_shape *slim, int64_t stride[EBB_MAX_RANK]) {
     int64_t step = 1;

@@ -70,29 +70,30 @@ static ebb_dtype dtype_of(const hand *h, int inst) {
 
 int hand_load(hand *h, int buffer, int level, int64_t offset, const int64_t *stride) {
     ebb_inst i = {
-        EBB_LOAD, (uint8_t)h->buffer[buffer].dtype, (uint8_t)level, 0, 0, {-1, -1, -1}, buffer, offset, {0}, 0, 0};
+        EBB_LOAD, (uint8_t)h->buffer[buffer].dtype, (uint8_t)level, 0, 0, {-1, -1, -1}, buffer, offset, 0, {0}, 0, 0};
     return add(h, i, stride);
 }
 int hand_const(hand *h, ebb_dtype dtype, uint64_t bits) {
-    return add(h, (ebb_inst){EBB_CONST, (uint8_t)dtype, 0, 0, 0, {-1, -1, -1}, -1, 0, {0}, bits, 0}, NULL);
+    return add(h, (ebb_inst){EBB_CONST, (uint8_t)dtype, 0, 0, 0, {-1, -1, -1}, -1, 0, 0, {0}, bits, 0}, NULL);
 }
 int hand_iota(hand *h, ebb_dtype dtype, int level, int64_t offset, const int64_t *stride) {
-    return add(h, (ebb_inst){EBB_IOTA, (uint8_t)dtype, (uint8_t)level, 0, 0, {-1, -1, -1}, -1, offset, {0}, 0, 0},
+    return add(h, (ebb_inst){EBB_IOTA, (uint8_t)dtype, (uint8_t)level, 0, 0, {-1, -1, -1}, -1, offset, 0, {0}, 0, 0},
                stride);
 }
 int hand_apply(hand *h, ebb_op op, ebb_dtype dtype, int level, int x, int y, int z) {
-    return add(h, (ebb_inst){EBB_APPLY, (uint8_t)dtype, (uint8_t)level, (uint8_t)op, 0, {x, y, z}, -1, 0, {0}, 0, 0},
+    return add(h, (ebb_inst){EBB_APPLY, (uint8_t)dtype, (uint8_t)level, (uint8_t)op, 0, {x, y, z}, -1, 0, 0, {0}, 0, 0},
                NULL);
 }
 int hand_fold(hand *h, ebb_op op, int level, int stage, int x) {
     return add(
         h,
         (ebb_inst){
-            EBB_FOLD, (uint8_t)dtype_of(h, x), (uint8_t)level, (uint8_t)op, stage, {x, -1, -1}, -1, 0, {0}, 0, 0},
+            EBB_FOLD, (uint8_t)dtype_of(h, x), (uint8_t)level, (uint8_t)op, stage, {x, -1, -1}, -1, 0, 0, {0}, 0, 0},
         NULL);
 }
 void hand_store(hand *h, int buffer, int level, int stage, int64_t offset, const int64_t *stride, int x) {
-    ebb_inst i = {EBB_STORE, (uint8_t)dtype_of(h, x), (uint8_t)level, 0, stage, {x, -1, -1}, buffer, offset, {0}, 0, 0};
+    ebb_inst i = {EBB_STORE, (uint8_t)dtype_of(h, x), (uint8_t)level, 0, stage, {x, -1, -1}, buffer, offset, 0, {0}, 0,
+                  0};
     add(h, i, stride);
 }
 

@@ -98,7 +98,8 @@ static ebb_number tree_sum(ebb_dtype dtype, const ebb_number *x, int64_t total, 
 static ebb_number fold(const run *r, const ebb_inst *inst, const ebb_number *x) {
     ebb_dtype dtype = (ebb_dtype)inst->dtype;
     int last = r->k->axes - 1;
-    if (inst->op == EBB_OP_sum) return tree_sum(dtype, x, r->folds, r->k->reduced[last] ? r->k->extent[last] : 0);
+    int64_t length = inst->span ? inst->span : r->k->extent[last];
+    if (inst->op == EBB_OP_sum) return tree_sum(dtype, x, r->folds, r->k->reduced[last] ? length : 0);
     ebb_number most = x[0];
     for (int64_t i = 1; i < r->folds; i++)
         most = ebb_fold_table[EBB_OP_max][dtype]((ebb_number[]){most, x[i]});
@@ -184,20 +185,30 @@ static int64_t size_over(const ebb_kernel *k, bool reduced) {
     return n;
 }
 
+/* Whether a FOLD or STORE takes part in this index. */
+static bool takes_part(const run *r, const ebb_inst *inst) {
+    return !inst->span || r->index[r->k->axes - 1] < inst->span;
+}
+
+/* FOLDs have all the same span. */
+static void run_element(run *r, int32_t pass) {
+    bool folded = false;
+    r->moment[2]++;
+    for (int32_t i = 0; i < r->k->count; i++) {
+        const ebb_inst *inst = &r->k->inst[i];
+        if (inst->stage != pass || !takes_part(r, inst)) continue;
+        if (inst->kind == EBB_FOLD) r->folded[i][r->folds] = value_of(r, inst->operand[0]), folded = true;
+        if (inst->kind == EBB_STORE && inst->level == 2) store(r, inst);
+    }
+    r->folds += folded;
+}
+
 static void run_pass(run *r, int32_t pass) {
     const ebb_kernel *k = r->k;
-    int64_t n = size_over(k, true), at = 0;
-    r->folds = n;
-    do {
-        r->moment[2]++;
-        for (int32_t i = 0; n && i < k->count; i++) {
-            const ebb_inst *inst = &k->inst[i];
-            if (inst->stage != pass) continue;
-            if (inst->kind == EBB_FOLD) r->folded[i][at] = value_of(r, inst->operand[0]);
-            if (inst->kind == EBB_STORE && inst->level == 2) store(r, inst);
-        }
-        at++;
-    } while (n && next(r, true));
+    r->folds = 0;
+    if (size_over(k, true)) do {
+            run_element(r, pass);
+        } while (next(r, true));
     for (int32_t i = 0; i < k->count; i++) {
         const ebb_inst *inst = &k->inst[i];
         if (inst->kind != EBB_FOLD || inst->stage != pass) continue;
@@ -214,7 +225,8 @@ static void run_rows(run *r) {
         for (int32_t s = 0; s < r->k->stages; s++)
             run_pass(r, s);
         for (int32_t i = 0; i < r->k->count; i++)
-            if (r->k->inst[i].kind == EBB_STORE && r->k->inst[i].level < 2) store(r, &r->k->inst[i]);
+            if (r->k->inst[i].kind == EBB_STORE && r->k->inst[i].level < 2 && takes_part(r, &r->k->inst[i]))
+                store(r, &r->k->inst[i]);
     } while (next(r, false));
 }
 
@@ -361,10 +373,40 @@ static const char *inst_fault(const ebb_plan *plan, const ebb_kernel *k, int32_t
     return inst->kind == EBB_LOAD ? load_fault(plan, k, inst) : NULL;
 }
 
+static bool reduces(const ebb_kernel *k) {
+    for (int32_t a = 0; a < k->axes; a++)
+        if (k->reduced[a]) return true;
+    return false;
+}
+
+/* What plan.h says of spans. */
+static const char *span_fault(const ebb_kernel *k, const ebb_inst *inst) {
+    const int64_t span = inst->span;
+    if (span == 0) return NULL;
+    if (inst->kind != EBB_FOLD && inst->kind != EBB_STORE) return "a span of what takes no part";
+    if (k->axes == 0 || span < 0 || span >= k->extent[k->axes - 1]) return "a span that is none";
+    if (k->stages > 1) return "a ragged kernel of several passes";
+    if (reduces(k) && !k->reduced[k->axes - 1]) return "a ragged column kernel";
+    if (reduces(k) && inst->kind == EBB_STORE && inst->level != 2) return "a span of a row's store";
+    return NULL;
+}
+
+static const char *folds_fault(const ebb_kernel *k) {
+    const ebb_inst *first = NULL;
+    for (int32_t i = 0; i < k->count; i++) {
+        if (k->inst[i].kind != EBB_FOLD) continue;
+        if (!first) first = &k->inst[i];
+        if (first->span != k->inst[i].span) return "folds of different spans";
+    }
+    return NULL;
+}
+
 static const char *kernel_fault(const ebb_plan *plan, const ebb_kernel *k) {
-    const char *fault = NULL;
+    const char *fault = folds_fault(k);
     for (int32_t i = 0; i < k->count && !fault; i++)
         fault = inst_fault(plan, k, i);
+    for (int32_t i = 0; i < k->count && !fault; i++)
+        fault = span_fault(k, &k->inst[i]);
     if (!fault && (k->count == 0 || k->inst[k->count - 1].kind != EBB_STORE)) fault = "nothing is stored";
     return fault;
 }
