@@ -239,3 +239,49 @@ Test(custom, what_is_computed_again_is_the_same) {
         expect_text(out[1], "[0 1]", "integers");
     }
 }
+
+/* ---- remat: memory ---- */
+
+enum { LAYERS = 6, SEGMENTS = 6, WIDTH = 32 };
+
+BODY(segment) { /* x, w */
+    UNUSED;
+    ebb_tensor *x = in[0];
+    for (int k = 0; k < LAYERS; k++)
+        x = ebb_tanh(ebb_matmul(x, in[1]));
+    out[0] = x;
+}
+BODY(segments) {
+    UNUSED;
+    const wave_use *w = data;
+    ebb_tensor *x = in[0];
+    for (int k = 0; k < SEGMENTS; k++)
+        x = ebb_call(w->f, x, in[1]);
+    out[0] = ebb_sum(x);
+}
+
+/* Bytes on the way through the gradient of many layers, and one of its elements. */
+static int64_t bytes_of_gradient(ebb_function *f, double *element) {
+    wave_use w = {f};
+    ebb_function *g = ebb_grad(function(segments, "segments", 1, &w), EBB_WRT(1));
+    ebb_tensor *x = ebb_full(ebb, EBB_F64, EBB_SHAPE(WIDTH, WIDTH), 0.25);
+    ebb_native n = ebb_native_of(ebb_get_concrete(g, 2, ((ebb_operand[]){EBB_OPERAND(x), EBB_OPERAND(x)})));
+    cr_assert(n.entry, "%s", ebb_error(ebb));
+    *element = ebb_item(ebb_call(g, x, x), 5);
+    return n.work_bytes;
+}
+
+/* Of 36 layers, two matrices each, 6 segments and the layers of one of them are kept. */
+Test(custom, what_is_computed_again_is_not_kept) {
+    EBB_SCOPE (ebb) {
+        double kept_gradient, gradient;
+        const int64_t kept = bytes_of_gradient(function(segment, "segment", 1, NULL), &kept_gradient);
+        const int64_t again = bytes_of_gradient(ebb_remat(function(segment, "segment", 1, NULL)), &gradient);
+        const int64_t layer = WIDTH * WIDTH * (int64_t)sizeof(double);
+        cr_expect(fabs(gradient - kept_gradient) <= 1e-13 * fabs(kept_gradient), "%.17g and %.17g", gradient,
+                  kept_gradient);
+        cr_expect(kept >= LAYERS * SEGMENTS * layer, "%d bytes are kept", (int)kept);
+        cr_expect(again <= (2 * LAYERS + 2 * SEGMENTS) * layer, "%d bytes are kept, %d without", (int)again, (int)kept);
+        printf("cases: %d bytes instead of %d\n", (int)again, (int)kept);
+    }
+}

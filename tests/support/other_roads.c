@@ -280,6 +280,7 @@ static const struct {
                          {curves, "jet series and jet of a curve", {JET_SERIES, JET}},
                          {other_means, "by other means and as it is", {VERBS, VERBS}}};
 const char *road_check_name(int k) { return checks[k].name; }
+int road_check_of(uint64_t seed) { return (int)(seed % ROAD_CHECKS); }
 
 static void note(const trial *t, int k) {
     for (int i = 0; i < 2; i++) {
@@ -291,7 +292,7 @@ static void note(const trial *t, int k) {
 bool road_trial(uint64_t seed, bool native, road_tally *tally, char why[512]) {
     char what[100];
     trial t = {.seed = seed, .tolerance = seed % 4 ? 3e-8 : 2e-3, .good = true, .native = native};
-    t.tally = tally, t.why = why, t.check = (int)(seed % ROAD_CHECKS);
+    t.tally = tally, t.why = why, t.check = road_check_of(seed);
     ebb_graph *f = nest_at_random(random_program(seed, &t.diag), seed, what, tally->met, &t.diag);
     if (!f) {
         snprintf(why, 512, "seed %llu,%s: %.380s", (unsigned long long)seed, what, t.diag.message);

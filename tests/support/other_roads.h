@@ -17,6 +17,7 @@ typedef struct road_tally {
     int programs, native, refused, not_finite;
 } road_tally;
 const char *road_check_name(int k);
+int road_check_of(uint64_t seed);
 
 /* A random program, nested at random, asked one of the checks; `native`: compiled code must agree too. False: why says
  * what is wrong. */
