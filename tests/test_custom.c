@@ -214,6 +214,49 @@ Test(custom, what_a_rule_must_not_be_is_said) {
     }
 }
 
+/* ---- H072: rules that give NaN ---- */
+
+static int nan_line; /* where it is born */
+
+BODY(half_nan) { /* x, y, the tangent or cotangent: NaN where x < 1 */
+    UNUSED;
+    nan_line = __LINE__ + 1;
+    ebb_tensor *root = ebb_sqrt(ebb_sub(in[0], 1.0));
+    out[0] = ebb_mul(root, in[2]);
+}
+BODY(sum_of) {
+    UNUSED;
+    out[0] = ebb_sum(ebb_call(((const wave_use *)data)->f, in[0]));
+}
+/* The value is clean, the derivative says where it is not: in the rule, on its line. Asked to check, a call is an error
+ * that says it. */
+Test(custom, h072_a_rule_that_gives_nan_is_found) {
+    EBB_SCOPE (ebb) {
+        ebb_tensor *x = ebb_literal(ebb, "[2, 0.5]", EBB_F64), *far = ebb_literal(ebb, "[2, 5]", EBB_F64);
+        for (int reverse = 0; reverse < 2; reverse++) {
+            ebb_function *rule = function(half_nan, "half_nan", 1, NULL), *f = function(same, "same", 1, NULL);
+            wave_use w = {reverse ? ebb_custom_vjp(f, rule) : ebb_custom_jvp(f, rule)};
+            const ebb_function_options options = {.name = "g", .data = &w, .check_nan = true};
+            ebb_function *g = function(sum_of, "g", 1, &w), *strict = ebb_function_new(ebb, sum_of, &options);
+            ebb_function *derivatives[] = {ebb_grad(g, NULL), ebb_jacobian_of(g, NULL, EBB_REVERSE),
+                                           ebb_jacobian_of(g, NULL, EBB_FORWARD)};
+            near("value", ebb_call(strict, x), 0, 2.5);
+            for (int k = 0; k < COUNT(derivatives); k++) {
+                char want[200];
+                ebb_nan_origin o = ebb_find_nan(derivatives[k], x);
+                snprintf(want, sizeof want, "NaN born in sqrt (%s:%d), element 1 [1]", __FILE__, nan_line);
+                cr_expect(o.found && strncmp(o.message, want, strlen(want)) == 0, "%d, %d: %s", reverse, k, o.message);
+                cr_expect(isnan(ebb_item(ebb_call(derivatives[k], x), 1)));
+                /* Forward, the row of the sum is a sum over elements, 0 times NaN among them. */
+                if (k < 2) near("where there is none", ebb_call(derivatives[k], x), 0, 1);
+                cr_expect_not(ebb_find_nan(derivatives[k], far).found);
+            }
+            cr_expect(ebb_is_poison(ebb_call(ebb_grad(strict, NULL), x)));
+            expect_error(ebb, EBB_FLOAT_ERROR, "grad_g: NaN born in sqrt", "%d", reverse);
+        }
+    }
+}
+
 /* ---- remat ---- */
 
 BODY(counted) { /* a variable counts the calls, and what is random is the same when it is computed again */
