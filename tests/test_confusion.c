@@ -24,11 +24,23 @@ typedef enum way {
     JET,
     VMAP,
     JACOBIAN,
+    SPARSE_JACOBIAN,
+    REMAT,
     WAYS
 } way;
-static const char *const way_name[WAYS] = {
-    "a tape", "a persistent tape", "a forward tape", "grad", "grad, captured", "jvp", "jvp, captured", "vjp",
-    "jet",    "grad in vmap",      "jacobian_of"};
+static const char *const way_name[WAYS] = {"a tape",
+                                           "a persistent tape",
+                                           "a forward tape",
+                                           "grad",
+                                           "grad, captured",
+                                           "jvp",
+                                           "jvp, captured",
+                                           "vjp",
+                                           "jet",
+                                           "grad in vmap",
+                                           "jacobian_of",
+                                           "sparse_jacobian",
+                                           "grad of remat"};
 
 enum { DEEPEST = 3 };
 
@@ -116,6 +128,10 @@ static ebb_tensor *by_function(const scene *s, int level, ebb_tensor *const *v, 
         return by_vmap(s->ebb, f, n, in);
     case JACOBIAN:
         return last_result(ebb_jacobian_of(f, NULL, EBB_FORWARD), n, in, 1);
+    case SPARSE_JACOBIAN: /* one entry, or none */
+        return ebb_sum(last_result(ebb_sparse_jacobian(f, NULL, EBB_CHEAPER), n, in, 1));
+    case REMAT:
+        return last_result(ebb_grad(ebb_remat(f), NULL), n, in, 1);
     default:
         return last_result(ebb_grad(f, NULL), n, in, 1);
     }

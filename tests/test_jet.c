@@ -228,16 +228,25 @@ static void reference(quad x, quad *y) {
     }
 }
 
+/* H070: by a series alone, and after one reverse pass, or two, one upon the other; each of these takes one order. */
 Test(jet, twenty_derivatives_of_a_composition) {
     double c[20];
     quad want[HIGH + 1];
-    line l = new_line();
-    ebb_id bell = ebb_g_exp(&l.b, ebb_g_neg(&l.b, ebb_g_square(&l.b, l.x)));
-    series_at(&l, ebb_g_tanh(&l.b, ebb_g_mul(&l.b, ebb_g_sin(&l.b, l.x), bell)), 0.7, 20, c);
     reference(0.7, want);
-    for (int k = 1; k <= 20; k++)
-        cr_expect(fabs(c[k - 1] - (double)want[k]) <= 2e-15, "order %d: %.17g, not %.17g", k, c[k - 1],
-                  (double)want[k]);
+    for (int reverse = 0; reverse <= 2; reverse++) {
+        line l = new_line();
+        ebb_id bell = ebb_g_exp(&l.b, ebb_g_neg(&l.b, ebb_g_square(&l.b, l.x)));
+        ebb_id y = ebb_g_tanh(&l.b, ebb_g_mul(&l.b, ebb_g_sin(&l.b, l.x), bell));
+        for (int k = 0; k < reverse; k++)
+            cr_assert(ebb_vjp_nodes(l.b.graph, 1, &y, &l.one, 1, &l.x, &y));
+        series_at(&l, y, 0.7, 20 - reverse, c);
+        for (int k = 1; k <= 20 - reverse; k++) {
+            int factor = reverse == 0 ? 1 : reverse == 1 ? k + 1 : (k + 1) * (k + 2); /* of the derivative's series */
+            cr_expect(fabs(c[k - 1] - (double)want[k + reverse] * factor) <= 2e-15 * factor,
+                      "order %d after %d reverse passes: %.17g, not %.17g", k, reverse, c[k - 1],
+                      (double)want[k + reverse] * factor);
+        }
+    }
 }
 
 /* ---- random programs: order 2 by jet and by nesting ---- */
