@@ -17,7 +17,8 @@ extern "C" {
  *
  * An operation bears a NaN if an element of its result is NaN and nothing that this element was computed from is: for
  * a sum the elements of its axes, for a matmul a row and a column, for a select the branch that was taken. Only what
- * reaches a result counts, so a NaN in a branch not taken is none. Of several the first is named, in the order of
+ * reaches a result counts, so a NaN in a branch not taken is none. In a branch or loop it is the first operation that
+ * bore one there, in the first iteration that did. Of several the first is named, in the order of
  * the program; there equal operations are one, the first of them, and what the program itself computes is no part of
  * a derivative. */
 
@@ -40,6 +41,8 @@ typedef struct ebb_nan_origin {
      */
     ebb_part part;
     int order;
+    /* Inside of a loop: of the innermost one, from 0; -1: in none, or on the way back through one. */
+    int64_t iteration;
     /* The first such element in row-major order, and its index[rank]. */
     int64_t element;
     int rank;

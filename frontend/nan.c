@@ -43,14 +43,12 @@ static bool run_known(const ebb_nan_search *s, const ebb_graph *g, void *const *
 
 static bool run(const ebb_nan_search *s, ebb_graph *g, void *const *out, ebb_diag *diag) {
     if (s->value) return run_known(s, g, out, diag);
-    return ebb_run_once(s->ebb, s->name, g, s->mode, s->concrete->in, out, diag);
+    return ebb_run_once(s->ebb, s->name, g, s->mode, s->in ? s->in : s->concrete->in, out, diag);
 }
 
 /* ---- which node and element ---- */
 
-/* The first node that bore one: its id, and the element in *element; EBB_ABSENT if there is none, EBB_POISON after an
- * error. */
-static ebb_id first_born(const ebb_nan_search *s, ebb_graph *variant, int64_t *element, ebb_diag *diag) {
+ebb_id ebb_nan_first_born(const ebb_nan_search *s, ebb_graph *variant, int64_t *element, ebb_diag *diag) {
     const ebb_allocator *a = &s->ebb->allocator;
     size_t count = (size_t)variant->outputs + 1;
     int64_t *first = ebb_mem_new(a, count, sizeof *first);
@@ -145,19 +143,29 @@ static ebb_graph *operands_graph(const ebb_nan_search *s, ebb_id id, ebb_diag *d
     return g;
 }
 
-static bool set_operands(ebb_nan_origin *o, const ebb_nan_search *s, ebb_id id, ebb_diag *diag) {
+void **ebb_nan_operands(const ebb_nan_search *s, ebb_id id, ebb_diag *diag) {
+    const ebb_allocator *a = &s->ebb->allocator;
+    int32_t count = s->graph->node[id].arity;
     ebb_graph *g = operands_graph(s, id, diag);
-    void *out[3] = {0};
-    bool good = g != NULL;
-    for (int32_t k = 0; good && k < g->outputs; k++)
+    void **out = g ? ebb_mem_new(a, (size_t)count + 1, sizeof *out) : NULL;
+    bool good = out || (g && ebb_fail_memory(diag));
+    for (int32_t k = 0; good && k < count; k++)
         good = (out[k] = room_for(s, g, g->output[k], diag)) != NULL;
     good = good && run(s, g, out, diag);
-    for (int32_t k = 0; good && k < g->outputs; k++)
-        o->operand[o->operands++] = number_at(ebb_dtype_at(g, g->output[k]), out[k], o->element);
-    for (int k = 0; k < 3; k++)
-        ebb_mem_free(&s->ebb->allocator, out[k]);
     ebb_graph_release(g);
-    return good;
+    if (good) return out;
+    ebb_nan_free(a, count, out);
+    return NULL;
+}
+
+static bool set_operands(ebb_nan_origin *o, const ebb_nan_search *s, ebb_id id, ebb_diag *diag) {
+    void **out = ebb_nan_operands(s, id, diag);
+    if (!out) return false;
+    for (int32_t k = 0; k < s->graph->node[id].arity; k++)
+        o->operand[o->operands++] =
+            number_at(ebb_dtype_at(s->graph, ebb_operands(s->graph, id)[k]), out[k], o->element);
+    ebb_nan_free(&s->ebb->allocator, s->graph->node[id].arity, out);
+    return true;
 }
 
 /* ---- words ---- */
@@ -212,6 +220,7 @@ static void say_operation(ebb_nan_origin *o, const ebb_graph *g, ebb_id id) {
     say_line(o);
     say_element(o);
     say(o, ", in %s code", *part ? part : "primal");
+    if (o->iteration >= 0) say(o, ", iteration %lld", (long long)o->iteration);
     if (!o->operands) return;
     say(o, ": %s", o->op);
     say_operands(o, ebb_dtype_at(g, id));
@@ -219,9 +228,13 @@ static void say_operation(ebb_nan_origin *o, const ebb_graph *g, ebb_id id) {
 
 /* ---- the whole search ---- */
 
+/* A result of a region is the region's. */
+static ebb_id who_bore(const ebb_graph *g, ebb_id id) {
+    return ebb_op_of(g, id) == EBB_OP_get ? ebb_operands(g, id)[0] : id;
+}
+
 static bool describe(const ebb_nan_search *s, ebb_id id, int64_t element, ebb_nan_origin *o, ebb_diag *diag) {
-    /* A result of a region is the region's. */
-    const ebb_id by = ebb_op_of(s->graph, id) == EBB_OP_get ? ebb_operands(s->graph, id)[0] : id;
+    const ebb_id by = who_bore(s->graph, id);
     const ebb_op op = ebb_op_of(s->graph, by);
     const ebb_site site = s->graph->site[id];
     const bool constant = op == EBB_OP_constant, outside = op == EBB_OP_input || (constant && !site.macro);
@@ -239,13 +252,38 @@ static bool describe(const ebb_nan_search *s, ebb_id id, int64_t element, ebb_na
     return true;
 }
 
+/* From a node that bore one, as deep into regions as it can be told. */
+static bool descend(const ebb_nan_search *s, ebb_id id, int64_t element, ebb_nan_origin *o, ebb_diag *diag) {
+    ebb_nan_search at = *s;
+    ebb_nan_inside inside = {0}, before;
+    bool good = true;
+    while (good && ebb_is_region(ebb_op_of(at.graph, who_bore(at.graph, id)))) {
+        before = inside;
+        good = ebb_nan_enter(&at, who_bore(at.graph, id), &inside, diag);
+        if (!good || !inside.graph) break;
+        if (before.graph) ebb_nan_free(&s->ebb->allocator, before.graph->inputs, before.in);
+        if (inside.iteration >= 0) o->iteration = inside.iteration;
+        at = (ebb_nan_search){.ebb = s->ebb,
+                              .name = s->name,
+                              .graph = inside.graph,
+                              .mode = EBB_EAGER,
+                              .in = (const void *const *)inside.in,
+                              .infinite = s->infinite};
+        id = inside.id;
+        element = inside.element;
+    }
+    good = good && describe(&at, id, element, o, diag);
+    if (at.in) ebb_nan_free(&s->ebb->allocator, at.graph->inputs, (void **)at.in);
+    return good;
+}
+
 bool ebb_nan_find(const ebb_nan_search *s, ebb_nan_origin *origin, ebb_diag *diag) {
     int64_t element = 0;
-    *origin = (ebb_nan_origin){.argument = -1};
+    *origin = (ebb_nan_origin){.argument = -1, .iteration = -1};
     ebb_graph *variant = ebb_births_graph(s->graph, s->infinite, diag);
-    ebb_id id = variant ? first_born(s, variant, &element, diag) : EBB_POISON;
+    ebb_id id = variant ? ebb_nan_first_born(s, variant, &element, diag) : EBB_POISON;
     ebb_graph_release(variant);
-    return id != EBB_POISON && (id == EBB_ABSENT || describe(s, id, element, origin, diag));
+    return id != EBB_POISON && (id == EBB_ABSENT || descend(s, id, element, origin, diag));
 }
 
 bool ebb_nan_fail(const ebb_nan_search *s, ebb_diag *diag) {
@@ -275,8 +313,9 @@ static bool find(ebb_function *f, int nin, const ebb_operand *in, bool infinite,
 
 ebb_nan_origin ebb_find_nan_at(ebb_function *f, int nin, const ebb_operand *in, bool infinite, const char *file,
                                int line) {
-    ebb_nan_origin origin = {.argument = -1};
+    ebb_nan_origin origin = {.argument = -1, .iteration = -1};
     if (!ebb_callable("ebb_find_nan", f, nin, in, ebb_site_at(file, line))) return origin;
-    if (!find(f, nin, in, infinite, &origin, ebb_site_at(file, line))) origin = (ebb_nan_origin){.argument = -1};
+    if (!find(f, nin, in, infinite, &origin, ebb_site_at(file, line)))
+        origin = (ebb_nan_origin){.argument = -1, .iteration = -1};
     return origin;
 }

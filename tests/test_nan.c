@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/support/check.h"
+#include "tests/support/scarce.h"
 
 static ebb_context *ebb;
 static void start(void) { ebb = ebb_open(NULL); }
@@ -83,20 +84,54 @@ static ebb_tensor *a_tangent_inside(ebb_tensor *x) {
 #define BODY(name) static void name(ebb_context *e, ebb_tensor *const *in, ebb_tensor **out, void *data)
 BODY(log_of_row) {
     (void)e, (void)data;
-    out[0] = ebb_log(in[0]);
+    out[0] = MARK(ebb_log(in[0]));
 }
 BODY(square_of_row) {
     (void)e, (void)data;
     out[0] = ebb_square(in[0]);
 }
-static ebb_tensor *born_in_a_loop(ebb_tensor *x) { return ebb_sum(MARK(ebb_map(ebb, log_of_row, NULL, x))); }
+static ebb_tensor *born_in_a_loop(ebb_tensor *x) { return ebb_sum(ebb_map(ebb, log_of_row, NULL, x)); }
 static ebb_tensor *born_before_a_loop(ebb_tensor *x) {
     ebb_tensor *y = MARK(ebb_log(x));
     return ebb_sum(ebb_map(ebb, square_of_row, NULL, y));
 }
 static ebb_tensor *born_in_a_branch(ebb_tensor *x) {
-    return MARK(ebb_cond(ebb, ebb_lt(ebb_sum(x), 0), log_of_row, square_of_row, NULL, ebb_sum(x)));
+    return ebb_cond(ebb, ebb_lt(ebb_sum(x), 0), log_of_row, square_of_row, NULL, ebb_sum(x));
 }
+
+BODY(below_four) {
+    (void)e, (void)data;
+    out[0] = ebb_lt(in[1], 4);
+}
+BODY(down) { /* x - 1, and the sum of the roots on the way */
+    (void)e, (void)data;
+    out[0] = ebb_sub(in[0], 1);
+    out[1] = ebb_add(in[1], 1);
+    out[2] = ebb_add(in[2], MARK(ebb_sqrt(in[0])));
+}
+static ebb_tensor *born_in_a_while(ebb_tensor *x) {
+    ebb_tensor *out[3];
+    ebb_while_n(ebb, below_four, down, NULL, EBB_OPERANDS(ebb_sum(x), 0, ebb_scalar(ebb, 0.0)), out, NULL);
+    return out[2];
+}
+static ebb_tensor *born_on_the_way_back(ebb_tensor *x) { /* infinite slope at 0, times 0 */
+    ebb_tensor *out[3];
+    ebb_while_n(ebb, below_four, down, NULL, EBB_OPERANDS(ebb_sum(x), 1, ebb_scalar(ebb, 0.0)), out, NULL);
+    return ebb_mul(out[2], 0.0);
+}
+BODY(broken_rule) { /* x, y, dx */
+    (void)e, (void)data;
+    out[0] = ebb_mul(in[2], MARK(ebb_div(in[0], in[0])));
+}
+static ebb_tensor *born_in_a_rule(ebb_tensor *x) {
+    ebb_function *f = ebb_function_new(ebb, square_of_row, NULL), *rule = ebb_function_new(ebb, broken_rule, NULL);
+    return ebb_sum(ebb_call(ebb_custom_jvp(f, rule), x));
+}
+BODY(nested_row) {
+    (void)e, (void)data;
+    out[0] = ebb_cond(e, ebb_lt(in[0], 0), log_of_row, square_of_row, NULL, in[0]);
+}
+static ebb_tensor *born_in_nested_regions(ebb_tensor *x) { return ebb_sum(ebb_map(ebb, nested_row, NULL, x)); }
 
 /* ---- what is said of them ---- */
 
@@ -149,12 +184,21 @@ static const struct {
      ", element 1 [1], in adjoint code: mul(0.0, inf)"},
     {"its second derivative", "[4, 0]", nan_in_a_gradient_inside, JVP, "[1, 0]", "mul",
      ", element 1 [1], in adjoint code: mul(0.0, inf)"},
-    {"in a loop", "[1, -1]", born_in_a_loop, PLAIN, 0, "loop", ", element 1 [1], in primal code"},
+    {"in a loop", "[1, -1]", born_in_a_loop, PLAIN, 0, "log", ", in primal code, iteration 1: log(-1.0)"},
+    {"in a while", "[2]", born_in_a_while, PLAIN, 0, "sqrt", ", in primal code, iteration 3: sqrt(-1.0)"},
+    {"in a while, tangent", "[2]", born_in_a_while, JVP, 0, "sqrt", ", in primal code, iteration 3: sqrt(-1.0)"},
+    {"on the way back", "[2]", born_on_the_way_back, GRAD, 0, "mul", ", in adjoint code: mul(0.0, inf)"},
+    {"in a rule, not asked for", "[1, 0]", born_in_a_rule, PLAIN, 0, NULL, NULL},
+    {"in a rule", "[1, 0]", born_in_a_rule, GRAD, 0, "div", ", element 1 [1], in primal code: div(0.0, 0.0)"},
+    {"in nested regions", "[3, 2, -4]", born_in_nested_regions, PLAIN, 0, "log",
+     ", in primal code, iteration 2: log(-4.0)"},
     {"before a loop", "[1, -1]", born_before_a_loop, PLAIN, 0, "log", ", element 1 [1], in primal code: log(-1.0)"},
-    {"in a branch", "[1, -2]", born_in_a_branch, PLAIN, 0, "cond", ", in primal code"},
+    {"in a branch", "[1, -2]", born_in_a_branch, PLAIN, 0, "log", ", in primal code: log(-1.0)"},
     {"in a branch not taken", "[1, 2]", born_in_a_branch, PLAIN, 0, NULL, NULL},
     {"tangent inside", "[4, 0]", a_tangent_inside, PLAIN, 0, "mul", ", element 1 [1], in tangent code: mul(0.0, inf)"},
 };
+
+static int nested_case;
 
 static void body(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     (void)context;
@@ -317,6 +361,38 @@ Test(nan, refusals) {
     expect_error(ebb, EBB_TYPE_ERROR, "2 arguments and no list", "no arguments");
     cr_expect_not(ebb_find_nan(ebb_grad(f, NULL), f64("[1, 2]")).found);
     expect_error(ebb, EBB_VALUE_ERROR, "a gradient needs a scalar", "what a call would say");
+}
+
+/* Allocation k fails while a NaN is looked for in a region: an error, and nothing is lost. */
+static bool find_scarcely(int64_t left, int64_t *asked) {
+    scarce s = {.left = left};
+    ebb_context *rich = ebb;
+    bool found = false;
+    ebb = ebb_open(&(ebb_options){.allocator = scarce_allocator(&s), .mode = EBB_EAGER});
+    if (ebb) {
+        ebb_function *f = ebb_function_new(ebb, body, &(ebb_function_options){.name = "f", .data = &nested_case});
+        ebb_tensor *x = f64("[3, 2, -4]");
+        ebb_nan_origin o = {0};
+        if (ebb_ok(ebb)) o = ebb_find_nan(f, x);
+        found = o.found && o.iteration == 2;
+        cr_expect(found == ebb_ok(ebb) && (found || ebb_error_code(ebb) == EBB_NO_MEMORY), "%d allocations: %s, %s",
+                  (int)left, o.message, ebb_error(ebb));
+    }
+    ebb_close(ebb);
+    ebb = rich;
+    cr_expect_eq(s.live, 0, "%d allocations: %d are lost", (int)left, (int)s.live);
+    *asked = s.asked;
+    return found;
+}
+
+Test(nan, without_memory) {
+    int64_t all = 0, some;
+    while (cases[nested_case].program != born_in_nested_regions)
+        nested_case++;
+    cr_assert(find_scarcely(INT64_MAX, &all));
+    for (int64_t k = 0; k < all; k += 1 + k / 100)
+        find_scarcely(k, &some);
+    printf("cases: to %d allocations\n", (int)all);
 }
 
 static void looks_inside(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
