@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,9 +58,10 @@ static double product_at(ebb_dtype d, const int64_t *desc, const void *x, const 
 static void check_dot(ebb_dtype d, int64_t batch, int64_t m, int64_t n, int64_t k, int tx, int ty) {
     const int64_t desc[EBB_DOT_COUNT] = {d, batch, m, n, k, tx, ty};
     void *x = smalls(d, batch * m * k), *w = smalls(d, batch * k * n), *y = malloc((size_t)(batch * m * n) * 8 + 8);
+    void *scratch = malloc((size_t)ebb_scratch(EBB_OP_dot, desc) + 1);
     for (int64_t i = 0; i < batch * m * n; i++)
         put(y, d, i, ebb_is_float(d) ? NAN : 77);
-    cr_assert_eq(ebb_rt_dot(desc, (const void *[]){x, w}, y), EBB_OK);
+    cr_assert_eq(ebb_rt_dot(desc, (const void *[]){x, w, NULL, scratch}, y), EBB_OK);
     for (int64_t b = 0; b < batch; b++)
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++)
@@ -69,6 +71,7 @@ static void check_dot(ebb_dtype d, int64_t batch, int64_t m, int64_t n, int64_t 
     free(x);
     free(w);
     free(y);
+    free(scratch);
 }
 
 Test(runtime, dot) {
@@ -80,6 +83,24 @@ Test(runtime, dot) {
             for (int d = 0; d < 4; d++)
                 for (int64_t batch = 0; batch < 4; batch++)
                     check_dot(numbers[d], batch, sizes[s][0], sizes[s][1], sizes[s][2], t & 1, t >> 1);
+}
+
+/* Products that go in pieces where the processor has AVX-512: rows of x, or of both factors if x is stored transposed. */
+Test(runtime, dot_of_long_factors) {
+    static const int64_t sizes[][3] = {{4501, 9, 25}, {9, 25, 4501}, {1030, 31, 33}, {100000, 2, 6}, {2, 7, 100000}};
+    int cases = 0, pieces = 0;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int t = 0; t < 4; t++)
+            for (int d = 0; d < 4; d++, cases++) {
+                const int64_t desc[] = {numbers[d], 1, sizes[s][0], sizes[s][1], sizes[s][2], t & 1, t >> 1};
+                const int64_t rows = ebb_dot_piece(desc), all = sizes[s][t & 1 ? 2 : 0];
+                pieces += rows > 0;
+                cr_expect(rows == 0 || (rows < all && ebb_is_float(numbers[d])), "%s, size %d, %d: pieces of %d of %d",
+                          ebb_dtype_short(numbers[d]), (int)s, t, (int)rows, (int)all);
+                check_dot(numbers[d], 1 + (d == 3), sizes[s][0], sizes[s][1], sizes[s][2], t & 1, t >> 1);
+            }
+    cr_expect_eq(pieces, 2 * (2 + 1 + 2 + 2 + 1), "%d are in pieces", pieces);
+    printf("cases: %d long products, %d of them in pieces\n", cases, pieces);
 }
 
 Test(runtime, dot_keeps_nan_and_wraps) {

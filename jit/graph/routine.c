@@ -22,6 +22,25 @@ static int describe_dot(const ebb_application *app, const ebb_type *arg, const e
     return EBB_DOT_COUNT;
 }
 
+/* OpenBLAS has kernels for up to a million multiplications that do without packing the factors first. Pieces that are
+ * short, or wide, gain nothing (docs/performance.md). */
+enum { PIECE = 1000000, SHORTEST = 60, WIDEST = 4 };
+
+int64_t ebb_dot_piece(const int64_t *desc) {
+    const int64_t m = desc[EBB_DOT_M], n = desc[EBB_DOT_N], k = desc[EBB_DOT_K];
+    const bool tx = desc[EBB_DOT_TX] != 0, ty = desc[EBB_DOT_TY] != 0;
+    if (!ebb_is_float((ebb_dtype)desc[EBB_DOT_DTYPE]) || m < 2 || n < 2 || k < 2 || (tx && ty)) return 0;
+    const int64_t all = tx ? k : m, rows = PIECE / (n * (tx ? m : k));
+    if (rows < SHORTEST || n > WIDEST * rows || rows >= all) return 0;
+    const int64_t pieces = (all + rows - 1) / rows; /* of even size */
+    return (all + pieces - 1) / pieces;
+}
+
+static int64_t dot_scratch(const int64_t *desc) {
+    if (!desc[EBB_DOT_TY] || !ebb_dot_piece(desc)) return 0;
+    return desc[EBB_DOT_K] * desc[EBB_DOT_N] * (int64_t)ebb_dtype_size((ebb_dtype)desc[EBB_DOT_DTYPE]);
+}
+
 static int describe_gather(const ebb_application *app, const ebb_type *arg, int64_t *desc) {
     const ebb_shape *x = &arg[0].shape, *index = &arg[1].shape;
     int axis = (int)app->attr[0];
@@ -141,6 +160,7 @@ int64_t ebb_scratch_ints(ebb_op op, int64_t n) {
 }
 
 int64_t ebb_scratch(ebb_op op, const int64_t *desc) {
+    if (op == EBB_OP_dot) return dot_scratch(desc);
     if (!on_matrices(op)) return 0;
     const int64_t m = desc[EBB_MATRIX_ROWS], n = desc[EBB_MATRIX_COLUMNS];
     return ebb_scratch_reals(op, m, n) * (int64_t)ebb_dtype_size((ebb_dtype)desc[EBB_MATRIX_DTYPE]) +

@@ -12,6 +12,9 @@ enum { EBB_SCRATCH = 3, EBB_ROUTINE_POINTERS }; /* a routine's pointers: operand
 
 /* dot: product of [batch, m, k] and [batch, k, n]; tx: x is stored [batch, k, m]; ty: y is stored [batch, n, k] */
 enum { EBB_DOT_DTYPE, EBB_DOT_BATCH, EBB_DOT_M, EBB_DOT_N, EBB_DOT_K, EBB_DOT_TX, EBB_DOT_TY, EBB_DOT_COUNT };
+/* A long product may go in pieces of so many rows of x and the result, or with tx, of both factors; 0: it may not.
+ * Scratch, with ty: y [k, n]. */
+int64_t ebb_dot_piece(const int64_t *desc);
 /* gather, scatter_add, scatter_max: x is [outer, size, inner], the index has `count` elements, updates are [outer,
  * count, inner]. check_index: an index of `count` elements for that size; dtype, outer and inner say nothing */
 enum {
