@@ -119,7 +119,7 @@ static bool check(const char *what, const ebb_graph *g, const int32_t *alias, ui
     const ebb_plan_options options[] = {{.alias = alias},
                                         {.alias = alias, .no_fusion = true},
                                         {.alias = alias, .no_ragged = true},
-                                        {.alias = alias, .scalar_chunk = 8}};
+                                        {.alias = alias, .scalar_chunk = 8, .far_bytes = 1}};
     bool ok = true;
     for (size_t i = 0; i < sizeof options / sizeof *options && ok; i++) {
         ebb_plan *plan = plan_with(g, options[i]);

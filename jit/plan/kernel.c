@@ -298,7 +298,7 @@ static int32_t value_at(ebb_writer *w, ebb_id root, const ebb_map *m) {
     if (constant && m->rank == 0) return put_constant(w, root);
     if (c->role == EBB_ROLE_IOTA) return put_iota(w, root, m);
     if (!c->free && c->cluster == w->cluster) return c->inst;
-    if (c->free || (c->role == EBB_ROLE_POINT && !c->stored)) return put_apply(w, root, m);
+    if (c->free || (c->role == EBB_ROLE_POINT && (c->spread || !c->stored))) return put_apply(w, root, m);
     return put_load(w, root, m);
 }
 

@@ -116,6 +116,7 @@ typedef struct ebb_plan_options {
      * place), or -1. The plan is right whether or not the caller passes the same pointer for both. */
     const int32_t *alias;
     int32_t scalar_chunk; /* instructions per straight-line kernel; 0: 1000 */
+    int64_t far_bytes;    /* a value of so many bytes is not near when another kernel wants it; 0: 256 kB */
     bool no_fusion;       /* one kernel per operation: for tests and for measuring what fusion gives */
     bool no_ragged;       /* for tests: what differs in length is not in one kernel */
     bool no_recomputing;  /* for tests: what another kernel uses is stored, however cheap */

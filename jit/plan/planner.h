@@ -42,6 +42,8 @@ enum {
     EBB_DEAR = 12,          /* a value that costs more than this is spilled rather than computed in two passes */
     EBB_PADDED = 48,        /* a value that one pad alone reads is computed there, if it costs at most this much */
     EBB_PADDED_SHARED = 24, /* the same of a value that several of them read */
+    EBB_FAR = 1 << 18,      /* far_bytes */
+    EBB_NEAR = 16,          /* a far value that reads no more than it has is computed again at this cost */
     EBB_NEVER = 1000,       /* the cost of what is never computed twice */
     EBB_KERNEL_LIMIT = 256, /* instructions of a loop kernel, about */
     EBB_SIBLING_LIMIT = 96, /* the size up to which a loop takes in nodes that merely read the same things */
@@ -59,6 +61,12 @@ typedef struct ebb_map {
     ebb_axis axis[EBB_MAX_RANK];
 } ebb_map;
 
+/* The elements of the largest array that is read, and how often one of that size is. One number counts for none. */
+typedef struct ebb_extent {
+    int64_t elements;
+    int32_t times;
+} ebb_extent;
+
 typedef struct ebb_cell { /* what the planner knows of a node */
     uint8_t role;
     uint8_t level; /* in its cluster */
@@ -70,15 +78,17 @@ typedef struct ebb_cell { /* what the planner knows of a node */
     bool shared;   /* several do */
     bool crosses;  /* some other cluster uses it */
     bool stored;
-    int16_t cost;    /* of computing it again from what is in memory */
-    ebb_id root;     /* VIEW: what it shows; else itself */
-    ebb_id base;     /* the node in whose buffer its elements lie row-major; itself if it needs one of its own */
-    int32_t map;     /* VIEW: where its map starts in planner->axis; REGION: its parts in planner->part */
-    int32_t cluster; /* -1: no member of any */
-    int32_t after;   /* first cluster that can read it */
-    int32_t reader;  /* last cluster that reads it; -1 */
-    int32_t buffer;  /* of a base; -1 */
-    int32_t inst;    /* of a member, while its cluster is lowered */
+    bool spread;      /* far, of much less: other kernels compute it, even if it is stored */
+    int16_t cost;     /* of computing it again from what is in memory */
+    ebb_extent reads; /* by that */
+    ebb_id root;      /* VIEW: what it shows; else itself */
+    ebb_id base;      /* the node in whose buffer its elements lie row-major; itself if it needs one of its own */
+    int32_t map;      /* VIEW: where its map starts in planner->axis; REGION: its parts in planner->part */
+    int32_t cluster;  /* -1: no member of any */
+    int32_t after;    /* first cluster that can read it */
+    int32_t reader;   /* last cluster that reads it; -1 */
+    int32_t buffer;   /* of a base; -1 */
+    int32_t inst;     /* of a member, while its cluster is lowered */
 } ebb_cell;
 
 typedef struct ebb_cluster {

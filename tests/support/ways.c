@@ -13,6 +13,8 @@ const way ways[WAYS] = {
     {"no fusion", .plan.no_fusion = true},
     {"no ragged kernels", .plan.no_ragged = true},
     {"no recomputing", .plan.no_recomputing = true},
+    {"everything is far", .plan.far_bytes = 1},
+    {"everything is far, in place", .plan.far_bytes = 1, .in_place = true},
     {"no reuse of scratch memory", .plan.no_reuse = true},
     {"in place", .in_place = true},
     {"in place, no fusion", .plan.no_fusion = true, .in_place = true},

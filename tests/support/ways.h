@@ -14,7 +14,7 @@ typedef struct way {
     bool in_place;
 } way;
 
-enum { WAYS = 18 };
+enum { WAYS = 20 };
 extern const way ways[WAYS]; /* the first one is the usual one */
 
 ebb_plan *way_plan(const ebb_graph *g, const way *w, ebb_diag *diag); /* NULL: an error */
