@@ -56,7 +56,7 @@ static void norms(const native *n, double *sum, double *norm) {
 int main(void) {
     ebb_context *ebb = ebb_open(&(ebb_options){.mode = EBB_NATIVE});
     ebb_operand in[7];
-    w7_arguments(ebb, in);
+    w7_arguments(ebb, 2, in);
     native loss[W7_ROADS], gradient[W7_ROADS];
     for (int k = 0; k < W7_ROADS; k++) {
         double sum, norm;

@@ -270,7 +270,7 @@ static void check_w7(void) {
     static const int wrt[6] = {1, 2, 3, 4, 5, 6};
     ebb_operand in[7];
     ebb_tensor *out[W7_ROADS][7];
-    w7_arguments(ebb, in);
+    w7_arguments(ebb, 2, in);
     for (int road = 0; road < W7_ROADS; road++) {
         double sum = 0, square = 0;
         ebb_function *both = ebb_value_and_grad(w7_function(ebb, (w7_road)road), &(ebb_wrt){.index = wrt, .count = 6});

@@ -54,9 +54,9 @@ BODY(w10) {
     out[0] = y;
 }
 
-/* ---- W7 ---- */
+/* ---- W7, of d variables ---- */
 
-/* (x [2], a weight and a bias for each layer) -> u [] */
+/* (x [d], a weight and a bias for each layer) -> u [] */
 BODY(network) {
     UNUSED;
     ebb_tensor *y = in[0];
@@ -67,64 +67,51 @@ BODY(network) {
     out[0] = ebb_sum(y);
 }
 
-/* Calls f with the network's arguments, then with `more`. */
-static void call_all(ebb_function *f, ebb_tensor *const *in, int more, ebb_tensor *extra, int results,
-                     ebb_tensor **out) {
+/* Calls f with the network's arguments, then with `more` times e. */
+static void call_all(ebb_function *f, ebb_tensor *const *in, int more, ebb_tensor *e, int results, ebb_tensor **out) {
     ebb_operand arg[9];
     for (int k = 0; k < 7 + more; k++)
-        arg[k] = ebb_operand_tensor(k < 7 ? in[k] : extra);
+        arg[k] = ebb_operand_tensor(k < 7 ? in[k] : e);
     ebb_call_n(f, 7 + more, arg, results, out);
 }
 
-static ebb_tensor *element(ebb_tensor *x, int64_t k) {
-    return ebb_sum(ebb_slice(x, (int64_t[]){k}, (int64_t[]){k + 1}, NULL));
+/* The second derivative at one point x along e: (x, weights and biases, e [d]) -> []; data: u. */
+BODY(along_by_dual_numbers) {
+    (void)ebb;
+    ebb_tensor *y[4];
+    call_all(ebb_jvp(ebb_jvp(data, NULL), NULL), in, 2, in[7], 4, y);
+    out[0] = y[3];
 }
 
-static ebb_tensor *axis(ebb_context *ebb, int k) {
-    return ebb_constant(ebb, EBB_F64, EBB_SHAPE(2), (double[]){k == 0, k == 1});
-}
-
-/* u_xx + u_yy at one point; data: u. */
-BODY(by_dual_numbers) {
-    ebb_function *twice = ebb_jvp(ebb_jvp(data, NULL), NULL);
-    ebb_tensor *y[2][4];
-    for (int k = 0; k < 2; k++)
-        call_all(twice, in, 2, axis(ebb, k), 4, y[k]);
-    out[0] = ebb_add(y[0][3], y[1][3]);
-}
-
-/* An element of a gradient. */
-typedef struct slope {
-    ebb_function *f;
-    int element;
-} slope;
-static void slope_of(const slope *s, ebb_tensor *const *in, ebb_tensor **out) {
+/* The derivative of f along e, by its gradient. */
+static ebb_tensor *slope_of(ebb_function *f, ebb_tensor *const *in, int more) {
     ebb_tensor *gradient;
-    call_all(ebb_grad(s->f, NULL), in, 0, NULL, 1, &gradient);
-    out[0] = element(gradient, s->element);
+    call_all(ebb_grad(f, NULL), in, more, in[7], 1, &gradient);
+    return ebb_sum(ebb_mul(gradient, in[7]));
 }
-BODY(first_slope) {
+BODY(slope) {
     (void)ebb;
-    slope_of(&(slope){data, 0}, in, out);
+    out[0] = slope_of(data, in, 0);
 }
-BODY(second_slope) {
-    (void)ebb;
-    slope_of(&(slope){data, 1}, in, out);
+BODY(along_by_gradients) {
+    out[0] = slope_of(ebb_function_new(ebb, slope, &(ebb_function_options){.name = "slope", .data = data}), in, 1);
 }
-BODY(by_gradients) {
-    ebb_body *const body[2] = {first_slope, second_slope};
-    ebb_tensor *y[2];
-    for (int k = 0; k < 2; k++)
-        slope_of(&(slope){ebb_function_new(ebb, body[k], &(ebb_function_options){.name = "slope", .data = data}), k},
-                 in, &y[k]);
-    out[0] = ebb_add(y[0], y[1]);
+
+/* u_xx + u_yy + ... at one point; data: the second derivative along e. */
+BODY(along_all_axes) {
+    static const int axes[8] = {EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, 0};
+    const int64_t d = ebb_dim(in[0], 0);
+    ebb_tensor *second, *e = ebb_one_hot(ebb_range(ebb, EBB_I64, d), d, EBB_F64);
+    call_all(ebb_vmap(data, &(ebb_vmap_options){.in_axes = axes, .arguments = 8}), in, 1, e, 1, &second);
+    out[0] = ebb_sum(second);
 }
+
+/* The same; data: u. */
 BODY(by_hessian) {
     (void)ebb;
     ebb_tensor *h;
     call_all(ebb_hessian(data, NULL), in, 0, NULL, 1, &h);
-    h = ebb_reshape(h, EBB_SHAPE(4));
-    out[0] = ebb_add(element(h, 0), element(h, 3));
+    out[0] = ebb_sum(ebb_diag_part(h));
 }
 BODY(by_laplacian) {
     (void)ebb;
@@ -153,13 +140,28 @@ ebb_function *w1_function(ebb_context *ebb) { return named(ebb, w1, "w1"); }
 ebb_function *w2_function(ebb_context *ebb) { return named(ebb, w2, "w2"); }
 ebb_function *w3_function(ebb_context *ebb) { return named(ebb, w3, "w3"); }
 ebb_function *w4_function(ebb_context *ebb) { return named(ebb, w4, "w4"); }
+static ebb_function *named_of(ebb_context *ebb, ebb_body *body, const char *name, ebb_function *f) {
+    return ebb_function_new(ebb, body, &(ebb_function_options){.name = name, .data = f});
+}
+
+/* f of one point x for many points. */
+static ebb_function *of_points(ebb_function *f) {
+    static const int first = 0;
+    return ebb_vmap(f, &(ebb_vmap_options){.in_axes = &first, .arguments = 1});
+}
+
+static ebb_function *along(ebb_context *ebb, w7_road road) {
+    return named_of(ebb, road == W7_DUAL_NUMBERS ? along_by_dual_numbers : along_by_gradients, "along",
+                    named(ebb, network, "u"));
+}
+
+ebb_function *w7_along(ebb_context *ebb, w7_road road) { return of_points(along(ebb, road)); }
+
 ebb_function *w7_function(ebb_context *ebb, w7_road road) {
-    static ebb_body *const roads[W7_ROADS] = {by_laplacian, by_dual_numbers, by_gradients, by_hessian};
-    static const int axes[7] = {0, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME, EBB_SAME};
-    ebb_function *u = named(ebb, network, "u");
-    ebb_function *sum = ebb_function_new(ebb, roads[road], &(ebb_function_options){.name = "u_xx_u_yy", .data = u});
-    ebb_function *all = ebb_vmap(sum, &(ebb_vmap_options){.in_axes = axes, .arguments = 7});
-    return ebb_function_new(ebb, w7, &(ebb_function_options){.name = "w7", .data = all});
+    bool whole = road == W7_LAPLACIAN || road == W7_HESSIAN;
+    ebb_body *body = road == W7_LAPLACIAN ? by_laplacian : road == W7_HESSIAN ? by_hessian : along_all_axes;
+    ebb_function *f = whole ? named(ebb, network, "u") : along(ebb, road);
+    return named_of(ebb, w7, "w7", of_points(named_of(ebb, body, "laplacian", f)));
 }
 ebb_function *w9_function(ebb_context *ebb) { return named(ebb, w9, "w9"); }
 ebb_function *w10_function(ebb_context *ebb, const int *steps) {
@@ -201,10 +203,10 @@ ebb_tensor *workload_tensor(ebb_context *ebb, double *data, int rank, const int6
 }
 
 /* The weights are one stream. */
-void w7_arguments(ebb_context *ebb, ebb_operand in[7]) {
-    static const int64_t size[3][2] = {{2, W7_WIDTH}, {W7_WIDTH, W7_WIDTH}, {W7_WIDTH, 1}};
-    double *all = stream(11, 2 * W7_WIDTH + W7_WIDTH * W7_WIDTH + W7_WIDTH, 1, 0.5), *from = all;
-    in[0] = ebb_operand_tensor(workload_tensor(ebb, stream(12, (int64_t)W7_N * 2, 1, 0), 2, (int64_t[]){W7_N, 2}));
+void w7_arguments(ebb_context *ebb, int64_t d, ebb_operand in[7]) {
+    const int64_t size[3][2] = {{d, W7_WIDTH}, {W7_WIDTH, W7_WIDTH}, {W7_WIDTH, 1}};
+    double *all = stream(11, d * W7_WIDTH + W7_WIDTH * W7_WIDTH + W7_WIDTH, 1, 0.5), *from = all;
+    in[0] = ebb_operand_tensor(workload_tensor(ebb, stream(12, W7_N * d, 1, 0), 2, (int64_t[]){W7_N, d}));
     for (int k = 0; k < 3; from += size[k][0] * size[k][1], k++) {
         in[1 + 2 * k] = ebb_operand_tensor(ebb_constant(ebb, EBB_F64, 2, size[k], from));
         in[2 + 2 * k] = ebb_operand_tensor(ebb_zeros(ebb, EBB_F64, 1, &size[k][1]));

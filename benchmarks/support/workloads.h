@@ -20,10 +20,13 @@ ebb_function *w2_function(ebb_context *ebb);
 ebb_function *w3_function(ebb_context *ebb);
 ebb_function *w4_function(ebb_context *ebb);
 /* How W7 gets its second derivatives: by ebb_laplacian, by dual numbers of dual numbers, by gradients of gradients, or
- * from the Hessian. */
+ * from the Hessian; in one program. */
 typedef enum w7_road { W7_LAPLACIAN, W7_DUAL_NUMBERS, W7_GRADIENTS, W7_HESSIAN, W7_ROADS } w7_road;
 extern const char *const w7_road_name[W7_ROADS];
 ebb_function *w7_function(ebb_context *ebb, w7_road road);
+/* One of them, for who shares nothing among them: (W7's arguments, a direction e [d]) -> [n], of u along e at the
+ * points; by dual numbers or gradients. */
+ebb_function *w7_along(ebb_context *ebb, w7_road road);
 ebb_function *w9_function(ebb_context *ebb);
 ebb_function *w10_function(ebb_context *ebb, const int *steps); /* borrowed */
 
@@ -43,8 +46,8 @@ double *w9_points(void);         /* [W9_N] */
 /* data as a tensor, a temporary; frees data. */
 ebb_tensor *workload_tensor(ebb_context *ebb, double *data, int rank, const int64_t *shape);
 
-/* W7's arguments: points [W7_N,2]; weights [2,W7_WIDTH], [W7_WIDTH,W7_WIDTH], [W7_WIDTH,1], a bias of zeros behind
- * each. */
-void w7_arguments(ebb_context *ebb, ebb_operand in[7]);
+/* W7's arguments for a network of d variables, of which it has 2: points [W7_N,d]; weights [d,W7_WIDTH],
+ * [W7_WIDTH,W7_WIDTH], [W7_WIDTH,1], a bias of zeros behind each. */
+void w7_arguments(ebb_context *ebb, int64_t d, ebb_operand in[7]);
 
 #endif
