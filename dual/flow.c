@@ -80,8 +80,7 @@ bool ebb_flow_region(const ebb_region *r, const uint8_t *x, uint8_t *y, ebb_diag
 
 /* ---- programs ---- */
 
-/* Where each tuple's results have their marks: `next` counts them all. NULL: no memory. */
-static int32_t *place_results(const ebb_graph *g, size_t *next) {
+int32_t *ebb_place_marks(const ebb_graph *g, size_t *next) {
     int32_t *place = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *place);
     *next = 0;
     for (ebb_id id = 1; place && id < g->count; id++) {
@@ -103,7 +102,7 @@ static bool flow_node(const ebb_graph *g, ebb_id id, uint8_t *mark, uint8_t *x, 
 
 static bool flow_with_regions(const ebb_graph *g, uint8_t *mark, ebb_diag *diag) {
     size_t results, widest = 0;
-    int32_t *place = place_results(g, &results);
+    int32_t *place = ebb_place_marks(g, &results);
     for (ebb_id id = 1; id < g->count; id++)
         if ((size_t)g->node[id].arity > widest) widest = (size_t)g->node[id].arity;
     uint8_t *y = place ? marks_for(g, results + widest, diag) : NULL, *x = y ? y + results : NULL;

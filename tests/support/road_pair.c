@@ -98,7 +98,7 @@ double pairing(const double *x, const double *y, int64_t n, double *scale) {
 
 bool may_run(trial *t, const ebb_graph *g) {
     if (g && g->inputs < MOST_PARAMETERS && g->outputs < MOST_RESULTS && g->count < 100000) return true;
-    if (g || is_limit(t->f, &t->diag))
+    if (g || is_limit(&t->diag))
         t->tally->refused++;
     else
         wrong(t, "refused: %s", t->diag.message);

@@ -57,9 +57,8 @@ double *operator_of(int64_t d);
 /* f on curves: f's parameters, then for each real one a stack of `order` coefficients of a curve through it, then t. */
 ebb_graph *on_curves(const ebb_graph *f, int order, ebb_diag *diag);
 
-/* Whether a refusal only says that something grows too large, or, of regions inside regions, that what is linear there
- * is not seen to be: no transform may refuse anything else. */
-bool is_limit(const ebb_graph *f, const ebb_diag *diag);
+/* Whether a refusal only says that something grows too large: no transform may refuse anything else. */
+bool is_limit(const ebb_diag *diag);
 
 /* A program whose results are real, and depend on all that is in it. */
 ebb_graph *random_program(uint64_t seed, ebb_diag *diag);
