@@ -30,7 +30,7 @@ static const struct {
      "func otherwise(%1: f64[], %2: f64[]) {\n  return %1, %2\n}\n" F
      "  %3 bool[] = constant true\n  %4 (f64[], f64[]) = cond @then @otherwise %3, %1, %2\n  %5 f64[] = get %4 {k=0}\n"
      "  %6 f64[] = get %4 {k=1}\n  %7 f64[] = add %5, %6\n  return %7\n}\n",
-     "transpose: f is not linear: add"},
+     "f is not linear: add"},
     {"a state begins with zero and stays zero",
      ADD "  %5 f64[] = mul %2, %3\n  %6 f64[] = add %4, %5\n  return %6, %5\n}\n" F
          "  %3 f64[] = constant 0\n  %4 (f64[], f64[]) = loop @body %1, %3, %2 {states=2, captures=1, trips=3, "
@@ -40,17 +40,17 @@ static const struct {
      ADD "  %5 f64[] = add %2, %3\n  %6 f64[] = add %4, %5\n  return %6, %5\n}\n" F
          "  %3 f64[] = constant 0\n  %4 (f64[], f64[]) = loop @body %1, %3, %2 {states=2, captures=1, trips=3, "
          "reverse=0}\n  %5 f64[] = get %4 {k=0}\n  return %5\n}\n",
-     "transpose: f is not linear: loop"},
+     "f is not linear: loop"},
     {"a state begins with one",
      ADD "  %5 f64[] = add %4, %2\n  return %5, %2\n}\n" F
          "  %3 f64[] = constant 1\n  %4 (f64[], f64[]) = loop @body %1, %3, %2 {states=2, captures=1, trips=3, "
          "reverse=0}\n  %5 f64[] = get %4 {k=0}\n  return %5\n}\n",
-     "transpose: f is not linear: loop"},
+     "f is not linear: loop"},
     {"states that change places: one of them begins with one",
      ADD "  %5 f64[] = add %4, %2\n  return %2, %5\n}\n" F
          "  %3 f64[] = constant 1\n  %4 (f64[], f64[]) = loop @body %1, %3, %2 {states=2, captures=1, trips=3, "
          "reverse=0}\n  %5 f64[] = get %4 {k=0}\n  return %5\n}\n",
-     "transpose: f is not linear: loop"},
+     "f is not linear: loop"},
     {"zero in a loop in a loop",
      "func inner(%1: f64[], %2: f64[]) {\n  %3 f64[] = mul %1, %2\n  return %3\n}\n" ADD
      "  %5 (f64[]) = loop @inner %2, %3 {states=1, captures=1, trips=2, reverse=0}\n  %6 f64[] = get %5 {k=0}\n"
@@ -78,10 +78,10 @@ static const struct {
      "  return %4, %5\n}\n" F "  %3 f64[] = constant 1\n"
      "  %4 (f64[], f64[]) = unloop @mul @back %2, %2, %3 {states=1, captures=1, trips=3, reverse=0, budget=0}\n"
      "  %5 f64[] = get %4 {k=1}\n  %6 f64[] = add %1, %5\n  return %6\n}\n",
-     "transpose: f is not linear: add"},
+     "f is not linear: add"},
     {"a whole number, made real, beside it",
      F "  %3 bool[] = gt %2, %2\n  %4 f64[] = cast %3\n  %5 f64[] = add %1, %4\n  return %5\n}\n",
-     "transpose: f is not linear: add"},
+     "f is not linear: add"},
 };
 
 static double value(const ebb_graph *g, double x, double y, const char *name) {
