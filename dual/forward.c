@@ -1,5 +1,5 @@
-/* forward.c - ebb_jet_nodes: forward mode of any order. One loop over orders and nodes; what each family does is in push.c.
- * Dual numbers (ebb_jvp_nodes) are the jets of order 1.
+/* forward.c - ebb_jet_nodes: forward mode of any order. One loop over orders and nodes; what each family does is in
+ * push.c. Dual numbers (ebb_jvp_nodes) are the jets of order 1.
  *
  * A curve x(t) = x + x1 t + x2 t^2 + ... goes in, y(t) = y + y1 t + y2 t^2 + ... comes out; coefficients are
  * normalised: no factorials. Order k of a linear operation is the operation on order k, of a product the convolution of

@@ -14,6 +14,9 @@
 
 /* Forward. x: [operands][order], the coefficients of the region's operands; y: [results][order]; absent where zero. */
 bool ebb_region_push(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y);
+/* The same where x and y are series (series.h), one for each operand and result: one region on functions of series, if
+ * it is a cond or a loop, so that its size does not depend on the order. */
+bool ebb_region_push_series(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y);
 /* Reverse. ct: [results]; dx: [operands], of those that are wanted; absent where zero. */
 bool ebb_region_pull(ebb_graph *g, ebb_id region, const ebb_id *ct, const bool *wanted, ebb_id *dx);
 /* For n examples. x: [operands], absent where they are the same for all; y: [results], the same. */
@@ -51,8 +54,8 @@ bool ebb_branches_finish(ebb_callee w[2], int branches, bool ok, ebb_graph *bran
 bool ebb_settle(const ebb_callee *w, int first, int states, bool *moves, bool *asked);
 
 /* Parameters in w->in: f's, each one followed by coefficients 1 ... order where kind[parameter][order] says so. dy:
- * [results][order], their coefficients. */
+ * [results][order], their coefficients. rows not 0: of each there is one, a series of so many. */
 enum { EBB_STILL = 0, EBB_ROOM, EBB_MOVES }; /* no coefficient; one that is zero; one that is not */
-bool ebb_callee_push(ebb_callee *w, int order, const uint8_t *kind, ebb_id *dy);
+bool ebb_callee_push(ebb_callee *w, int order, int rows, const uint8_t *kind, ebb_id *dy);
 
 #endif

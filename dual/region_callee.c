@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dual/dual.h"
+#include "dual/series.h"
 #include "dual/transform.h"
 
 static bool make_room(ebb_callee *w) {
@@ -107,7 +108,16 @@ bool ebb_settle(const ebb_callee *w, int first, int states, bool *moves, bool *a
 
 /* ---- series ---- */
 
-bool ebb_callee_push(ebb_callee *w, int order, const uint8_t *kind, ebb_id *dy) {
+/* A parameter for a coefficient of node x. */
+static ebb_id coefficient(ebb_callee *w, int rows, ebb_id x) {
+    ebb_graph *g = w->b.graph;
+    ebb_type type = ebb_type_of(g, x);
+    if (rows && !ebb_shape_insert(ebb_shape_of(g, x), 0, rows, &type.shape)) return EBB_POISON;
+    ebb_callee_take(w, ebb_add_input(g, type, g->site[x]));
+    return w->in[w->ins - 1];
+}
+
+bool ebb_callee_push(ebb_callee *w, int order, int rows, const uint8_t *kind, ebb_id *dy) {
     ebb_graph *g = w->b.graph;
     size_t size = (size_t)w->xs * (size_t)order;
     ebb_id *curve = ebb_mem_new(g->allocator, size + 1, sizeof *curve);
@@ -115,10 +125,11 @@ bool ebb_callee_push(ebb_callee *w, int order, const uint8_t *kind, ebb_id *dy) 
     for (size_t c = 0; c < size; c++) {
         if (c % (size_t)order == 0) ebb_callee_take(w, w->x[c / (size_t)order]);
         if (kind[c] == EBB_STILL) continue;
-        ebb_id x = ebb_callee_parameter(w, w->x[c / (size_t)order]);
+        ebb_id x = coefficient(w, rows, w->x[c / (size_t)order]);
         curve[c] = kind[c] == EBB_MOVES ? x : EBB_ABSENT;
     }
-    bool ok = ebb_jet_nodes(g, order, w->xs, w->x, curve, w->ys, w->y, dy);
+    bool ok = rows ? ebb_series_nodes(g, rows, EBB_ROLLED, w->xs, w->x, curve, w->ys, w->y, dy)
+                   : ebb_jet_nodes(g, order, w->xs, w->x, curve, w->ys, w->y, dy);
     ebb_mem_free(g->allocator, curve);
     return ok;
 }

@@ -192,7 +192,7 @@ static ebb_graph *rule_of_order(const ruling *r, const curves *c, int order, ebb
         }
     for (int i = 0; ok && order == 0 && i < rule->inputs; i++)
         ebb_callee_take(&w, w.x[i]);
-    ok = ok && (order == 0 || ebb_callee_push(&w, order, kind, dv));
+    ok = ok && (order == 0 || ebb_callee_push(&w, order, 0, kind, dv));
     for (int f = 0; ok && f < rule->outputs; f++)
         ok = ebb_callee_give(&w, order == 0 ? w.y[f] : dv[(int64_t)f * order + order - 1]);
     ebb_mem_free(rule->allocator, dv);

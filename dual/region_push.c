@@ -9,11 +9,13 @@
  * unloop of F_k gives them all, and its pullback is the jet of the pullback, whose cotangents are read and written in
  * reversed order. Start reading at push_cond. */
 #include "dual/region.h"
+#include "dual/series.h"
 
 typedef struct pushing {
     ebb_builder b;
     ebb_id region;
     int order;
+    int rows;        /* a coefficient is a series of so many, and the only one; 0: it is of its node's type */
     const ebb_id *x; /* [operands][order] */
     ebb_id *y;       /* [results][order] */
     ebb_id *arg;     /* the operands of what is made */
@@ -29,9 +31,24 @@ static bool put(pushing *p, ebb_id x) {
     return x != EBB_POISON;
 }
 
+/* A coefficient of like, or zeros. */
+static ebb_id present(const pushing *p, ebb_builder *b, ebb_id c, ebb_id like) {
+    return c == EBB_ABSENT && p->rows ? ebb_series_zeros(b, p->rows, like) : ebb_present(b, c, like);
+}
+
+/* What has a row for each iteration: sequences, which come in, and what is stacked, which goes out. Their iterations
+ * stand before the rows of a series. */
+static bool is_stacked(const pushing *p, int k, bool out) {
+    if (!p->rows || ebb_op_of(p->b.graph, p->region) != EBB_OP_loop) return false;
+    const ebb_loop l = ebb_loop_of(p->b.graph, p->region);
+    return k >= l.states + (out ? 0 : l.captures);
+}
+
 /* Coefficient c of the operands, counted on through all of them. */
 static bool put_coefficient(pushing *p, int64_t c) {
-    return put(p, ebb_present(&p->b, p->x[c], operand(p, (int)(c / p->order))));
+    const int i = (int)(c / p->order);
+    ebb_id x = present(p, &p->b, p->x[c], operand(p, i));
+    return put(p, is_stacked(p, i, false) ? ebb_move_axis(&p->b, x, 0, 1) : x);
 }
 
 /* Operand first + i, for all parameters i < n of a callee, with as many coefficients as that takes. */
@@ -70,6 +87,7 @@ static bool get(pushing *p, ebb_id tuple, int n) {
         int number = p->y[c] - 1;
         bool there = number >= 0 && ebb_result_type(p->b.graph, tuple, number, &type);
         p->y[c] = there ? ebb_derive_get(p->b.graph, tuple, number, p->b.site) : EBB_ABSENT;
+        if (there && is_stacked(p, (int)(c / p->order), true)) p->y[c] = ebb_move_axis(&p->b, p->y[c], 1, 0);
         if (p->y[c] == EBB_POISON) return false;
     }
     return true;
@@ -85,7 +103,7 @@ static int give_either(const pushing *p, ebb_callee w[2], int branches, const eb
         if (!dy[c] && !dy[size + c]) continue;
         y[c] = ++count;
         for (int b = 0; b < branches; b++)
-            if (!ebb_callee_give(&w[b], ebb_present(&w[b].b, dy[b * size + c], w[b].y[c / p->order]))) return -1;
+            if (!ebb_callee_give(&w[b], present(p, &w[b].b, dy[b * size + c], w[b].y[c / p->order]))) return -1;
     }
     return count;
 }
@@ -99,7 +117,7 @@ static bool push_cond(pushing *p) {
     find_kinds(p, 1, n);
     for (int b = 0; ok && b < branches; b++)
         ok = ebb_callee_start(&w[b], r.callee[b], (int64_t)n * (p->order + 1), (int64_t)m * p->order, &p->b) &&
-             ebb_callee_push(&w[b], p->order, p->kind, p->dy + (int64_t)b * m * p->order);
+             ebb_callee_push(&w[b], p->order, p->rows, p->kind, p->dy + (int64_t)b * m * p->order);
     if (ok) ok = (count = give_either(p, w, branches, p->dy, p->y)) >= 0;
     bool made = ebb_branches_finish(w, branches, ok && count, branch);
     if (count > 0 && (ok = made && put(p, operand(p, 0)) && put_series(p, 1, n))) {
@@ -135,20 +153,21 @@ static bool start(const pushing *p, ebb_callee *w, const ebb_graph *f) {
 /* The condition, which reads no coefficient. */
 static ebb_graph *push_condition(const pushing *p, const ebb_graph *condition) {
     ebb_callee w;
-    bool ok = start(p, &w, condition) && ebb_callee_push(&w, p->order, p->kind, p->dy) && ebb_callee_give(&w, w.y[0]);
+    bool ok = start(p, &w, condition) && ebb_callee_push(&w, p->order, p->rows, p->kind, p->dy) &&
+              ebb_callee_give(&w, w.y[0]);
     return ebb_callee_finish(&w, ok);
 }
 
 /* The body of the jets. at[result][order]: the numbers of its coefficients; NULL: all float results have all. */
 static ebb_graph *push_body(pushing *p, ebb_callee *w, int states, ebb_id *at) {
-    bool ok = ebb_callee_push(w, p->order, p->kind, p->dy);
+    bool ok = ebb_callee_push(w, p->order, p->rows, p->kind, p->dy);
     for (int64_t j = 0; ok && j < w->ys; j++) {
         bool real = ebb_is_float(ebb_dtype_at(w->b.graph, w->y[j]));
         ok = ebb_callee_give(w, w->y[j]);
         for (int64_t c = j * p->order; ok && c < (j + 1) * p->order; c++) {
             bool has = at ? (j < states ? p->kind[c] != EBB_STILL : p->dy[c] != EBB_ABSENT) : real;
             if (has && at) at[c] = w->outs + 1;
-            if (has) ok = ebb_callee_give(w, ebb_present(&w->b, p->dy[c], w->y[j]));
+            if (has) ok = ebb_callee_give(w, present(p, &w->b, p->dy[c], w->y[j]));
         }
     }
     return ebb_callee_finish(w, ok);
@@ -251,7 +270,7 @@ static ebb_graph *push_pullback(pushing *p, const ebb_loop *l) {
     int n = l->body->inputs, states = count_real(l->body, l->states, l->body->input);
     ebb_callee w;
     bool ok = start(p, &w, l->pullback) && settle_cotangents(p, &w, n, states) &&
-              ebb_callee_push(&w, p->order, p->kind, p->dy);
+              ebb_callee_push(&w, p->order, p->rows, p->kind, p->dy);
     for (int f = 0; ok && f < w.xs - n; f++)
         turn(w.in + w.ins - (int64_t)(f + 1) * (p->order + 1), p->order + 1);
     ok = ok && give_cotangents(p, &w, l->body, p->y);
@@ -299,9 +318,9 @@ static bool push_region(pushing *p) {
     }
 }
 
-bool ebb_region_push(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y) {
+static bool push_rows(ebb_graph *g, ebb_id region, int order, int rows, const ebb_id *x, ebb_id *y) {
     const ebb_allocator *a = g->allocator;
-    pushing p = {.b = ebb_builder_for(g, region, EBB_TANGENT), .region = region, .order = order, .x = x, .y = y};
+    pushing p = {ebb_builder_for(g, region, EBB_TANGENT), region, order, rows, .x = x, .y = y};
     ebb_graph *callee[3];
     size_t operands = (size_t)g->node[region].arity, results = 1;
     for (int k = ebb_callees_of(g, region, callee); k-- > 0;)
@@ -313,5 +332,54 @@ bool ebb_region_push(ebb_graph *g, ebb_id region, int order, const ebb_id *x, eb
     ebb_mem_free(a, p.dy);
     ebb_mem_free(a, p.kind);
     ebb_mem_free(a, p.arg);
+    return ok;
+}
+
+bool ebb_region_push(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y) {
+    return push_rows(g, region, order, 0, x, y);
+}
+
+/* ---- series ---- */
+
+/* A branch or a loop of nothing that has as many axes as there can be; the coefficients of others stand apart. */
+static bool has_series(const ebb_graph *g, ebb_id region) {
+    ebb_graph *callee[3];
+    ebb_op op = ebb_op_of(g, region);
+    if (op != EBB_OP_cond && op != EBB_OP_loop) return false;
+    for (int k = ebb_callees_of(g, region, callee); k-- > 0;)
+        for (int i = 0; i < callee[k]->inputs + callee[k]->outputs; i++) {
+            ebb_id id = i < callee[k]->inputs ? callee[k]->input[i] : callee[k]->output[i - callee[k]->inputs];
+            if (ebb_shape_of(callee[k], id)->rank == EBB_MAX_RANK) return false;
+        }
+    return true;
+}
+
+/* c: [operands + results][order], zero. */
+static bool push_apart(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y, ebb_id *c) {
+    ebb_builder b = ebb_builder_for(g, region, EBB_TANGENT);
+    const int operands = g->node[region].arity, results = ebb_results_of(g, region);
+    ebb_id *dy = c + (int64_t)operands * order;
+    for (int64_t i = 0; i < (int64_t)operands * order; i++) {
+        ebb_id s = x[i / order];
+        if (s != EBB_ABSENT) c[i] = ebb_series_row(&b, s, i % order, ebb_operands(g, region)[i / order]);
+        if (c[i] == EBB_POISON) return false;
+    }
+    if (!ebb_region_push(g, region, order, c, dy)) return false;
+    for (int j = 0; j < results; j++, dy += order) {
+        ebb_id like = EBB_ABSENT;
+        for (int k = 0; k < order; k++)
+            if (dy[k] != EBB_ABSENT) like = dy[k];
+        y[j] = like ? ebb_series_joined(&b, order, dy, like) : EBB_ABSENT;
+        if (y[j] == EBB_POISON) return false;
+    }
+    return true;
+}
+
+bool ebb_region_push_series(ebb_graph *g, ebb_id region, int order, const ebb_id *x, ebb_id *y) {
+    if (has_series(g, region)) return push_rows(g, region, 1, order, x, y);
+    const size_t size = (size_t)g->node[region].arity + (size_t)ebb_results_of(g, region);
+    ebb_id *c = ebb_mem_new(g->allocator, size * (size_t)order + 1, sizeof *c);
+    bool ok = c ? push_apart(g, region, order, x, y, c) : ebb_fail_memory(g->diag);
+    ebb_mem_free(g->allocator, c);
     return ok;
 }

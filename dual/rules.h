@@ -17,6 +17,7 @@ typedef struct ebb_primal {
     int arity;
     ebb_id x[3];
     ebb_id y;
+    ebb_id further; /* the same a step further, where its slope is written in that and it is there (slopes.c) */
 } ebb_primal;
 
 /* SMOOTH: dy / dx[i], written in operands and result; of x[i]'s type, which mostly is y's. If it has more axes, y's

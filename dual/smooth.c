@@ -15,6 +15,7 @@
 #define NEG(u) ebb_g_neg(b, u)
 #define RECIP(u) ebb_g_recip(b, u)
 #define SQUARE(u) ebb_g_square(b, u)
+#define FURTHER(u) (p->further ? p->further : (u))
 
 #define PARTIAL(name, formula)                                                                                         \
     ebb_id partial_##name(ebb_builder *b, const ebb_primal *p, int i) {                                                \
@@ -70,8 +71,8 @@ PARTIAL(erfinv, MUL(NUMBER(1 / TWO_BY_ROOT_PI), ebb_g_exp(b, SQUARE(y))))
 PARTIAL(atanh, RECIP(one_less_square(b, p)))
 PARTIAL(lgamma, ebb_g_polygamma(b, NUMBER(0), x))
 /* An order is a whole number: nothing depends on it smoothly. */
-PARTIAL(polygamma, i == 0 ? NUMBER(0) : ebb_g_polygamma(b, ADD(x, NUMBER(1)), p->x[1]))
-PARTIAL(sinc_slope, i == 0 ? NUMBER(0) : ebb_g_sinc_slope(b, ADD(x, NUMBER(1)), p->x[1]))
+PARTIAL(polygamma, i == 0 ? NUMBER(0) : FURTHER(ebb_g_polygamma(b, ADD(x, NUMBER(1)), p->x[1])))
+PARTIAL(sinc_slope, i == 0 ? NUMBER(0) : FURTHER(ebb_g_sinc_slope(b, ADD(x, NUMBER(1)), p->x[1])))
 /* x - y, a multiple of the divisor, names the quotient better than x / divisor, which may round up to a whole number.
  */
 PARTIAL(fmod, i == 0 ? NUMBER(1) : NEG(ebb_g_round(b, DIV(SUB(x, y), p->x[1]))))
@@ -95,7 +96,7 @@ static ebb_id pow_in_base(ebb_builder *b, const ebb_primal *p) {
     if (constant && known == 0) return NUMBER(0);
     if (constant) return MUL(e, ebb_g_pow(b, x, SUB(e, NUMBER(1))));
     ebb_id none = has_no_slope(b, x, e), safe = ebb_g_select(b, none, NUMBER(1), e);
-    return ebb_g_select(b, none, NUMBER(0), MUL(e, ebb_g_pow(b, x, SUB(safe, NUMBER(1)))));
+    return ebb_g_select(b, none, NUMBER(0), MUL(e, FURTHER(ebb_g_pow(b, x, SUB(safe, NUMBER(1))))));
 }
 
 /* y log x, but 0 where x is not positive; there the logarithm sees 1, for the same reason. */
