@@ -285,6 +285,7 @@ static ebb_id batch_node(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batch
     ebb_batch w = {.b = {g, g->site[id]}, .n = n};
     ebb_primal p = ebb_primal_of(g, id);
     bool any = false;
+    if (ebb_op_table[p.op].family == EBB_PRODUCTS) return ebb_batch_products(g, id, n, batched);
     for (int i = 0; i < p.arity && i < 3; i++) {
         w.x[i] = batched[p.x[i]];
         any |= w.x[i] != EBB_ABSENT;

@@ -12,6 +12,8 @@ typedef struct ebb_batch {
 
 /* The operation again, on all operands for all examples, with these attributes. */
 ebb_id ebb_batch_again(ebb_batch *w, const ebb_primal *p, int nattr, const int64_t *attr);
+/* Node id, a sum of products, for n examples: batched[] has what its operands are for them (batch_products.c). */
+ebb_id ebb_batch_products(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batched);
 ebb_id ebb_spread(ebb_builder *b, ebb_id x, int64_t n); /* x for n examples, the same for all */
 
 #define EBB_DECLARE_SOURCE(name)

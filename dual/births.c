@@ -50,8 +50,10 @@ static ebb_id marks_of(births *w, ebb_id numbers) {
 static ebb_id inherits_point(births *w, const ebb_primal *p) {
     ebb_id any = EBB_ABSENT;
     if (p->op == EBB_OP_select) return ebb_g_select(&w->b, p->x[0], bad_of(w, p->x[1]), bad_of(w, p->x[2]));
-    for (int i = 0; i < p->arity; i++)
-        if (may_be_bad(w->b.graph, p->x[i])) any = either(w, any, bad_of(w, p->x[i]));
+    for (int i = 0; i < p->arity; i++) {
+        ebb_id x = ebb_operands(w->b.graph, p->y)[i];
+        if (may_be_bad(w->b.graph, x)) any = either(w, any, bad_of(w, x));
+    }
     return any;
 }
 
@@ -75,6 +77,16 @@ static ebb_id inherits_bilinear(births *w, const ebb_primal *p) {
         ebb_id x[2] = {numbers_like(w, bad_of(w, p->x[i]), p->x[i]), numbers_like(w, bad_of(w, p->x[i]), p->x[i])};
         x[1 - i] = ebb_g_full_like(&w->b, p->x[1 - i], 1);
         any = either(w, any, marks_of(w, ebb_apply(&w->b, p, x)));
+    }
+    return any;
+}
+
+static ebb_id inherits_products(births *w, const ebb_primal *p) {
+    ebb_id any = EBB_ABSENT;
+    for (int k = 0; k < p->arity / 2; k++) {
+        const ebb_primal pair = ebb_pair_of(w->b.graph, p->y, k);
+        ebb_id one = inherits_bilinear(w, &pair);
+        if (one != EBB_ABSENT) any = either(w, any, one);
     }
     return any;
 }
@@ -131,7 +143,7 @@ static ebb_id back_linear(births *w, const ebb_primal *p, ebb_id marks, int i) {
 typedef enum structure { POINTWISE, REDUCING, LINEARLY, BILINEARLY, FROM_ALL, NESTED, UNKNOWN } structure;
 
 static structure structure_of(ebb_op op) {
-    const ebb_op_row *row = &ebb_op_table[op];
+    const ebb_op_row *row = &ebb_op_table[ebb_product_of(op)];
     if (row->access == EBB_POINT || row->arity == 0) return POINTWISE;
     if (row->access == EBB_REDUCE) return REDUCING;
     if (row->access == EBB_NOWHERE) return UNKNOWN;
@@ -152,7 +164,7 @@ static ebb_id inherits(births *w, const ebb_primal *p) {
     case LINEARLY:
         return inherits_linear(w, p);
     case BILINEARLY:
-        return inherits_bilinear(w, p);
+        return inherits_products(w, p);
     case NESTED:
         return inherits_region(w, p);
     case FROM_ALL:
@@ -172,8 +184,9 @@ static ebb_id back(births *w, const ebb_primal *p, ebb_id marks, int i) {
     case REDUCING:
         return back_reduce(w, p, marks);
     case LINEARLY:
-    case BILINEARLY:
         return back_linear(w, p, marks, i);
+    case BILINEARLY:
+        return back_linear(w, &(ebb_primal[]){ebb_pair_of(w->b.graph, p->y, i / 2)}[0], marks, i % 2);
     case NESTED:
         return any_over(w, marks, ebb_shape_of(w->b.graph, ebb_operands(w->b.graph, p->x[0])[i]));
     case FROM_ALL:

@@ -18,6 +18,7 @@
 #include "dual/basis.h"
 #include "dual/dual.h"
 #include "dual/slopes.h"
+#include "dual/terms.h"
 #include "jit/graph/plain_floats.h"
 
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct collapse {
     ebb_id *guard;     /* [slopes.count]: where it is there; absent: everywhere */
     ebb_id *second;    /* [slopes.count]: L y */
     ebb_id *list;      /* room for as many nodes */
+    ebb_terms terms;   /* of the sum that is being made */
 } collapse;
 
 static ebb_id at(const collapse *w, const ebb_id *table, ebb_id id) {
@@ -50,10 +52,12 @@ static bool derive_first(collapse *w, int n, const ebb_id *x, const ebb_id *v) {
     return true;
 }
 
-static ebb_id cross_of_product(const collapse *w, ebb_builder *b, const ebb_primal *p) {
-    ebb_id x[2] = {at(w, w->first, p->x[0]), at(w, w->first, p->x[1])};
-    if (!x[0] || !x[1]) return EBB_ABSENT;
-    return p->op == EBB_OP_mul ? ebb_times_both(b, x[0], x[1]) : ebb_apply(b, p, x);
+static ebb_id cross_of_products(collapse *w, ebb_builder *b, const ebb_primal *p) {
+    for (int i = 0; i < p->arity / 2; i++) {
+        const ebb_primal pair = ebb_pair_of(w->g, p->y, i);
+        ebb_terms_put(&w->terms, b, &pair, at(w, w->first, pair.x[0]), true, at(w, w->first, pair.x[1]), true);
+    }
+    return ebb_terms_sum(&w->terms, b);
 }
 
 static ebb_id cross_of_slopes(const collapse *w, ebb_builder *b, const ebb_primal *p) {
@@ -73,7 +77,7 @@ static bool derive_cross(collapse *w) {
         ebb_primal p = ebb_primal_of(w->g, id);
         ebb_family family = ebb_op_table[p.op].family;
         if (!has_cross(w, id)) continue;
-        if (family == EBB_BILINEAR) w->cross[id] = cross_of_product(w, &b, &p);
+        if (family == EBB_BILINEAR || family == EBB_PRODUCTS) w->cross[id] = cross_of_products(w, &b, &p);
         if (family == EBB_SMOOTH) w->cross[id] = cross_of_slopes(w, &b, &p);
         if (w->cross[id] == EBB_POISON) return false;
         ebb_split_guard(&b, w->cross[id], &w->guard[id], &w->cross[id]);
@@ -98,15 +102,14 @@ static bool sum_over_lines(collapse *w, const ebb_lines *lines, int n, const ebb
 
 /* ---- the second derivatives ---- */
 
-static ebb_id push_product(const collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
-    ebb_id sum = cross ? ebb_times(b, cross, ebb_g_full_like(b, cross, 2)) : EBB_ABSENT;
-    for (int i = 0; i < 2; i++) {
-        ebb_id x[2] = {p->x[0], p->x[1]}, t = at(w, w->second, p->x[i]);
-        if (!t) continue;
-        x[i] = t;
-        sum = ebb_plus(b, sum, p->op == EBB_OP_mul ? ebb_times(b, t, p->x[1 - i]) : ebb_apply(b, p, x));
+static ebb_id push_products(collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
+    ebb_id twice = cross ? ebb_times(b, cross, ebb_g_full_like(b, cross, 2)) : EBB_ABSENT;
+    for (int i = 0; i < p->arity / 2; i++) {
+        const ebb_primal pair = ebb_pair_of(w->g, p->y, i);
+        ebb_terms_put(&w->terms, b, &pair, at(w, w->second, pair.x[0]), true, pair.x[1], false);
+        ebb_terms_put(&w->terms, b, &pair, pair.x[0], false, at(w, w->second, pair.x[1]), true);
     }
-    return sum;
+    return ebb_plus(b, twice, ebb_terms_sum(&w->terms, b));
 }
 
 static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
@@ -118,10 +121,10 @@ static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p
     return sum;
 }
 
-static ebb_id second_of(const collapse *w, ebb_id id);
+static ebb_id second_of(collapse *w, ebb_id id);
 
 /* The nodes of the residual first without L y: what is left of it says L y. */
-static ebb_id push_implicit(const collapse *w, ebb_builder *b, const ebb_primal *p) {
+static ebb_id push_implicit(collapse *w, ebb_builder *b, const ebb_primal *p) {
     ebb_patch patch;
     ebb_id *part = w->slopes.slope[p->y], r[EBB_MOST_PARTS];
     int parts = ebb_parts_of(part);
@@ -136,7 +139,7 @@ static ebb_id push_implicit(const collapse *w, ebb_builder *b, const ebb_primal 
     return ebb_implicit_tangent(b, p, part, r);
 }
 
-static ebb_id second_of(const collapse *w, ebb_id id) {
+static ebb_id second_of(collapse *w, ebb_id id) {
     ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
     ebb_primal p = ebb_primal_of(w->g, id);
     ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT}, cross = w->cross[id];
@@ -150,7 +153,8 @@ static ebb_id second_of(const collapse *w, ebb_id id) {
     case EBB_LINEAR:
         return ebb_linear_tangent(&b, &p, t);
     case EBB_BILINEAR:
-        return push_product(w, &b, &p, cross);
+    case EBB_PRODUCTS:
+        return push_products(w, &b, &p, cross);
     case EBB_SMOOTH:
         return push_smooth(w, &b, &p, cross);
     case EBB_SELECTION:
@@ -238,6 +242,7 @@ static bool by_collapsing(ebb_graph *g, const ebb_lines *lines, int n, const ebb
               derive_cross(&w) && sum_over_lines(&w, lines, n, line) && derive_second(&w);
     for (int j = 0; ok && j < m; j++)
         second[j] = at(&w, w.second, y[j]);
+    ebb_terms_free(g, &w.terms);
     ebb_mem_free(g->allocator, w.first);
     ebb_slopes_free(g, &w.slopes);
     return ok;

@@ -18,7 +18,7 @@ static uint8_t hangs(const ebb_graph *g, ebb_id id, const uint8_t *on) {
     for (int i = 0; i < g->node[id].arity; i++)
         if (on[x[i]] > most) most = on[x[i]];
     if (ebb_op_table[op].family == EBB_STEP) return ON_NONE; /* its derivative is 0 */
-    bool in_place = ebb_op_table[op].access == EBB_POINT || op == EBB_OP_reshape;
+    bool in_place = ebb_op_table[ebb_product_of(op)].access == EBB_POINT || op == EBB_OP_reshape;
     return most == ON_SAME && !in_place ? ON_ANY : most;
 }
 

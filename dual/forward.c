@@ -7,8 +7,8 @@
  *
  *     k y[k] = sum of j x[j] d[k-j] over j = 1 ... k
  *
- * where d is a node with coefficients of its own (slopes.c), one order behind. So the partials serve every order, which
- * costs nodes times order squared, where nesting dual numbers costs nodes times 2^order.
+ * where d is a node with coefficients of its own (slopes.c), one order behind. Each such sum is one node (terms.h), so
+ * the partials serve every order with nodes times order, where nesting dual numbers costs nodes times 2^order.
  *
  * For y that an equation F(x, y) = 0 defines, order k of F is 0 and linear in y[k]: the nodes of F (slopes.c) get their
  * order k first without y[k], and what is left of F then says y[k] (implicit.c); in their turn they get it again,
@@ -21,6 +21,7 @@
 #include "dual/push.h"
 #include "dual/region.h"
 #include "dual/stages.h"
+#include "dual/terms.h"
 #include "jit/graph/plain_floats.h"
 
 typedef struct jet {
@@ -28,6 +29,7 @@ typedef struct jet {
     int order, k; /* the highest; the one that is made */
     ebb_slopes slopes;
     ebb_stages stages;
+    ebb_terms terms;     /* of the coefficient that is made */
     ebb_id *row;         /* [slopes.count]: which row of `coefficient` is the node's, from 1; 0: it has none */
     ebb_id *coefficient; /* [rows][order] */
 } jet;
@@ -48,39 +50,39 @@ static bool set(jet *w, ebb_id id, int k, ebb_id value) {
 
 /* Coefficient j of one factor times coefficient k of the other. Coefficients may be guarded; what has order 0 is a node
  * of the primal, whose zeros are values. */
-static ebb_id times(ebb_builder *b, ebb_id x, int j, ebb_id y, int k) {
-    if (j == 0) return ebb_times(b, y, x);
-    return k == 0 ? ebb_times(b, x, y) : ebb_times_both(b, x, y);
+static void put(jet *w, ebb_builder *b, const ebb_primal *p, ebb_id x, int j, ebb_id y, int k) {
+    ebb_terms_put(&w->terms, b, p, x, j > 0, y, k > 0);
 }
 
-/* op(x, y) over all orders that add up to k */
-static ebb_id push_bilinear(void *pass, ebb_builder *b, const ebb_primal *p) {
-    const jet *w = pass;
-    const int k = w->k;
-    ebb_id sum = EBB_ABSENT;
-    for (int j = k; j >= 0; j--) {
-        ebb_id x[2] = {at(w, p->x[0], j), at(w, p->x[1], k - j)};
-        if (!x[0] || !x[1]) continue;
-        sum = ebb_plus(b, sum, p->op == EBB_OP_mul ? times(b, x[0], j, x[1], k - j) : ebb_apply(b, p, x));
+/* The products of each pair of operands, over all orders that add up to k: one sum. */
+static ebb_id push_products(void *pass, ebb_builder *b, const ebb_primal *p) {
+    jet *w = pass;
+    for (int i = 0; i < p->arity / 2; i++) {
+        const ebb_primal pair = ebb_pair_of(w->g, p->y, i);
+        for (int j = w->k; j >= 0; j--)
+            put(w, b, &pair, at(w, pair.x[0], j), j, at(w, pair.x[1], w->k - j), w->k - j);
     }
-    return sum;
+    return ebb_terms_sum(&w->terms, b);
 }
 
-/* k y[k] */
-static ebb_id sum_of_slopes(const jet *w, ebb_builder *b, const ebb_primal *p, int k) {
+/* k y[k]. Each j x[j] is one node, whatever k asks for it. */
+static ebb_id sum_of_slopes(jet *w, ebb_builder *b, const ebb_primal *p, int k) {
     ebb_id sum = EBB_ABSENT;
-    for (int i = 0; i < p->arity; i++)
+    for (int i = 0; i < p->arity; i++) {
         for (int j = k; j >= 1; j--) {
             ebb_id x = at(w, p->x[i], j), d = at(w, w->slopes.slope[p->y][i], k - j);
             if (!x || !d) continue;
             if (j > 1) x = ebb_times(b, x, ebb_g_full_like(b, x, j));
-            sum = ebb_plus(b, sum, ebb_summed_like(b, times(b, x, j, d, k - j), p->y));
+            put(w, b, p, x, j, d, k - j);
         }
-    return sum;
+        if (ebb_shape_of(w->g, p->x[i])->rank != ebb_shape_of(w->g, p->y)->rank) /* with other axes: a sum of its own */
+            sum = ebb_plus(b, sum, ebb_summed_like(b, ebb_terms_sum(&w->terms, b), p->y));
+    }
+    return ebb_plus(b, sum, ebb_terms_sum(&w->terms, b));
 }
 
 static ebb_id push_smooth(void *pass, ebb_builder *b, const ebb_primal *p) {
-    const jet *w = pass;
+    jet *w = pass;
     ebb_id sum = sum_of_slopes(w, b, p, w->k);
     return sum == EBB_ABSENT || w->k == 1 ? sum : ebb_divided(b, sum, ebb_g_full_like(b, sum, w->k));
 }
@@ -106,7 +108,8 @@ static ebb_id at_k(const void *pass, ebb_id id) { return at(pass, id, ((const je
 static bool set_k(void *pass, ebb_id id, ebb_id value) { return set(pass, id, ((jet *)pass)->k, value); }
 
 static bool push_operations(jet *w, const ebb_id *node, const ebb_id *end) {
-    const ebb_push push = {w->g, &w->slopes, w, makes, at_k, set_k, push_get, push_bilinear, push_smooth};
+    const ebb_push push = {w->g,     &w->slopes,    w,           makes,        at_k, set_k,
+                           push_get, push_products, push_smooth, push_products};
     for (w->k = 1; w->k <= w->order; w->k++)
         for (const ebb_id *id = node; id < end; id++)
             if (w->slopes.order[*id] >= w->k && !set(w, *id, w->k, ebb_push_node(&push, *id))) return false;
@@ -191,6 +194,7 @@ bool ebb_jet_nodes(ebb_graph *g, int order, int n, const ebb_id *x, const ebb_id
             dy[(int64_t)j * order + k - 1] = at(&w, y[j], k);
     ebb_mem_free(g->allocator, w.coefficient);
     ebb_mem_free(g->allocator, w.row);
+    ebb_terms_free(g, &w.terms);
     ebb_stages_free(g, &w.stages);
     ebb_slopes_free(g, &w.slopes);
     ebb_mem_free(g->allocator, moves);

@@ -16,12 +16,10 @@ bool ebb_is_zero(const ebb_graph *g, ebb_id id) {
 bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u) {
     if (t <= EBB_ABSENT || ebb_op_of(b->graph, t) != EBB_OP_select) return false;
     ebb_primal p = ebb_primal_of(b->graph, t);
-    *c = p.x[0];
-    *u = p.x[1];
-    if (ebb_is_zero(b->graph, p.x[2])) return true;
-    if (!ebb_is_zero(b->graph, p.x[1])) return false;
-    *c = ebb_g_logical_not(b, p.x[0]);
-    *u = p.x[2];
+    bool taken = ebb_is_zero(b->graph, p.x[2]);
+    if (!taken && !ebb_is_zero(b->graph, p.x[1])) return false;
+    *c = taken ? p.x[0] : ebb_g_logical_not(b, p.x[0]);
+    *u = taken ? p.x[1] : p.x[2];
     return true;
 }
 
@@ -33,12 +31,16 @@ static bool is(const ebb_graph *g, ebb_id c, ebb_op op, ebb_id of) {
 
 static bool implies(const ebb_graph *g, ebb_id c, ebb_id d) { return c == d || is(g, c, EBB_OP_logical_and, d); }
 
+ebb_id ebb_both_guards(ebb_builder *b, ebb_id c, ebb_id d) {
+    if (implies(b->graph, d, c)) return d;
+    return implies(b->graph, c, d) ? c : ebb_g_logical_and(b, c, d);
+}
+
 ebb_id ebb_guarded(ebb_builder *b, ebb_id c, ebb_id t) {
     ebb_id inner, u;
     if (!ebb_split_guard(b, t, &inner, &u)) return ebb_g_select(b, c, t, ebb_g_full_like(b, t, 0));
     if (implies(b->graph, inner, c)) return t;
-    if (!implies(b->graph, c, inner)) c = ebb_g_logical_and(b, c, inner);
-    return ebb_g_select(b, c, u, ebb_g_full_like(b, u, 0));
+    return ebb_g_select(b, ebb_both_guards(b, c, inner), u, ebb_g_full_like(b, u, 0));
 }
 
 ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t) {

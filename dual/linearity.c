@@ -131,6 +131,16 @@ static bool is_on_last_alone(const question *q, const ebb_primal *p) {
     return true;
 }
 
+/* Of each product one factor, and only one: else there would be a constant part. */
+static bool is_linear_sum(const question *q, ebb_id id) {
+    const ebb_id *x = ebb_operands(q->g, id);
+    for (int i = 0; i < q->g->node[id].arity; i += 2) {
+        bool nothing = ebb_is_zero(q->g, x[i]) || ebb_is_zero(q->g, x[i + 1]);
+        if (is_on(q, x[i]) == is_on(q, x[i + 1]) && !nothing) return false;
+    }
+    return true;
+}
+
 static bool is_linear_node(const question *q, ebb_id id) {
     ebb_primal p = ebb_primal_of(q->g, id);
     switch (ebb_op_table[p.op].family) {
@@ -140,6 +150,8 @@ static bool is_linear_node(const question *q, ebb_id id) {
         return no_constant_part(q, &p);
     case EBB_BILINEAR:
         return !(is_on(q, p.x[0]) && is_on(q, p.x[1]));
+    case EBB_PRODUCTS:
+        return is_linear_sum(q, id);
     case EBB_SMOOTH:
         return p.op == EBB_OP_div && !is_on(q, p.x[1]); /* in its numerator */
     case EBB_IMPLICIT:

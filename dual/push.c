@@ -50,6 +50,16 @@ static ebb_id push_implicit(const ebb_push *w, ebb_builder *b, const ebb_primal 
     return ebb_implicit_tangent(b, p, part, rest);
 }
 
+static ebb_id push_products(const ebb_push *w, ebb_builder *b, const ebb_primal *p) {
+    ebb_id sum = EBB_ABSENT;
+    if (w->products) return w->products(w->pass, b, p);
+    for (int i = 0; i < p->arity / 2; i++) {
+        const ebb_primal pair = ebb_pair_of(w->g, p->y, i);
+        sum = ebb_plus(b, sum, w->bilinear(w->pass, b, &pair));
+    }
+    return sum;
+}
+
 ebb_id ebb_push_node(const ebb_push *w, ebb_id id) {
     if (ebb_op_of(w->g, id) == EBB_OP_get) return w->get(w->pass, id);
     ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
@@ -65,6 +75,8 @@ ebb_id ebb_push_node(const ebb_push *w, ebb_id id) {
         return ebb_linear_tangent(&b, &p, t);
     case EBB_BILINEAR:
         return w->bilinear(w->pass, &b, &p);
+    case EBB_PRODUCTS:
+        return push_products(w, &b, &p);
     case EBB_SMOOTH:
         return w->smooth(w->pass, &b, &p);
     case EBB_SELECTION:

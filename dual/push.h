@@ -18,6 +18,7 @@ struct ebb_push {
     ebb_id (*get)(void *pass, ebb_id id);                                /* that of a region's result */
     ebb_id (*bilinear)(void *pass, ebb_builder *b, const ebb_primal *p); /* sum of op(x[j], y[k-j]) */
     ebb_id (*smooth)(void *pass, ebb_builder *b, const ebb_primal *p);   /* sum of j x[j] d[k-j], by k */
+    ebb_id (*products)(void *pass, ebb_builder *b, const ebb_primal *p); /* of all pairs; NULL: one after another */
 };
 
 /* Coefficient k of the node, absent if zero. Of an implicit one its residual's nodes get theirs, without it. */

@@ -5,6 +5,7 @@
  * those of the nodes, and are pulled through it as a whole. */
 #include "dual/dual.h"
 #include "dual/region.h"
+#include "dual/terms.h"
 #include "jit/graph/plain_floats.h"
 
 /* A guarded cotangent goes back through an operation on single elements as such, and the guard with it. */
@@ -31,6 +32,7 @@ ebb_id ebb_pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
         return ebb_choice_cotangent(b, p, ct, i);
     case EBB_IMPLICIT:
         return ebb_implicit_cotangent(b, p, ct, i);
+    case EBB_PRODUCTS: /* pulled product by product */
     case EBB_MACRO:
     case EBB_REGION:
         break; /* refused by ebb_between, or pulled as a whole */
@@ -38,11 +40,20 @@ ebb_id ebb_pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i) {
     return EBB_POISON;
 }
 
+typedef struct late { /* what a sum of products gives one of its operands */
+    ebb_id ct;
+    int next; /* of the same node; from the last one back to the first */
+} late;
+
 typedef struct adjoint {
     ebb_graph *g;
     const uint8_t *mark;
     ebb_id limit;
     ebb_id *cotangent; /* [limit], then for the results of regions; of a region, where in here its results begin */
+    int *last;         /* [limit]: in `late`, from 1; 0: none. NULL before there is one */
+    late *late;        /* from 1 */
+    int lates, late_capacity;
+    ebb_terms terms; /* of the cotangent that is being made */
 } adjoint;
 
 static bool collect(const adjoint *w, ebb_builder *b, ebb_id place, ebb_id ct) {
@@ -58,11 +69,50 @@ static bool seed(const adjoint *w, int m, const ebb_id *y, const ebb_id *ct) {
     return true;
 }
 
-static bool visit(const adjoint *w, ebb_id id) {
+/* ---- sums of products: a coefficient of a series is in many, and what they give it is one such sum again ---- */
+
+static bool postpone(adjoint *w, ebb_id x, ebb_id ct) {
+    const ebb_allocator *a = w->g->allocator;
+    if (ct == EBB_POISON) return false;
+    if (!w->last) w->last = ebb_mem_new(a, (size_t)w->limit, sizeof *w->last);
+    if (!w->last || !ebb_mem_reserve(a, &w->late, &w->late_capacity, (int64_t)w->lates + 2, sizeof *w->late))
+        return ebb_fail_memory(w->g->diag);
+    int before = w->last[x], now = ++w->lates;
+    w->late[now] = (late){ct, before ? w->late[before].next : now};
+    if (before) w->late[before].next = now;
+    w->last[x] = now;
+    return true;
+}
+
+static bool pull_products(adjoint *w, ebb_builder *b, ebb_id id) {
+    for (int i = 0; i < w->g->node[id].arity; i++) {
+        const ebb_primal pair = ebb_pair_of(w->g, id, i / 2);
+        ebb_id x = pair.x[i % 2];
+        if (!ebb_is_between(w->mark, x)) continue;
+        if (!postpone(w, x, ebb_pull(b, &pair, w->cotangent[id], i % 2))) return false;
+    }
+    return true;
+}
+
+/* All that has come late, to the cotangent. */
+static bool catch_up(adjoint *w, ebb_builder *b, ebb_id id) {
+    const int last = w->last ? w->last[id] : 0;
+    for (int i = last, end = 0; last && !end; end = i == last) {
+        i = w->late[i].next;
+        if (!ebb_terms_take(&w->terms, b, w->late[i].ct) && !collect(w, b, id, w->late[i].ct)) return false;
+    }
+    return !last || collect(w, b, id, ebb_terms_sum(&w->terms, b));
+}
+
+/* ---- any node but a region ---- */
+
+static bool visit(adjoint *w, ebb_id id) {
     ebb_builder b = ebb_builder_for(w->g, id, EBB_ADJOINT);
     ebb_primal p = ebb_primal_of(w->g, id);
+    if (!catch_up(w, &b, id)) return false;
     ebb_id ct = w->cotangent[id];
     if (ct == EBB_ABSENT) return true;
+    if (ebb_op_table[p.op].family == EBB_PRODUCTS) return pull_products(w, &b, id);
     if (p.op == EBB_OP_get)
         return !ebb_is_between(w->mark, p.x[0]) ||
                collect(w, &b, w->cotangent[p.x[0]] + (ebb_id)ebb_attr_of(w->g, id).v[0], ct);
@@ -103,7 +153,7 @@ static bool visit_region(const adjoint *w, ebb_id id) {
 
 /* ---- the loop ---- */
 
-static bool sweep(const adjoint *w) {
+static bool sweep(adjoint *w) {
     for (ebb_id id = w->limit - 1; id > 0; id--) {
         if (!ebb_is_between(w->mark, id)) continue;
         bool region = ebb_dtype_at(w->g, id) == EBB_NONE;
@@ -137,6 +187,9 @@ bool ebb_vjp_nodes(ebb_graph *g, int m, const ebb_id *y, const ebb_id *ct, int n
     bool ok = w.cotangent && seed(&w, m, y, ct) && sweep(&w);
     for (int i = 0; ok && i < n; i++)
         dx[i] = x[i] < w.limit ? w.cotangent[x[i]] : EBB_ABSENT;
+    ebb_terms_free(g, &w.terms);
+    ebb_mem_free(g->allocator, w.late);
+    ebb_mem_free(g->allocator, w.last);
     ebb_mem_free(g->allocator, w.cotangent);
     ebb_mem_free(g->allocator, mark);
     return ok;

@@ -18,6 +18,7 @@ typedef struct rule { /* one of them, by family; none for families without a rul
 #define RULE_STEP(name) {0}
 #define RULE_LINEAR(name) {.transpose = transpose_##name}
 #define RULE_BILINEAR(name) {.transpose = transpose_##name}
+#define RULE_PRODUCTS(name) {0} /* those of the product */
 #define RULE_SMOOTH(name) {.partial = partial_##name}
 #define RULE_SELECTION(name) {.choice = choice_##name}
 #define RULE_IMPLICIT(name) {.residual = residual_##name, .solve = solve_##name, .back = back_##name}
@@ -85,6 +86,11 @@ ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y) {
     for (int i = 0; i < p.arity && i < 3; i++)
         p.x[i] = x[i];
     return p;
+}
+
+ebb_primal ebb_pair_of(const ebb_graph *g, ebb_id y, int k) {
+    const ebb_id *x = ebb_operands(g, y) + 2 * k;
+    return (ebb_primal){.op = ebb_product_of(ebb_op_of(g, y)), .arity = 2, .x = {x[0], x[1]}, .y = y};
 }
 
 ebb_builder ebb_builder_for(ebb_graph *g, ebb_id id, ebb_part derivative) {

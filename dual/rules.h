@@ -41,6 +41,7 @@ typedef bool ebb_back_rule(ebb_builder *b, const ebb_primal *p, ebb_id ct, int p
 #define EBB_DECLARE_STEP(name)
 #define EBB_DECLARE_LINEAR(name) ebb_transpose_rule transpose_##name;
 #define EBB_DECLARE_BILINEAR(name) ebb_transpose_rule transpose_##name;
+#define EBB_DECLARE_PRODUCTS(name)
 #define EBB_DECLARE_SMOOTH(name) ebb_partial_rule partial_##name;
 #define EBB_DECLARE_SELECTION(name) ebb_choice_rule choice_##name;
 #define EBB_DECLARE_IMPLICIT(name)                                                                                     \
@@ -92,6 +93,8 @@ ebb_id ebb_pull(ebb_builder *b, const ebb_primal *p, ebb_id ct, int i);
 
 /* ---- shared by both directions (rules.c, between.c) ---- */
 ebb_primal ebb_primal_of(const ebb_graph *g, ebb_id y);
+/* Of a sum of products, the k-th product as if it stood alone, with its result as y. Of a product: that itself, k 0. */
+ebb_primal ebb_pair_of(const ebb_graph *g, ebb_id y, int k);
 /* For what a derivative of this kind appends for node id: on its line, as part of the derivative. */
 ebb_builder ebb_builder_for(ebb_graph *g, ebb_id id, ebb_part derivative);
 ebb_id ebb_apply(ebb_builder *b, const ebb_primal *p, const ebb_id *x); /* the same operation on other operands */
@@ -101,8 +104,9 @@ ebb_id ebb_present(ebb_builder *b, ebb_id t, ebb_id like); /* t, or zeros of lik
 
 /* ---- derivatives that a selection let through: select(c, u, 0) (guard.c) ---- */
 bool ebb_is_zero(const ebb_graph *g, ebb_id id);                         /* a constant 0, or many */
-bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u);    /* false: t is none */
+bool ebb_split_guard(ebb_builder *b, ebb_id t, ebb_id *c, ebb_id *u);    /* false: t is none, c and u stay */
 ebb_id ebb_guarded(ebb_builder *b, ebb_id c, ebb_id t);                  /* t where c, else 0 */
+ebb_id ebb_both_guards(ebb_builder *b, ebb_id c, ebb_id d);              /* the guard of what is under both */
 ebb_id ebb_select_present(ebb_builder *b, ebb_id c, ebb_id s, ebb_id t); /* either may be absent */
 ebb_id ebb_times(ebb_builder *b, ebb_id t, ebb_id d);                    /* t times slope d, under t's guard */
 ebb_id ebb_times_both(ebb_builder *b, ebb_id s, ebb_id t);               /* either may be guarded */

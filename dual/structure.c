@@ -104,7 +104,8 @@ static ebb_nest running(const ends *e, int i) {
 }
 
 /* [b..., m, n] of [b..., m, k] and [b..., k, n], either stored transposed. */
-static ebb_nest product(const ends *e, int i) {
+static ebb_nest product(const ends *e, int operand) {
+    int i = operand % 2;                                             /* of a sum of products too */
     int last = e->y->rank - 1, own = last - 1 + i, other = last - i; /* axes of y: the operand's own, the other's */
     bool turned = e->attr.v[i] != 0;
     int with = last - 1 + (i ^ (int)turned), summed = last - (i ^ (int)turned);
@@ -236,11 +237,11 @@ bool ebb_structure_places(ebb_op op) { return op == EBB_OP_gather || is_scatter(
 
 bool ebb_structure_same(const ebb_graph *g, ebb_id y, int i) {
     ebb_op op = ebb_op_of(g, y);
-    return ebb_op_table[op].access == EBB_POINT || op == EBB_OP_reshape || (is_scatter(op) && i == 0);
+    return ebb_op_table[ebb_product_of(op)].access == EBB_POINT || op == EBB_OP_reshape || (is_scatter(op) && i == 0);
 }
 
 bool ebb_structure_add(ebb_relation *r, const ebb_graph *g, const ebb_known *known, ebb_id y, int i) {
-    ebb_op op = ebb_op_of(g, y);
+    ebb_op op = ebb_product_of(ebb_op_of(g, y));
     if (ebb_structure_places(op)) {
         placing l = placing_of(g, known, y);
         return add_places(r, &l, is_scatter(op));

@@ -79,6 +79,20 @@ static ebb_site site_of(const replay *r, ebb_id id) {
     return site;
 }
 
+static ebb_tensor *replay_product(const replay *r, const ebb_application *product, const ebb_id *x) {
+    return ebb_dispatch(r->ebb, product, 2, (ebb_tensor *[]){r->now[x[0]], r->now[x[1]]});
+}
+
+/* A sum of products as what it stands for. */
+static ebb_tensor *replay_products(const replay *r, const ebb_application *app, int32_t arity, const ebb_id *x) {
+    ebb_application product = *app, plus = {.op = EBB_OP_add, .site = app->site};
+    product.op = ebb_product_of(app->op);
+    ebb_tensor *sum = replay_product(r, &product, x);
+    for (int32_t k = 2; k < arity; k += 2)
+        sum = ebb_dispatch(r->ebb, &plus, 2, (ebb_tensor *[]){sum, replay_product(r, &product, x + k)});
+    return sum;
+}
+
 static ebb_tensor *replay_node(const replay *r, ebb_id id) {
     const ebb_graph *g = r->g;
     ebb_attr attr = ebb_attr_of(g, id);
@@ -90,6 +104,7 @@ static ebb_tensor *replay_node(const replay *r, ebb_id id) {
     if (app.op == EBB_OP_input)
         return ebb_fail_at(r->ebb, EBB_INTERNAL_ERROR, r->site,
                            "a derived program needs parameter %d, which has no value", (int)attr.v[0]);
+    if (ebb_op_table[app.op].family == EBB_PRODUCTS) return replay_products(r, &app, g->node[id].arity, x);
     for (int32_t k = 0; k < g->node[id].arity; k++)
         arg[k] = r->now[x[k]];
     return ebb_dispatch(r->ebb, &app, g->node[id].arity, arg);

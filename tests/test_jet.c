@@ -297,24 +297,6 @@ Test(jet, random_programs) {
 
 /* ---- cost and refusals ---- */
 
-/* Nodes grow with the square of the order, where nesting would double them each time. */
-Test(jet, graphs_grow_with_the_square_of_the_order) {
-    int count[3];
-    for (int i = 0; i < 3; i++) {
-        line l = new_line();
-        ebb_id bell = ebb_g_exp(&l.b, ebb_g_neg(&l.b, ebb_g_square(&l.b, l.x)));
-        ebb_id y = ebb_g_tanh(&l.b, ebb_g_mul(&l.b, ebb_g_sin(&l.b, l.x), bell));
-        ebb_add_output(l.b.graph, y);
-        ebb_graph *g = ebb_jet_graph(l.b.graph, 5 << i, NULL, &diag);
-        cr_assert_not_null(g, "%s", diag.message);
-        count[i] = g->count;
-        ebb_graph_release(g);
-        ebb_graph_release(l.b.graph);
-    }
-    cr_expect(count[1] < 4 * count[0] && count[2] < 4 * count[1], "orders 5, 10, 20: %d, %d, %d nodes", count[0],
-              count[1], count[2]);
-}
-
 Test(jet, refusals) {
     for (int order = -1; order <= 101; order += order == 0 ? 101 : 1) {
         line l = new_line();

@@ -123,7 +123,7 @@ static void check(const char *name, const ebb_graph *g, const int32_t *alias, ui
 static void check_seeds(const char *family, int seeds, const ebb_random_options *o, double tolerance) {
     for (int s = 0; s < seeds; s++) {
         ebb_graph *recorded = ebb_random_graph((uint64_t)s, o);
-        ebb_graph *g = ebb_expand(recorded, false, NULL, &diag);
+        ebb_graph *g = ebb_expand_to_run(recorded, &diag);
         cr_assert(g != NULL, "%s", diag.message);
         uint64_t luck = (uint64_t)s * 7919;
         uint64_t drawn = ebb_random_next(&luck);

@@ -53,12 +53,13 @@ static bool has_case(ebb_op op) {
 }
 
 /* What the table does not try by itself has cases here; inputs, constants, call and get have the tests below, regions
- * that stay theirs in test_region_run.c. */
+ * that stay theirs in test_region_run.c, sums of products theirs in test_products.c. */
 Test(ops_table_axes, nothing_is_left_out) {
     for (int op = 1; op < EBB_OP_COUNT; op++) {
         const ebb_op_row *row = &ebb_op_table[op];
         bool pointwise = row->access == EBB_POINT && row->arity > 0;
         bool tested_below = op == EBB_OP_input || op == EBB_OP_constant || row->family == EBB_REGION;
+        tested_below |= row->family == EBB_PRODUCTS;
         cr_expect(pointwise || tested_below || has_case((ebb_op)op), "%s has no case", row->name);
         cr_expect(tested_below || quad_knows((ebb_op)op), "%s has no reference", row->name);
     }

@@ -132,7 +132,7 @@ static bool check(const char *what, const ebb_graph *g, const int32_t *alias, ui
 }
 
 static ebb_graph *expanded(ebb_graph *g) {
-    ebb_graph *e = ebb_expand(g, false, NULL, &diag);
+    ebb_graph *e = ebb_expand_to_run(g, &diag);
     cr_assert_not_null(e, "%s", diag.message);
     ebb_graph_release(g);
     return e;

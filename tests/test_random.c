@@ -98,10 +98,13 @@ static ebb_graph *prepared(const ebb_graph *g, mode m, ebb_diag *diag) {
     int wrt[256], n = 0;
     for (int k = 0; k < g->inputs && n < 256; k++)
         if (ebb_is_float(ebb_dtype_at(g, g->input[k]))) wrt[n++] = k;
-    if (m == VALUE) return ebb_expand(g, false, NULL, diag);
+    if (m == VALUE) return ebb_expand_to_run(g, diag);
     if (n == 0) return NULL;
     ebb_dual_spec spec = {.nwrt = n, .wrt = wrt};
-    return m == JVP ? ebb_jvp_graph(g, &spec, diag) : ebb_vjp_graph(g, &spec, diag);
+    ebb_graph *d = m == JVP ? ebb_jvp_graph(g, &spec, diag) : ebb_vjp_graph(g, &spec, diag);
+    ebb_graph *ready = d ? ebb_expand_to_run(d, diag) : NULL;
+    ebb_graph_release(d);
+    return ready;
 }
 
 static void note_ops(const ebb_graph *g, mode m) {
@@ -355,7 +358,7 @@ static char *plan_text(uint64_t seed, const way *w) {
     ebb_diag diag = {0};
     ebb_graph *g = ebb_random_graph(seed, &families[seed % 2].options);
     g->without = w->without;
-    ebb_graph *ready = ebb_expand(g, false, NULL, &diag);
+    ebb_graph *ready = ebb_expand_to_run(g, &diag);
     ebb_plan *plan = way_plan(ready, w, &diag);
     cr_assert_not_null(plan, "%s: %s", w->name, diag.message);
     char *text = ebb_plan_print(plan);

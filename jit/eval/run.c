@@ -125,25 +125,61 @@ static bool run_view(run *r, ebb_id id, ebb_id x, const ebb_application *app, co
     return true;
 }
 
+/* Memory for the result, if it has no place yet. */
+static bool take_result(run *r, ebb_id id, const ebb_application *app) {
+    slot *s = &r->slot[id];
+    int64_t bytes;
+    if (s->data) return true;
+    if (!ebb_type_bytes(&app->asked, &bytes))
+        return ebb_fail(r->diag, EBB_VALUE_ERROR, app->site, "%s: too large", ebb_op_table[app->op].name);
+    s->data = eval_pool_take(&r->pool, bytes);
+    s->root = id;
+    return s->data || ebb_fail_memory(r->diag);
+}
+
 static bool run_apply(run *r, ebb_id id, const ebb_application *app) {
     const ebb_id *operand = ebb_operands(r->g, id);
     const int narg = r->g->node[id].arity;
     slot *s = &r->slot[id];
     ebb_type type[3];
     ebb_view arg[3];
-    int64_t bytes;
     bool done = false;
     for (int k = 0; k < narg; k++)
         read_slot(r, operand[k], &type[k], &arg[k]);
     if (ebb_op_table[app->op].access == EBB_VIEW && !run_view(r, id, operand[0], app, type, arg, &done)) return false;
     if (done) return true;
-    if (!s->data) {
-        if (!ebb_type_bytes(&app->asked, &bytes))
-            return ebb_fail(r->diag, EBB_VALUE_ERROR, app->site, "%s: too large", ebb_op_table[app->op].name);
-        if (!(s->data = eval_pool_take(&r->pool, bytes))) return ebb_fail_memory(r->diag);
-        s->root = id;
-    }
-    return ebb_eval_op(app, narg, type, arg, &app->asked, (void *)(uintptr_t)s->data, r->pool.allocator, r->diag);
+    return take_result(r, id, app) &&
+           ebb_eval_op(app, narg, type, arg, &app->asked, (void *)(uintptr_t)s->data, r->pool.allocator, r->diag);
+}
+
+/* ---- sums of products, as they are written out: one product after another is added to the first ---- */
+
+static bool run_product(run *r, const ebb_application *app, const ebb_id *x, void *to) {
+    ebb_application product = *app;
+    ebb_type type[2];
+    ebb_view arg[2];
+    product.op = ebb_product_of(app->op);
+    for (int k = 0; k < 2; k++)
+        read_slot(r, x[k], &type[k], &arg[k]);
+    return ebb_eval_op(&product, 2, type, arg, &app->asked, to, r->pool.allocator, r->diag);
+}
+
+static bool run_products(run *r, ebb_id id, const ebb_application *app) {
+    const ebb_application plus = {.op = EBB_OP_add, .asked = app->asked, .site = app->site};
+    const ebb_type type[2] = {app->asked, app->asked};
+    const ebb_id *x = ebb_operands(r->g, id);
+    if (!take_result(r, id, app)) return false;
+    void *sum = (void *)(uintptr_t)r->slot[id].data, *next = eval_pool_take(&r->pool, bytes_of(r, id));
+    if (!next) return ebb_fail_memory(r->diag);
+    ebb_view both[2];
+    ebb_view_contiguous(&both[0], sum, &app->asked.shape);
+    ebb_view_contiguous(&both[1], next, &app->asked.shape);
+    bool ok = run_product(r, app, x, sum);
+    for (int32_t k = 2; ok && k < r->g->node[id].arity; k += 2)
+        ok = run_product(r, app, x + k, next) &&
+             ebb_eval_op(&plus, 2, type, both, &app->asked, sum, r->pool.allocator, r->diag);
+    eval_pool_give(&r->pool, next);
+    return ok;
 }
 
 static void drop_use(run *r, ebb_id id) {
@@ -256,6 +292,7 @@ static bool run_any(run *r, ebb_id id) {
     }
     if (app.op == EBB_OP_get) return run_get(r, id);
     if (ebb_op_table[app.op].access == EBB_NESTED) return run_region(r, id);
+    if (ebb_op_table[app.op].family == EBB_PRODUCTS) return run_products(r, id, &app);
     if (ebb_op_table[app.op].access == EBB_NOWHERE)
         return ebb_fail(r->diag, EBB_INTERNAL_ERROR, app.site, "%s: the graph must be expanded before it runs",
                         ebb_op_table[app.op].name);

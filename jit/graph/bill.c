@@ -200,10 +200,12 @@ static bool check(const walk *w, ebb_id id) {
     ebb_type type = ebb_type_of(g, id);
     int64_t bytes;
     char text[EBB_TYPE_TEXT];
-    if (ebb_op_table[ebb_op_of(g, id)].access != EBB_NOWHERE && ebb_type_bytes(&type, &bytes)) return true;
+    const ebb_op_row *row = &ebb_op_table[ebb_op_of(g, id)];
+    bool runs = row->access != EBB_NOWHERE || row->family == EBB_PRODUCTS;
+    if (runs && ebb_type_bytes(&type, &bytes)) return true;
     return ebb_fail(w->diag, EBB_VALUE_ERROR, g->site[id],
-                    "%s of type %s has no cost: %s must be expanded, its sizes known",
-                    ebb_op_table[ebb_op_of(g, id)].name, ebb_type_text(&type, text), g->name);
+                    "%s of type %s has no cost: %s must be expanded, its sizes known", row->name,
+                    ebb_type_text(&type, text), g->name);
 }
 
 static bool run(walk *w, int m, const ebb_id *y, int n, const ebb_id *v) {

@@ -144,6 +144,20 @@ ebb_id ebb_g_dot(ebb_builder *b, ebb_id x, ebb_id y, bool tx, bool ty) {
     return on_axes(b, EBB_OP_dot, 2, (const ebb_id[]){x, y}, 2, (const int64_t[]){tx, ty});
 }
 
+ebb_id ebb_g_sum_products(ebb_builder *b, ebb_op product, ebb_attr attr, int n, const ebb_id *x) {
+    ebb_op op = product == EBB_OP_mul ? EBB_OP_sum_mul : EBB_OP_sum_dot;
+    return derive(b, (ebb_application){.op = op, .nattr = attr.n, .attr = attr.v}, 2 * n, x);
+}
+
+ebb_id ebb_g_products_apart(ebb_builder *b, const ebb_application *app, int narg, const ebb_id *x) {
+    ebb_application product = *app;
+    product.op = ebb_product_of(app->op);
+    ebb_id sum = derive(b, product, 2, x);
+    for (int k = 2; k < narg; k += 2)
+        sum = ebb_g_add(b, sum, derive(b, product, 2, x + k));
+    return sum;
+}
+
 ebb_id ebb_g_triangular_solve(ebb_builder *b, ebb_id a, ebb_id r, const int64_t flag[3]) {
     return on_axes(b, EBB_OP_triangular_solve, 2, (const ebb_id[]){a, r}, 3, flag);
 }

@@ -75,6 +75,10 @@ ebb_id ebb_g_cofactor(ebb_builder *b, ebb_id a);
 ebb_id ebb_g_lu_det(ebb_builder *b, ebb_op op, ebb_id a, ebb_id lu); /* op: lu_det, lu_logdet or lu_sign */
 ebb_id ebb_g_lu(ebb_builder *b, ebb_id a);
 ebb_id ebb_g_lu_solve(ebb_builder *b, ebb_id a, ebb_id lu, ebb_id r, bool transposed);
+/* x[0] x[1] + x[2] x[3] + ...: n products by `product`, mul or dot; as one node if there are several. */
+ebb_id ebb_g_sum_products(ebb_builder *b, ebb_op product, ebb_attr attr, int n, const ebb_id *x);
+/* What a sum of products stands for: each product by itself, added up one after another. */
+ebb_id ebb_g_products_apart(ebb_builder *b, const ebb_application *app, int narg, const ebb_id *x);
 ebb_id ebb_g_gather(ebb_builder *b, ebb_id x, ebb_id index, int axis);
 ebb_id ebb_g_scatter_add(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis);
 ebb_id ebb_g_scatter_max(ebb_builder *b, ebb_id x, ebb_id index, ebb_id updates, int axis);

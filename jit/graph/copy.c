@@ -3,15 +3,20 @@
 
 /* ---- one node ---- */
 
-ebb_id ebb_put_region(ebb_region_door *door, ebb_graph *to, const ebb_region *r, const ebb_graph *g, ebb_id id,
-                      const ebb_id *map, ebb_site site) {
+ebb_id *ebb_new_operands(const ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map, ebb_id few[3]) {
     const int32_t arity = g->node[id].arity;
-    ebb_id *x = ebb_mem_new(to->allocator, (size_t)arity, sizeof *x);
-    if (!x) return ebb_fail_memory(to->diag), EBB_POISON;
+    ebb_id *x = arity > 3 ? ebb_mem_new(to->allocator, (size_t)arity, sizeof *x) : few;
+    if (!x) return ebb_fail_memory(to->diag), NULL;
     for (int32_t k = 0; k < arity; k++)
         x[k] = map[ebb_operands(g, id)[k]];
-    ebb_id y = door(to, r, arity, x, site);
-    ebb_mem_free(to->allocator, x);
+    return x;
+}
+
+ebb_id ebb_put_region(ebb_region_door *door, ebb_graph *to, const ebb_region *r, const ebb_graph *g, ebb_id id,
+                      const ebb_id *map, ebb_site site) {
+    ebb_id few[3], *x = ebb_new_operands(to, g, id, map, few);
+    ebb_id y = x ? door(to, r, g->node[id].arity, x, site) : EBB_POISON;
+    if (x != few) ebb_mem_free(to->allocator, x);
     return y;
 }
 
@@ -25,16 +30,17 @@ typedef struct doors {
 static ebb_id again(const doors *d, ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map) {
     const ebb_id *operand = ebb_operands(g, id);
     ebb_application app = ebb_application_of(g, id);
-    ebb_id x[3] = {0};
+    ebb_id few[3];
     if (!ebb_graph_keep_site(to, g, &app.site)) return EBB_POISON;
     if (app.op == EBB_OP_get) return d->get(to, map[operand[0]], (int)app.attr[0], app.site);
     if (ebb_is_region(app.op)) {
         const ebb_region r = ebb_region_of(g, id);
         return ebb_put_region(d->region, to, &r, g, id, map, app.site);
     }
-    for (int32_t k = 0; k < g->node[id].arity && k < 3; k++)
-        x[k] = map[operand[k]];
-    return d->node(to, &app, g->node[id].arity, x);
+    ebb_id *x = ebb_new_operands(to, g, id, map, few);
+    ebb_id y = x ? d->node(to, &app, g->node[id].arity, x) : EBB_POISON;
+    if (x != few) ebb_mem_free(to->allocator, x);
+    return y;
 }
 
 ebb_id ebb_record_again(ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map) {

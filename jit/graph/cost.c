@@ -172,6 +172,19 @@ static void whole_qr(const application *a, ebb_cost *cost) { cost->operations = 
 static void whole_eigh(const application *a, ebb_cost *cost) { cost->operations = 9 * of_operand(a, 0) * order(a); }
 static void whole_svd(const application *a, ebb_cost *cost) { cost->operations = 20 * of_operand(a, 0) * order(a); }
 
+/* ---- sums of products ---- */
+
+/* One addition less than there are products. */
+static void products(const application *a, ebb_cost *cost) {
+    const bool matrices = ebb_op_of(a->g, a->id) == EBB_OP_sum_dot;
+    cost->operations = -COST_add * of_result(a);
+    for (int32_t k = 0; k < a->g->node[a->id].arity; k += 2) {
+        ebb_cost product = {.operations = COST_mul * of_result(a)};
+        if (matrices) whole_dot(&(application){a->g, a->id, a->x + k, a->attr}, &product);
+        cost->operations += product.operations + COST_add * of_result(a);
+    }
+}
+
 /* ---- the table ---- */
 
 typedef struct fact {
@@ -225,7 +238,11 @@ ebb_cost ebb_cost_at(const ebb_graph *g, ebb_id id) {
         break;
     case EBB_SOURCE:
     case EBB_NESTED:
+        break;
     case EBB_NOWHERE:
+        if (ebb_op_table[op].family != EBB_PRODUCTS) break;
+        cost = traffic(g, id);
+        products(&a, &cost);
         break;
     case EBB_POINT: /* one that costs nothing is index arithmetic too */
         if (facts[op].point) cost = traffic(g, id);

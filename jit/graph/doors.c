@@ -9,24 +9,38 @@
 
 #include <string.h>
 
+static bool is_products(const ebb_application *app) {
+    return (unsigned)app->op < EBB_OP_COUNT && ebb_op_table[app->op].family == EBB_PRODUCTS;
+}
+
 static bool fail_application(const ebb_graph *g, const ebb_application *app, const char *why) {
     return ebb_fail(g->diag, EBB_INTERNAL_ERROR, app->site, "%s: %s",
                     (unsigned)app->op < EBB_OP_COUNT ? ebb_op_table[app->op].name : "?", why);
 }
 
-/* The type of the application; false with an error, or without one when an operand is poison: that has its error. */
-static bool check(const ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg, ebb_type *type) {
-    ebb_type operand[3];
-    for (int k = 0; k < narg; k++)
-        if (arg[k] == EBB_POISON) return false;
-    if (app->op == EBB_OP_input) return fail_application(g, app, "is recorded by a function of its own");
-    if (narg < 0 || narg > 3) return fail_application(g, app, "too many operands");
+/* Most operations have few operands; sums of products have any number. */
+bool ebb_infer_nodes(const ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg, ebb_type *type,
+                     ebb_diag *diag) {
+    ebb_type few[3] = {0}, *operand = narg > 3 ? ebb_mem_new(g->allocator, (size_t)narg, sizeof *operand) : few;
+    if (!operand) return ebb_fail_memory(diag);
     for (int k = 0; k < narg; k++) {
-        if (arg[k] <= EBB_ABSENT || arg[k] >= g->count) return fail_application(g, app, "operand is no node");
         operand[k].dtype = ebb_dtype_at(g, arg[k]);
         operand[k].shape = *ebb_shape_of(g, arg[k]);
     }
-    return ebb_infer(g->diag, app, narg, operand, type);
+    bool ok = ebb_infer(diag, app, narg, operand, type);
+    if (operand != few) ebb_mem_free(g->allocator, operand);
+    return ok;
+}
+
+/* The type of the application; false with an error, or without one when an operand is poison: that has its error. */
+static bool check(const ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg, ebb_type *type) {
+    for (int k = 0; k < narg; k++)
+        if (arg[k] == EBB_POISON) return false;
+    if (app->op == EBB_OP_input) return fail_application(g, app, "is recorded by a function of its own");
+    if (narg < 0 || (narg > 3 && !is_products(app))) return fail_application(g, app, "too many operands");
+    for (int k = 0; k < narg; k++)
+        if (arg[k] <= EBB_ABSENT || arg[k] >= g->count) return fail_application(g, app, "operand is no node");
+    return ebb_infer_nodes(g, app, narg, arg, type, g->diag);
 }
 
 ebb_id ebb_record(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg) {
@@ -115,10 +129,19 @@ ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type,
 
 /* ---- deriving ---- */
 
+/* A sum of one product is that product. */
+static ebb_id derive_products(ebb_graph *g, const ebb_application *app, const ebb_type *type, int narg,
+                              const ebb_id *arg) {
+    ebb_application product = *app;
+    product.op = ebb_product_of(app->op);
+    return narg == 2 ? ebb_derive(g, &product, narg, arg) : ebb_share(g, app, type, narg, arg);
+}
+
 ebb_id ebb_derive(ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg) {
     EBB_PLAIN_FLOATS;
     ebb_draft d = {.graph = g, .app = *app, .narg = narg};
     if (!check(g, app, narg, arg, &d.type)) return EBB_POISON;
+    if (is_products(app)) return derive_products(g, app, &d.type, narg, arg);
     for (int k = 0; k < narg; k++)
         d.arg[k] = arg[k];
     do {

@@ -1,4 +1,4 @@
-/* doors.h - what the two doors are made of. Only doors.c, identity.c, fold.c and graph.c include it.
+/* doors.h - what the two doors are made of. Only doors.c, identity.c, fold.c, graph.c and verify.c include it.
  *
  * A draft is an application on its way through the deriving door: doors.c types it, identity.c may rewrite it or answer
  * it with a node that exists, fold.c may answer it with a constant, and what is left is looked up or appended. */
@@ -19,6 +19,9 @@ typedef struct ebb_draft {
 
 /* graph.c: appends a node that is known to be right. */
 ebb_id ebb_append(ebb_graph *g, const ebb_application *app, const ebb_type *type, int narg, const ebb_id *arg);
+/* doors.c: the type of an application to nodes of g, or an error in diag. */
+bool ebb_infer_nodes(const ebb_graph *g, const ebb_application *app, int narg, const ebb_id *arg, ebb_type *type,
+                     ebb_diag *diag);
 /* doors.c: the equal node that exists, or a new one. */
 ebb_id ebb_share(ebb_graph *g, const ebb_application *app, const ebb_type *type, int narg, const ebb_id *arg);
 

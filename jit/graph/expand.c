@@ -32,7 +32,7 @@ typedef struct expansion {
     int64_t inlined; /* nodes of callees read so far */
     int32_t symbols; /* size[k] is written for symbol k */
     const int64_t *size;
-    bool to_run;            /* a custom is its primal */
+    bool to_run;            /* a custom is its primal, a sum of products products and sums */
     const ebb_reach *reach; /* the functions of the program; NULL: it has no others */
     ebb_graph **anew;       /* [reach->count]: what a function is now, if a region that stays runs it */
 } expansion;
@@ -145,21 +145,26 @@ static ebb_id expand_verbatim(expansion *e, const ebb_application *app, int32_t 
     return y;
 }
 
-/* Anything but input, regions and get: the same operation on the new operands, or what the macro stands for. */
+/* The same operation on the new operands, or what it stands for. */
+static ebb_id put(expansion *e, ebb_application *app, int32_t arity, const ebb_id *x) {
+    ebb_family family = ebb_op_table[app->op].family;
+    if (family == EBB_MACRO) app->site.macro = (uint16_t)app->op;
+    ebb_builder b = {e->to, app->site};
+    if (family == EBB_PRODUCTS && e->to_run) return ebb_g_products_apart(&b, app, arity, x);
+    if (family != EBB_MACRO) return e->verbatim ? ebb_record(e->to, app, arity, x) : ebb_derive(e->to, app, arity, x);
+    if (e->verbatim) return expand_verbatim(e, app, arity, x);
+    return ebb_expand_macro(&b, app->op, x, (ebb_attr){app->nattr, app->attr});
+}
+
+/* Anything but input, regions and get. */
 static ebb_id rebuild(expansion *e, const frame *f, ebb_id id) {
-    ebb_op op = ebb_op_of(f->from, id);
-    int32_t arity = f->from->node[id].arity;
     ebb_application app = ebb_application_of(f->from, id);
     app.asked = with_sizes(e, app.asked);
-    ebb_id x[3] = {0};
-    for (int32_t k = 0; k < arity && k < 3; k++)
-        x[k] = f->map[ebb_operands(f->from, id)[k]];
     if (!ebb_graph_keep_site(e->to, f->from, &app.site)) return EBB_POISON;
-    if (ebb_op_table[op].family == EBB_MACRO) app.site.macro = (uint16_t)op;
-    if (ebb_op_table[op].family != EBB_MACRO)
-        return e->verbatim ? ebb_record(e->to, &app, arity, x) : ebb_derive(e->to, &app, arity, x);
-    if (e->verbatim) return expand_verbatim(e, &app, arity, x);
-    return ebb_expand_macro(&(ebb_builder){e->to, app.site}, op, x, ebb_attr_of(f->from, id));
+    ebb_id few[3], *x = ebb_new_operands(e->to, f->from, id, f->map, few);
+    ebb_id y = x ? put(e, &app, f->from->node[id].arity, x) : EBB_POISON;
+    if (x != few) ebb_mem_free(e->to->allocator, x);
+    return y;
 }
 
 /* A region that stays runs what its callees have become. */

@@ -8,6 +8,9 @@
 /* The value of a MACRO operation on operands x of the builder's graph, in operations that are none. */
 ebb_id ebb_expand_macro(ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr attr);
 
+/* The new ids of node id's operands, by map: in few[], or of to's allocator if there are more; NULL: no memory. */
+ebb_id *ebb_new_operands(const ebb_graph *to, const ebb_graph *g, ebb_id id, const ebb_id *map, ebb_id few[3]);
+
 /* The nodes that outputs need, as flags of g's allocator; NULL: no memory. */
 uint8_t *ebb_live_nodes(const ebb_graph *g);
 /* Records the nodes of g that are live (NULL: all) into `to`; renumber has the new ids, those of inputs already. */

@@ -131,6 +131,20 @@ bool infer_cast(const ebb_question *q) {
     return true;
 }
 
+/* Floats in pairs, whose products are all of one type. */
+bool infer_products(const ebb_question *q) {
+    ebb_infer_rule *rule = rules[ebb_product_of(q->app->op)];
+    if (q->narg < 2 || q->narg % 2) return ebb_infer_no(q, EBB_VALUE_ERROR, "takes operands in pairs, got %d", q->narg);
+    for (int k = 0; k < q->narg; k += 2) {
+        ebb_type product;
+        const ebb_question pair = {q->diag, q->app, 2, q->arg + k, &product};
+        if (!rule(&pair) || !ebb_infer_dtype(q, "operand", &q->arg[k], EBB_SET_REAL)) return false;
+        if (k == 0) *q->result = product;
+        if (!same_types(q, q->result, &product)) return false;
+    }
+    return true;
+}
+
 /* Elements as packed bytes; unused bytes are 0, so that equal constants have equal attributes. */
 static bool payload_fits(const ebb_question *q) {
     int64_t size, bytes;

@@ -303,6 +303,7 @@ ebb_id ebb_expand_macro(ebb_builder *b, ebb_op op, const ebb_id *x, ebb_attr att
 #define EXPAND_STEP(name)
 #define EXPAND_LINEAR(name)
 #define EXPAND_BILINEAR(name)
+#define EXPAND_PRODUCTS(name)
 #define EXPAND_SMOOTH(name)
 #define EXPAND_SELECTION(name)
 #define EXPAND_IMPLICIT(name)

@@ -25,6 +25,7 @@ const ebb_attr_names ebb_attr_notation[EBB_OP_COUNT] = {
     [EBB_OP_argmax] = {1, false, {"axis"}},
     [EBB_OP_argsort] = {1, false, {"axis"}},
     [EBB_OP_dot] = {2, false, {"tx", "ty"}},
+    [EBB_OP_sum_dot] = {2, false, {"tx", "ty"}},
     [EBB_OP_gather] = {1, false, {"axis"}},
     [EBB_OP_scatter_add] = {1, false, {"axis"}},
     [EBB_OP_scatter_max] = {1, false, {"axis"}},

@@ -215,6 +215,11 @@ static bool record_region(parser *p, statement *s, ebb_region *r) {
     return ebb_record_region(p->graph, r, p->operands, p->operand, site) != EBB_POISON || door_no(p, s->op_at);
 }
 
+static bool read_some_operands(parser *p, const statement *s, int line) {
+    int arity = ebb_op_table[s->op].arity;
+    return arity < 0 ? read_any_operands(p, line) : read_operands(p, arity);
+}
+
 static bool read_region(parser *p, statement *s) {
     const int line = p->r.lex.token.line;
     ebb_graph *callee[3];
@@ -245,12 +250,13 @@ static bool read_operation(parser *p, statement *s) {
     s->op = ebb_op_by_name(s->op_at.text, s->op_at.length);
     if (s->op == EBB_OP_NONE) return ebb_no(&p->r, s->op_at, "unknown operation %s", ebb_shown(s->op_at, found));
     if (s->op == EBB_OP_input) return ebb_no(&p->r, s->op_at, "parameters stand in the function's head");
+    const int line = s->op_at.line;
     ebb_lex_next(&p->r.lex);
     p->r.about = ebb_op_table[s->op].name;
     p->operands = 0;
     if (ebb_is_region(s->op)) return read_region(p, s);
     if (s->op == EBB_OP_constant) return read_payload(p, s) && record(p, s);
-    return read_operands(p, ebb_op_table[s->op].arity) && read_attributes(p, s) && record(p, s);
+    return read_some_operands(p, s, line) && read_attributes(p, s) && record(p, s);
 }
 
 /* Adds the parameters whose turn it is. */

@@ -19,6 +19,8 @@ ebb_op ebb_op_by_name(const char *name, size_t length) {
     return EBB_OP_NONE;
 }
 
+ebb_op ebb_product_of(ebb_op op) { return op == EBB_OP_sum_mul ? EBB_OP_mul : op == EBB_OP_sum_dot ? EBB_OP_dot : op; }
+
 bool ebb_shape_equal(const ebb_shape *a, const ebb_shape *b) {
     if (a->rank != b->rank) return false;
     for (int i = 0; i < a->rank; i++)

@@ -20,6 +20,7 @@ typedef enum ebb_family {
     EBB_STEP,
     EBB_LINEAR,
     EBB_BILINEAR,
+    EBB_PRODUCTS,
     EBB_SMOOTH,
     EBB_SELECTION,
     EBB_IMPLICIT,
@@ -37,6 +38,7 @@ typedef struct ebb_op_row {
 } ebb_op_row;
 extern const ebb_op_row ebb_op_table[EBB_OP_COUNT];
 ebb_op ebb_op_by_name(const char *name, size_t length); /* EBB_OP_NONE if there is no such */
+ebb_op ebb_product_of(ebb_op op);                       /* mul of sum_mul, dot of sum_dot; others are their own */
 
 #define EBB_SYMBOL(k) (-1 - (int64_t)(k))
 #define EBB_MAX_BYTES ((int64_t)1 << 47) /* of one tensor */

@@ -3,7 +3,7 @@
  * Nothing of the graph is used before it has been checked, so a broken one gives an error, never a crash. Callees are
  * graphs of their own and verified on their own; here they only lend the types of their parameters and results.
  * Start reading at ebb_verify. */
-#include "jit/graph/graph.h"
+#include "jit/graph/doors.h"
 #include "jit/graph/intern.h"
 #include "jit/graph/region.h"
 
@@ -96,12 +96,12 @@ static bool check_get(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
 static bool check_type(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
     const ebb_node *n = &g->node[id];
     ebb_application app = ebb_application_of(g, id);
-    ebb_type operand[3], type;
+    ebb_type type;
     ebb_diag why = {0};
-    if (n->arity > 3) return broken(g, diag, id, "%s has %d operands", ebb_op_table[n->op].name, n->arity);
-    for (int32_t k = 0; k < n->arity; k++)
-        operand[k] = ebb_type_of(g, ebb_operands(g, id)[k]);
-    if (!ebb_infer(&why, &app, n->arity, operand, &type)) return broken(g, diag, id, "%s", why.message);
+    if (n->arity > 3 && ebb_op_table[n->op].arity >= 0)
+        return broken(g, diag, id, "%s has %d operands", ebb_op_table[n->op].name, n->arity);
+    if (!ebb_infer_nodes(g, &app, n->arity, ebb_operands(g, id), &type, &why))
+        return broken(g, diag, id, "%s", why.message);
     char is[EBB_TYPE_TEXT], should[EBB_TYPE_TEXT];
     return ebb_type_equal(&app.asked, &type) ||
            broken(g, diag, id, "its type is %s, but %s gives %s", ebb_type_text(&app.asked, is),

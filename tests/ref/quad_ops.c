@@ -25,6 +25,7 @@ typedef void reference(const quad_call *c);
 #define DECLARE_NOWHERE(name, family) DECLARE_##family(name)
 #define DECLARE_MACRO(name) reference quad_##name;
 #define DECLARE_REGION(name)
+#define DECLARE_PRODUCTS(name) /* test_products.c */
 #define OP(name, family, access, arity, rule) DECLARE_##access(name, family)
 #include "jit/graph/ops.def"
 #undef OP
@@ -200,6 +201,7 @@ static void quad_iota(const quad_call *c) {
 #define ROW_NOWHERE(name, family) NOWHERE_##family(name)
 #define NOWHERE_MACRO(name) [EBB_OP_##name] = quad_##name,
 #define NOWHERE_REGION(name)
+#define NOWHERE_PRODUCTS(name)
 
 static reference *const table[EBB_OP_COUNT] = {
 #define OP(name, family, access, arity, rule) ROW_##access(name, family)

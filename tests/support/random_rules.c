@@ -254,6 +254,23 @@ static ebb_id make_dot(maker *m, ebb_op op) {
     return maker_record(m, (ebb_application){.op = op, .nattr = 2, .attr = attr}, 2, x, y, 0);
 }
 
+/* One to four products of one type: their factors found, or the same ones again. */
+static ebb_id make_products(maker *m, ebb_op op) {
+    ebb_id first = maker_some_of(m, FLOATS, op == EBB_OP_sum_dot ? 2 : 0), x[8];
+    ebb_shape s[2] = {*shape_at(m, first), *shape_at(m, first)};
+    int64_t left = maker_below(m, 2), right = maker_below(m, 2), n = maker_size(m), attr[] = {left, right};
+    const int last = s[0].rank - 1, products = 1 + (int)maker_below(m, 4);
+    ebb_application app = {.op = op, .nattr = op == EBB_OP_sum_dot ? 2 : 0, .attr = attr};
+    if (app.nattr) {
+        int64_t k = s[0].dim[left ? last - 1 : last];
+        s[1].dim[last - 1] = right ? n : k;
+        s[1].dim[last] = right ? k : n;
+    }
+    for (int i = 0; i < 2 * products; i++)
+        x[i] = i ? maker_partner(m, dtype_at(m, first), s[i % 2]) : first;
+    return ebb_record(m->g, &app, 2 * products, x);
+}
+
 static ebb_id make_pad(maker *m, ebb_op op) {
     ebb_id x = maker_some_of(m, NUMBERS, 1);
     int64_t attr[3 * EBB_MAX_RANK];
