@@ -12,7 +12,7 @@
 #include "ebb.h"
 #include "jit/graph/build.h"
 #include "tests/support/engines.h"
-#include "tests/support/op_case.h"
+#include "tests/support/each_op.h"
 #include "tests/support/random_graph.h"
 #include "tests/support/run_graph.h"
 
@@ -86,7 +86,8 @@ static void compare(const engines *e, const trial *t, int engine) {
 }
 
 /* Whether it has results with derivatives. */
-static bool try(const op_case *c) {
+static int try(const op_case *c, void *data) {
+    (void)data;
     trial t;
     engines e;
     if (!op_use_of(c, EBB_F64, EBB_I32, &t.use) || !ebb_is_float(t.use.result.dtype)) return false;
@@ -107,20 +108,10 @@ static bool try(const op_case *c) {
     return true;
 }
 
-static bool is_small(const op_case *c) {
-    int64_t size = 0;
-    return c->operands == 0 || (ebb_shape_size(&c->shape[0], &size) && size <= 100);
-}
-
 Test(jet, every_operation_has_every_order) {
     int cases = 0;
-    for (int op = 1; op < EBB_OP_COUNT; op++) {
-        bool pointwise = ebb_op_table[op].access == EBB_POINT && ebb_op_table[op].arity > 0;
-        op_case point = op_case_point((ebb_op)op, 5, op == EBB_OP_cast ? EBB_F64 : EBB_NONE);
-        if (pointwise) cases += try(&point);
-        for (int i = 0; i < op_case_count; i++)
-            if (op_cases[i].op == (ebb_op)op && is_small(&op_cases[i])) cases += try(&op_cases[i]);
-    }
+    for (int op = 1; op < EBB_OP_COUNT; op++)
+        cases += each_small_case((ebb_op)op, 5, EBB_F64, try, NULL);
     cr_expect(cases > EBB_OP_COUNT / 2);
     printf("cases: %d operations to order %d\n", cases, ORDER);
 }

@@ -9,36 +9,9 @@
 #include "dual/dual.h"
 #include "jit/graph/region.h"
 #include "tests/support/parsed.h"
-#include "tests/support/region_programs.h"
+#include "tests/support/region_numbers.h"
 #include "tests/support/run_graph.h"
 #include "tests/support/scarce.h"
-
-enum { MOST = 40, ROOM = 64 };
-
-typedef struct numbers {
-    double room[MOST][ROOM];
-    double *at[MOST];
-} numbers;
-
-static void fill(const ebb_graph *g, const region_program *p, numbers *in) {
-    cr_assert_leq(g->inputs, MOST);
-    for (int k = 0; k < g->inputs; k++) {
-        cr_assert_leq(size_of_node(g, g->input[k]), ROOM);
-        in->at[k] = in->room[k];
-        fill_uniform((uint64_t)k + 1, 0.3, 0.9, ROOM, in->room[k]);
-        if (!ebb_is_float(ebb_dtype_at(g, g->input[k]))) in->room[k][0] = p->whole[k];
-    }
-}
-
-static void run(const ebb_graph *g, numbers *in, numbers *out, const char *what) {
-    ebb_diag diag = {0};
-    cr_assert_leq(g->outputs, MOST);
-    for (int j = 0; j < g->outputs; j++) {
-        cr_assert_leq(size_of_node(g, g->output[j]), ROOM);
-        out->at[j] = out->room[j];
-    }
-    cr_assert(run_graph(g, (const double *const *)in->at, out->at, &diag), "%s: %s", what, diag.message);
-}
 
 static double dot(const ebb_graph *g, ebb_id x, const double *a, const double *b) {
     double sum = 0;
@@ -58,14 +31,14 @@ static int compare_differences(const region_program *p) {
     ebb_dual_spec spec = {.nwrt = p->nwrt, .wrt = p->wrt};
     ebb_graph *f = parsed(p->text), *g = ebb_jvp_graph(f, &spec, &diag);
     cr_assert(g, "%s: %s", p->name, diag.message);
-    fill(g, p, &in);
-    run(g, &in, &out, p->name);
+    fill_numbers(g, p, &in);
+    run_numbers(g, &in, &out, p->name);
     for (int side = -1; side <= 1; side += 2) {
-        fill(g, p, &in);
+        fill_numbers(g, p, &in);
         for (int i = 0; i < p->nwrt; i++)
             for (int e = 0; e < ROOM; e++)
                 in.room[p->wrt[i]][e] += side * h * in.room[f->inputs + i][e];
-        run(f, &in, side > 0 ? &up : &down, p->name);
+        run_numbers(f, &in, side > 0 ? &up : &down, p->name);
     }
     for (int j = 0; j < f->outputs; j++)
         for (int64_t e = 0; e < size_of_node(f, f->output[j]); e++, tried++) {
@@ -96,14 +69,14 @@ static void compare_halves(const region_program *p) {
     cr_assert(g && ebb_linearize_graph(f, &spec, &primal, &linear, &diag), "%s: %s", p->name, diag.message);
     cr_assert(ebb_verify(primal, &diag) && ebb_verify(linear, &diag), "%s: %s", p->name, diag.message);
     int residuals = linear->inputs - p->nwrt, last[4];
-    fill(g, p, &in);
-    run(g, &in, &out, p->name);
-    run(primal, &in, &middle, p->name);
+    fill_numbers(g, p, &in);
+    run_numbers(g, &in, &out, p->name);
+    run_numbers(primal, &in, &middle, p->name);
     for (int i = 0; i < residuals; i++)
         middle.at[i] = middle.room[f->outputs + i];
     for (int i = 0; i < p->nwrt; i++)
         middle.at[residuals + i] = in.room[f->inputs + i], last[i] = residuals + i;
-    run(linear, &middle, &tangents, p->name);
+    run_numbers(linear, &middle, &tangents, p->name);
     for (int j = 0; j < f->outputs; j++)
         for (int64_t e = 0; e < size_of_node(f, f->output[j]); e++)
             cr_expect_float_eq(tangents.room[j][e], out.room[f->outputs + j][e], 1e-13, "%s: tangent %d", p->name, j);
@@ -119,7 +92,7 @@ static void compare_halves(const region_program *p) {
         fill_uniform(77 + (uint64_t)j, -1, 1, ROOM, turned.room[residuals + j]);
         left += dot(f, f->output[j], turned.room[residuals + j], tangents.room[j]);
     }
-    run(t, &turned, &back, p->name);
+    run_numbers(t, &turned, &back, p->name);
     for (int i = 0; i < p->nwrt; i++)
         right += dot(t, t->output[i], back.room[i], in.room[f->inputs + i]);
     cr_expect_float_eq(left, right, 1e-12 * (1 + fabs(left)), "%s: u'Jv is %.17g, v'J'u %.17g", p->name, left, right);

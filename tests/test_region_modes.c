@@ -11,36 +11,9 @@
 #include "dual/dual.h"
 #include "tests/support/engines.h"
 #include "tests/support/parsed.h"
-#include "tests/support/region_programs.h"
+#include "tests/support/region_numbers.h"
 #include "tests/support/run_graph.h"
 #include "tests/support/unroll.h"
-
-enum { MOST = 60, ROOM = 400 }; /* parameters and results; elements of one */
-
-typedef struct numbers {
-    double room[MOST][ROOM];
-    double *at[MOST];
-} numbers;
-
-static void fill(const ebb_graph *g, const region_program *p, numbers *in) {
-    cr_assert_leq(g->inputs, MOST);
-    for (int k = 0; k < g->inputs; k++) {
-        cr_assert_leq(size_of_node(g, g->input[k]), ROOM);
-        in->at[k] = in->room[k];
-        fill_uniform((uint64_t)k + 1, 0.3, 0.9, ROOM, in->room[k]);
-        if (!ebb_is_float(ebb_dtype_at(g, g->input[k]))) in->room[k][0] = p->whole[k];
-    }
-}
-
-static void run(const ebb_graph *g, numbers *in, numbers *out, const char *what) {
-    ebb_diag diag = {0};
-    cr_assert_leq(g->outputs, MOST);
-    for (int j = 0; j < g->outputs; j++) {
-        cr_assert_leq(size_of_node(g, g->output[j]), ROOM);
-        out->at[j] = out->room[j];
-    }
-    cr_assert(run_graph(g, (const double *const *)in->at, out->at, &diag), "%s: %s", what, diag.message);
-}
 
 /* Native code gives the same: to the bit, but that products may be added up in another order. */
 static void compare_native(const ebb_graph *g, numbers *in, const numbers *out, const char *what) {
@@ -97,14 +70,14 @@ static void compare(const region_program *p, const char *chain) {
     snprintf(what, sizeof what, "%s: %s", p->name, chain);
     ebb_graph *f = parsed(p->text);
     f->diag = &diag;
-    fill(f, p, &in);
+    fill_numbers(f, p, &in);
     ebb_graph *line = unrolled(f, (const double *const *)in.at);
     ebb_graph *a = transformed(f, p, chain, &diag), *b = a ? transformed(line, p, chain, &diag) : NULL;
     cr_assert(a && b, "%s: %s", what, diag.message);
     cr_assert(ebb_verify(a, &diag), "%s: %s", what, diag.message);
-    fill(a, p, &in);
-    run(a, &in, &got, what);
-    run(b, &in, &want, what);
+    fill_numbers(a, p, &in);
+    run_numbers(a, &in, &got, what);
+    run_numbers(b, &in, &want, what);
     if (strlen(chain) <= strlen("vjp vjp")) compare_native(a, &in, &got, what);
     for (int j = 0; j < a->outputs; j++)
         for (int64_t e = 0; e < size_of_node(a, a->output[j]); e++) {
@@ -145,7 +118,7 @@ enum { EXAMPLES = 3 };
 /* Example e of parameters that have it, row by row in `all`. */
 static void fill_examples(const ebb_graph *g, const region_program *p, const int *axes, int e, numbers *all,
                           numbers *one) {
-    fill(g, p, one);
+    fill_numbers(g, p, one);
     for (int k = 0; k < g->inputs; k++) {
         int64_t size = size_of_node(g, g->input[k]);
         cr_assert_leq(size * EXAMPLES, ROOM);
@@ -166,11 +139,11 @@ static void compare_examples(const region_program *p, const ebb_graph *g, const 
     cr_assert(many && ebb_verify(many, &diag), "%s: %s", what, diag.message);
     for (int e = 0; e < EXAMPLES; e++)
         fill_examples(g, p, axes, e, &all, &one);
-    run(many, &all, &got, what);
+    run_numbers(many, &all, &got, what);
     if (native) compare_native(many, &all, &got, what);
     for (int e = 0; e < EXAMPLES; e++) {
         fill_examples(g, p, axes, e, &all, &one);
-        run(g, &one, &want, what);
+        run_numbers(g, &one, &want, what);
         for (int j = 0; j < g->outputs; j++)
             for (int64_t i = 0, size = size_of_node(g, g->output[j]); i < size; i++) {
                 double x = got.room[j][e * size + i], y = want.room[j][i];
