@@ -3,12 +3,12 @@
 #include "benchmarks/support/bench.h"
 #include "benchmarks/support/native.h"
 #include "benchmarks/support/workloads.h"
+#define W9_REAL double
+#include "benchmarks/support/w9_by_hand.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { MOST = 20 };
 
 typedef struct hand {
     int64_t n;
@@ -17,31 +17,11 @@ typedef struct hand {
     double *out; /* [order][n] */
 } hand;
 
-/* sin and cos together, e' = -2 x e, u = sin e, y' = (1 - y^2) u'; y[k] for k from 0 to order. */
-static void series(double x, int order, double *y) {
-    double s[MOST + 1] = {sin(x)}, c[MOST + 1] = {cos(x)}, e[MOST + 1] = {exp(-x * x)}, u[MOST + 1], z[MOST + 1];
-    u[0] = s[0] * e[0];
-    y[0] = tanh(u[0]);
-    z[0] = 1 - y[0] * y[0];
-    for (int k = 1; k <= order; k++) {
-        s[k] = c[k - 1] / k, c[k] = -s[k - 1] / k;
-        e[k] = (-2 * x * e[k - 1] - 2 * (k > 1 ? e[k - 2] : 0)) / k;
-        u[k] = y[k] = z[k] = 0;
-        for (int j = 0; j <= k; j++)
-            u[k] += s[j] * e[k - j];
-        for (int j = 1; j <= k; j++)
-            y[k] += j * u[j] * z[k - j];
-        y[k] /= k;
-        for (int j = 0; j <= k; j++)
-            z[k] -= y[j] * y[k - j];
-    }
-}
-
 static void by_hand(void *data) {
     hand *h = data;
-    double y[MOST + 1];
+    double y[W9_MOST_ORDER + 1];
     for (int64_t i = 0; i < h->n; i++) {
-        series(h->x[i], h->order, y);
+        w9_by_hand(h->x[i], h->order, y);
         for (int k = 1; k <= h->order; k++)
             h->out[(k - 1) * h->n + i] = y[k];
     }

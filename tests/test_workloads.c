@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define W9_REAL long double
+#include "benchmarks/support/w9_by_hand.h"
 #include "benchmarks/support/workloads.h"
 #include "tests/support/check.h"
 
@@ -209,31 +211,11 @@ static void check_w1(void) {
     }
 }
 
-enum { ORDER = 20 };
-
-/* c: the coefficients of tanh(sin(x) exp(-x^2)) at x, by recurrences: s, c of sin and cos, e' = -2 x e, and y' = (1 -
- * y^2) u' for u = s e. */
-static void w9_by_hand(wide x, wide *y) {
-    wide s[ORDER + 1] = {sinl(x)}, c[ORDER + 1] = {cosl(x)}, e[ORDER + 1] = {expl(-x * x)};
-    wide u[ORDER + 1] = {s[0] * e[0]}, z[ORDER + 1];
-    y[0] = tanhl(u[0]);
-    z[0] = 1 - y[0] * y[0];
-    for (int k = 1; k <= ORDER; k++) {
-        s[k] = c[k - 1] / k, c[k] = -s[k - 1] / k;
-        e[k] = (-2 * x * e[k - 1] - 2 * (k > 1 ? e[k - 2] : 0)) / k;
-        u[k] = y[k] = z[k] = 0;
-        for (int j = 0; j <= k; j++)
-            u[k] += s[j] * e[k - j];
-        for (int j = 1; j <= k; j++)
-            y[k] += j * u[j] * z[k - j] / k;
-        for (int j = 0; j <= k; j++)
-            z[k] -= y[j] * y[k - j];
-    }
-}
+enum { ORDER = W9_MOST_ORDER };
 
 static void check_w9_at(const ebb_tensor *value, const ebb_tensor *series, const ebb_tensor *x, int64_t i) {
     wide want[ORDER + 1], factor = 1;
-    w9_by_hand(ebb_item(x, i), want);
+    w9_by_hand(ebb_item(x, i), ORDER, want);
     cr_expect(fabsl(ebb_item(value, i) - want[0]) <= 1e-12L * fabsl(want[0]), "W9, point %d", (int)i);
     for (int k = 1; k <= ORDER; k++) { /* coefficients fall as the series converges: beside them, an element's scale */
         double got = ebb_item(series, (k - 1) * ebb_size(x) + i);
