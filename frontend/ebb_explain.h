@@ -40,11 +40,15 @@ typedef struct ebb_road_estimate {
 typedef struct ebb_explanation {
     /* False after an error; then nothing else is set. */
     bool good;
-    /* The program that runs for these arguments: its operations, and costs as above. */
+    /* The program that runs for these arguments: its operations, those of the functions that branches and loops run
+     * among them, and costs as above. A loop costs what its iterations do together, as often as it runs, 100 times
+     * where a condition ends it; its reverse, what it computes again for want of checkpoint_bytes, too. */
     int nodes;
     double operations, bytes, peak_bytes;
-    /* Its plan: fused loops, routines (products, gathers), copies, and the scratch memory of a call. */
-    int kernels, routines, copies;
+    /* Its plan: fused loops, routines (products, gathers), copies, regions (branches, loops, ways back through loops),
+     * those of the functions that these run among them, and the scratch memory of a call, what the functions want and
+     * what ways back keep included. */
+    int kernels, routines, copies, regions;
     int64_t arena_bytes;
     /* The ways that there were, of which road[chosen] was taken; 0: there was no choice. */
     int roads, chosen;

@@ -6,6 +6,7 @@
 
 #include "dual/sparse.h"
 #include "frontend/trace.h"
+#include "jit/graph/reach.h"
 #include "jit/graph/text.h"
 #include "jit/plan/plan.h"
 
@@ -25,10 +26,19 @@ static bool find_costs(const ebb_concrete *c, ebb_bill *bill, ebb_cost *cost, eb
     return good;
 }
 
+/* Of all functions of the program. */
+static bool count_nodes(ebb_explanation *e, const ebb_graph *g, ebb_diag *diag) {
+    ebb_reach reach;
+    bool good = ebb_reach_from(g, &reach) || ebb_fail_memory(diag);
+    for (int32_t k = 0; good && k < reach.count; k++)
+        e->nodes += reach.graph[k]->count - 1 - reach.graph[k]->inputs;
+    ebb_reach_end(&reach);
+    return good;
+}
+
 static bool tell_cost(ebb_explanation *e, const ebb_concrete *c, ebb_diag *diag) {
     ebb_bill bill;
-    if (!find_costs(c, &bill, NULL, diag)) return false;
-    e->nodes = c->sealed->count - 1 - c->sealed->inputs;
+    if (!find_costs(c, &bill, NULL, diag) || !count_nodes(e, c->sealed, diag)) return false;
     e->operations = bill.once.operations;
     e->bytes = bytes_of(&bill.once);
     e->peak_bytes = bill.peak;
@@ -39,15 +49,22 @@ static ebb_plan *plan_of(const ebb_concrete *c, ebb_diag *diag) {
     return ebb_plan_new(c->sealed, &(ebb_plan_options){.alias = c->alias}, diag);
 }
 
-static bool tell_plan(ebb_explanation *e, const ebb_concrete *c, ebb_diag *diag) {
-    ebb_plan *plan = plan_of(c, diag);
-    if (!plan) return false;
+static void count_steps(ebb_explanation *e, const ebb_plan *plan) {
     for (int32_t t = 0; t < plan->steps; t++) {
         ebb_step_kind kind = plan->step[t].kind;
         e->kernels += kind == EBB_STEP_KERNEL;
         e->routines += kind == EBB_STEP_ROUTINE;
         e->copies += kind == EBB_STEP_COPY;
+        e->regions += kind == EBB_STEP_REGION;
     }
+}
+
+static bool tell_plan(ebb_explanation *e, const ebb_concrete *c, ebb_diag *diag) {
+    ebb_plan *plan = plan_of(c, diag);
+    if (!plan) return false;
+    count_steps(e, plan);
+    for (int32_t k = 0; k < plan->nesteds; k++)
+        count_steps(e, plan->nested[k]);
     e->arena_bytes = plan->arena_bytes;
     ebb_plan_free(plan);
     return true;

@@ -53,6 +53,43 @@ Test(explain, by_kind_of_operation) {
     cr_expect(strstr(ebb_concrete_plan(c), "routine dot"), "%s", ebb_concrete_plan(c));
 }
 
+/* ---- loops ---- */
+
+static void is_below_nine(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)context, (void)data;
+    out[0] = ebb_lt(ebb_sum(in[0]), 9);
+}
+static void grows(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)context, (void)data;
+    out[0] = ebb_add(in[0], ebb_exp(in[0]));
+}
+static void scans(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    ebb_tensor *x = ebb_while(context, is_below_nine, grows, NULL, in[0]), *y;
+    ebb_scan(context, grows, NULL, EBB_OPERANDS(x), EBB_NO_OPERANDS, 0, &y, data);
+    out[0] = ebb_sum(y);
+}
+
+/* Operations as often as they run, steps of the functions that loops run, and the memory that their reverse keeps. */
+Test(explain, loops) {
+    ebb_scan_options all = {.trips = 40}, two = {.trips = 40, .checkpoint_bytes = 1};
+    ebb_tensor *x = ebb_ones(ebb, EBB_F64, EBB_SHAPE(64));
+    ebb_explanation e = ebb_explain(ebb_function_new(ebb, scans, &(ebb_function_options){.data = &all}), x);
+    cr_assert(e.good);
+    cr_expect_eq(e.operations, (100 + 40) * 17 * 64 + 100 * (64 + 1) + 64, "%g", e.operations);
+    cr_expect(e.regions == 2 && e.kernels == 4 && e.routines == 0, "%d regions, %d kernels", e.regions, e.kernels);
+    cr_expect_eq(e.nodes, 12, "%d nodes", e.nodes);
+    ebb_explanation g[2];
+    for (int k = 0; k < 2; k++) {
+        ebb_function_options o = {.data = k ? &two : &all};
+        g[k] = ebb_explain(ebb_grad(ebb_function_new(ebb, scans, &o), NULL), x);
+        cr_assert(g[k].good);
+    }
+    cr_expect_eq(g[0].arena_bytes - g[1].arena_bytes, 37 * 512 + 256,
+                 "39 states and 2, of 512 and 8 bytes, in units of 64: %lld, %lld bytes", (long long)g[0].arena_bytes,
+                 (long long)g[1].arena_bytes);
+    cr_expect_gt(g[1].operations, g[0].operations, "what is not kept is computed again");
+}
+
 /* ---- roads ---- */
 
 static ebb_function *cheaper(ebb_function *f, const ebb_wrt *wrt) { return ebb_jacobian_of(f, wrt, EBB_CHEAPER); }

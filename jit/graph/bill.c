@@ -4,6 +4,7 @@
  * its node to its last reader; a view keeps alive what it shows. The functions that regions run have bills of their
  * own, made before, callees before callers. Start reading at visit. */
 #include "jit/graph/cost.h"
+#include "jit/graph/loop.h"
 #include "jit/graph/reach.h"
 #include "jit/graph/region.h"
 
@@ -137,17 +138,26 @@ static double state_bytes(const ebb_loop *l) {
     return sum;
 }
 
-/* An unloop runs the body once to get there and, at most a few times, once more on the way back; it keeps states. */
+/* The states that an unloop keeps, in bytes, and how often it runs the body: all of them, and the body once for each,
+ * or as many as the budget holds, but two at least, and more often. Where a condition ends it, first once to count. */
+static double steps_of(const ebb_loop *l, double trips, double *kept) {
+    const double states = state_bytes(l), each = states + sizeof(int64_t), all = larger(trips - 1, 0);
+    const double budget = l->budget > 0 ? (double)l->budget : EBB_KEPT_STATES;
+    const double slots = states > 0 ? fmin(all, larger(2, floor(budget / each))) : 0;
+    *kept = slots * each;
+    if (states == 0) return l->condition ? trips : 0;
+    return ebb_loop_steps(trips, slots) + (l->condition && slots < all ? trips : 0);
+}
+
 static ebb_cost loop_cost(const walk *w, ebb_id id, double *scratch) {
     const ebb_loop l = ebb_loop_of(w->g, id);
     const ebb_bill *body = bill_of(w, l.body), *more = bill_of(w, l.condition), *pullback = bill_of(w, l.pullback);
-    double trips = l.trips < 0 ? EBB_GUESSED_TRIPS : (double)l.trips, states = state_bytes(&l);
-    double kept = fmin(trips * states, l.budget > 0 ? (double)l.budget : EBB_KEPT_STATES);
+    double trips = l.trips < 0 ? EBB_GUESSED_TRIPS : (double)l.trips, states = state_bytes(&l), kept = 0;
     ebb_cost cost = {0, 0, 0};
-    add(&cost, &body->once, l.pullback ? 2 * trips : trips);
+    add(&cost, &body->once, l.pullback ? steps_of(&l, trips, &kept) : trips);
     add(&cost, &more->once, trips);
     add(&cost, &pullback->once, trips);
-    *scratch = larger(larger(body->peak, more->peak), pullback->peak) + 2 * states + (l.pullback ? kept : 0);
+    *scratch = larger(larger(body->peak, more->peak), pullback->peak) + 2 * states + kept;
     return cost;
 }
 

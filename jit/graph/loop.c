@@ -81,6 +81,20 @@ ebb_loop_desc *ebb_loop_describe(const ebb_graph *g, ebb_id id, const int64_t ro
     return d;
 }
 
+/* With s = slots + 1 states, each iteration is repeated r times at most, where (s + r choose s) is the least one that
+ * is not below n; then it takes r n - (s + r choose r - 1) steps (Griewank and Walther 2000). */
+double ebb_loop_steps(double n, double slots) {
+    const double s = slots + 1;
+    double r = 1, reach = s + 1, before = 1; /* before: (s + r choose r - 1) */
+    if (n <= 1) return 0;
+    while (reach < n) {
+        r++;
+        before = before * (s + r) / (r - 1);
+        reach = reach * (s + r) / r;
+    }
+    return r * n - before;
+}
+
 /* ---- places ---- */
 
 static int64_t take(ebb_loop_places *p, int64_t bytes) {

@@ -32,6 +32,9 @@ enum { EBB_LOOP_BODY, EBB_LOOP_CONDITION, EBB_LOOP_PULLBACK };
 ebb_loop_desc *ebb_loop_describe(const ebb_graph *g, ebb_id id, const int64_t room[3], int64_t *numbers,
                                  ebb_diag *diag);
 
+/* How many steps forward it takes to go back through n iterations with room for so many states beside the first. */
+double ebb_loop_steps(double n, double slots);
+
 /* Offsets in the driver's work, in bytes. A set has room for a value of each state, or of each capture. */
 typedef struct ebb_loop_places {
     int64_t body_in, body_out, back_in, back_out; /* pointers: what a function gets, and where its results go */
