@@ -4,7 +4,6 @@
 #include "frontend/ebb.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { OPS = 100 };
 
@@ -36,20 +35,6 @@ static const char torch_program[] = "import torch, time, statistics\n"
                                     "    s = time.perf_counter(); run(); t.append(time.perf_counter() - s)\n"
                                     "print(statistics.median(t) / 100)\n";
 
-/* Seconds per operation in torch, or 0 where there is none. */
-static double torch_seconds(void) {
-    FILE *script = fopen("bench_torch.py", "w");
-    if (!script) return 0;
-    fputs(torch_program, script);
-    fclose(script);
-    double seconds = 0;
-    FILE *torch = popen("/usr/bin/python3 bench_torch.py 2>/dev/null", "r");
-    if (torch && fscanf(torch, "%lf", &seconds) != 1) seconds = 0;
-    if (torch) pclose(torch);
-    remove("bench_torch.py");
-    return seconds;
-}
-
 static bench_result per_op(bench_result r, double torch) {
     r.ours /= OPS;
     r.other = torch;
@@ -62,7 +47,8 @@ int main(void) {
     chain plain = {ebb, ebb_ones(ebb, EBB_F32, EBB_SHAPE(10)), ebb_full(ebb, EBB_F32, EBB_SHAPE(10), 0.5), false};
     chain taped = plain;
     taped.tape = true;
-    double torch = torch_seconds();
+    double torch = 0; /* seconds per operation */
+    bench_torch(torch_program, 1, &torch);
     bench_title("One eager operation on ten elements, f32", torch > 0 ? "torch" : "torch (not installed)");
     bench_result r = per_op(bench_pair(run_chain, &plain, NULL, NULL), torch);
     bench_row("add or mul", r, "0.5 us", r.ours < 0.5e-6);
