@@ -2,7 +2,7 @@
  *
  * A case is one operation on one set of shapes. For each, one program computes the value y, the tangent t = J v, the
  * cotangents c = J' ct and the second derivatives by three roads: forward over reverse, reverse over forward, reverse
- * over reverse. Start reading at `cases`, then `derive`. */
+ * over reverse. The cases are in rule_cases.c. Start reading at `derive`. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,215 +11,8 @@
 
 #include "dual/dual.h"
 #include "dual/mutate.h"
-#include "support/run_graph.h"
-
-/* ---- the table ---- */
-
-enum { MOST_ELEMENTS = 64, MOST_OPERANDS = 3 };
-
-typedef struct op_case {
-    const char *name;
-    ebb_op op;
-    const char *shape[MOST_OPERANDS]; /* "2,3": float; "i:4": the ints of `index`; "b:2,3": true and false in turn */
-    const char *attr;                 /* "0,2" */
-    const char *asked;                /* a shape */
-    double low[2], high[2];           /* ranges of operand 0, and of the others; 0, 0: from -2 to 2 */
-    const char *index;                /* "2,0,2,1" */
-    ebb_dtype cast;                   /* cast: the dtype asked */
-    double diagonal, apart;           /* operand 0 is a matrix: more on its diagonal, and more from one to the next */
-} op_case;
-
-#define CASE(text, op_name, ...) {.name = text, .op = EBB_OP_##op_name, __VA_ARGS__}
-#define POINT(op_name, from, to)                                                                                       \
-    {                                                                                                                  \
-        .name = #op_name, .op = EBB_OP_##op_name, .shape = {"7"}, .low = {from}, .high = { to }                        \
-    }
-#define PAIR(op_name, from, to, from2, to2)                                                                            \
-    {                                                                                                                  \
-        .name = #op_name, .op = EBB_OP_##op_name, .shape = {"7", "7"}, .low = {from, from2}, .high = { to, to2 }       \
-    }
-#define DOT(text, left, right) {.name = "dot " text, .op = EBB_OP_dot, .shape = {left, right}, .attr = text}
-
-static const op_case cases[] = {
-    POINT(neg, -2, 2),
-    POINT(abs, -2, 2),
-    POINT(exp, -2, 2),
-    POINT(expm1, -2, 2),
-    POINT(log, 0.3, 3),
-    POINT(log1p, -0.7, 2),
-    POINT(sqrt, 0.3, 3),
-    POINT(square, -2, 2),
-    POINT(recip, 0.4, 3),
-    POINT(sin, -4, 4),
-    POINT(cos, -4, 4),
-    POINT(tan, -1.1, 1.1),
-    POINT(asin, -0.9, 0.9),
-    POINT(acos, -0.9, 0.9),
-    POINT(atan, -3, 3),
-    POINT(sinh, -2, 2),
-    POINT(cosh, -2, 2),
-    POINT(tanh, -2, 2),
-    POINT(sigmoid, -4, 4),
-    POINT(softplus, -4, 4),
-    POINT(erf, -2, 2),
-    POINT(erfc, -2, 2),
-    POINT(exp2, -2, 2),
-    POINT(log2, 0.3, 3),
-    POINT(log10, 0.3, 3),
-    POINT(rsqrt, 0.3, 3),
-    POINT(cbrt, 0.3, 3),
-    POINT(asinh, -3, 3),
-    POINT(acosh, 1.4, 4),
-    POINT(atanh, -0.8, 0.8),
-    POINT(erfinv, -0.8, 0.8),
-    POINT(lgamma, 0.5, 4),
-    POINT(relu, -2, 2),
-    PAIR(add, -2, 2, -2, 2),
-    PAIR(sub, -2, 2, -2, 2),
-    PAIR(mul, -2, 2, -2, 2),
-    PAIR(div, -2, 2, 0.5, 3),
-    PAIR(pow, 0.3, 3, -2, 3),
-    PAIR(hypot, 0.5, 2, -2, 2),
-    PAIR(atan2, 0.5, 2, -2, 2),
-    PAIR(logaddexp, -2, 2, -2, 2),
-    PAIR(fmod, -2, 2, 0.7, 0.9),
-    PAIR(floormod, -2, 2, 0.7, 0.9),
-    CASE("polygamma", polygamma, .shape = {"i:6", "6"}, .low = {0, 0.5}, .high = {0, 4}, .index = "0,1,2,3,0,1"),
-    CASE("sinc_slope", sinc_slope, .shape = {"i:6", "6"}, .index = "0,1,2,3,4,0"),
-    PAIR(max, -2, 2, -2, 2),
-    PAIR(min, -2, 2, -2, 2),
-    CASE("scalar mul", mul, .shape = {"", ""}),
-    CASE("rank 8 tanh", tanh, .shape = {"1,2,1,2,1,2,1,2"}),
-    CASE("empty tanh", tanh, .shape = {"0"}),
-    CASE("select", select, .shape = {"b:2,3", "2,3", "2,3"}),
-    CASE("cast to f64", cast, .shape = {"5"}, .cast = EBB_F64),
-    CASE("broadcast new axes", broadcast, .shape = {"3"}, .attr = "1", .asked = "2,3,2"),
-    CASE("broadcast stretched", broadcast, .shape = {"2,1,3"}, .attr = "0,1,2", .asked = "2,4,3"),
-    CASE("broadcast both", broadcast, .shape = {"1,3"}, .attr = "1,2", .asked = "2,5,3"),
-    CASE("broadcast scalar", broadcast, .shape = {""}, .attr = "", .asked = "2,3"),
-    CASE("broadcast to nothing", broadcast, .shape = {"1"}, .attr = "0", .asked = "0"),
-    CASE("reshape", reshape, .shape = {"2,6"}, .asked = "3,4"),
-    CASE("reshape to scalar", reshape, .shape = {"1,1"}, .asked = ""),
-    CASE("transpose", transpose, .shape = {"2,3,4"}, .attr = "2,0,1"),
-    CASE("transpose of a matrix", transpose, .shape = {"2,3"}, .attr = "1,0"),
-    CASE("slice", slice, .shape = {"5,6"}, .attr = "1,2,1,1", .asked = "3,4"),
-    CASE("slice in steps", slice, .shape = {"7,6"}, .attr = "1,0,2,3", .asked = "3,2"),
-    CASE("slice of nothing", slice, .shape = {"4"}, .attr = "4,1", .asked = "0"),
-    CASE("pad", pad, .shape = {"2,3"}, .attr = "1,0,0,2,0,0"),
-    CASE("pad with gaps", pad, .shape = {"3,2"}, .attr = "1,2,0,1,2,1"),
-    CASE("sum all", sum, .shape = {"2,3"}, .attr = "0,1"),
-    CASE("sum outer", sum, .shape = {"2,3,4"}, .attr = "0,2"),
-    CASE("sum inner", sum, .shape = {"2,3,4"}, .attr = "1"),
-    CASE("sum of nothing", sum, .shape = {"0,3"}, .attr = "0"),
-    CASE("reverse", reverse, .shape = {"4,5"}, .attr = "1"),
-    CASE("reverse both", reverse, .shape = {"2,3"}, .attr = "0,1"),
-    CASE("windows", windows, .shape = {"7"}, .attr = "0,3,2,1"),
-    CASE("windows dilated", windows, .shape = {"2,7"}, .attr = "1,2,1,3"),
-    CASE("windows of rows", windows, .shape = {"5,2"}, .attr = "0,2,3,1"),
-    CASE("overlap_add", overlap_add, .shape = {"3,3"}, .attr = "0,7,2,1"),
-    CASE("overlap_add dilated", overlap_add, .shape = {"2,4,2"}, .attr = "1,7,1,3"),
-    CASE("cumsum rows", cumsum, .shape = {"4,5"}, .attr = "1"),
-    CASE("cumsum columns", cumsum, .shape = {"4,5"}, .attr = "0"),
-    CASE("concat rows", concat, .shape = {"2,3", "1,3"}, .attr = "0"),
-    CASE("concat columns", concat, .shape = {"2,3", "2,4"}, .attr = "1"),
-    CASE("reduce_max all", reduce_max, .shape = {"2,3"}, .attr = "0,1"),
-    CASE("reduce_max rows", reduce_max, .shape = {"4,5"}, .attr = "1"),
-    CASE("reduce_max columns", reduce_max, .shape = {"4,5"}, .attr = "0"),
-    DOT("0,0", "2,3", "3,4"),
-    DOT("0,1", "2,3", "4,3"),
-    DOT("1,0", "3,2", "3,4"),
-    DOT("1,1", "3,2", "4,3"),
-    CASE("dot batch 0,0", dot, .shape = {"2,2,3", "2,3,2"}, .attr = "0,0"),
-    CASE("dot batch 0,1", dot, .shape = {"2,2,3", "2,2,3"}, .attr = "0,1"),
-    CASE("dot batch 1,0", dot, .shape = {"2,3,2", "2,3,2"}, .attr = "1,0"),
-    CASE("dot batch 1,1", dot, .shape = {"2,3,2", "2,2,3"}, .attr = "1,1"),
-    CASE("dot two batches", dot, .shape = {"2,2,1,3", "2,2,3,2"}, .attr = "0,0"),
-    CASE("dot over nothing", dot, .shape = {"2,0", "0,3"}, .attr = "0,0"),
-    CASE("triangular_solve", triangular_solve, .shape = {"3,3", "3,2"}, .attr = "0,0,0", .diagonal = 3),
-    CASE("triangular_solve upper", triangular_solve, .shape = {"3,3", "3,2"}, .attr = "0,1,0", .diagonal = 3),
-    CASE("triangular_solve unit", triangular_solve, .shape = {"3,3", "3,2"}, .attr = "1,0,1"),
-    CASE("triangular_solve batch", triangular_solve, .shape = {"2,2,2", "2,2,1"}, .attr = "1,1,0", .diagonal = 3),
-    CASE("lu_solve", lu_solve, .shape = {"3,3", "3,2"}, .attr = "0", .diagonal = 6),
-    CASE("lu_solve transposed", lu_solve, .shape = {"2,3,3", "2,3,1"}, .attr = "1", .diagonal = 6),
-    CASE("lu_det", lu_det, .shape = {"3,3"}, .diagonal = 4),
-    CASE("lu_det batch", lu_det, .shape = {"2,2,2"}, .diagonal = 4),
-    CASE("lu_logdet", lu_logdet, .shape = {"3,3"}, .diagonal = 6),
-    CASE("cofactor", cofactor, .shape = {"3,3"}, .diagonal = 4),
-    CASE("qr", qr, .shape = {"3,3"}, .diagonal = 6),
-    CASE("qr tall", qr, .shape = {"4,2"}, .diagonal = 6),
-    CASE("eigh", eigh, .shape = {"3,3"}, .diagonal = 1, .apart = 4),
-    CASE("svd", svd, .shape = {"3,3"}, .diagonal = 1, .apart = 4),
-    CASE("svd tall", svd, .shape = {"4,2"}, .diagonal = 1, .apart = 4),
-    CASE("cholesky", cholesky, .shape = {"3,3"}, .diagonal = 6),
-    CASE("cholesky batch", cholesky, .shape = {"2,2,2"}, .diagonal = 6),
-    CASE("gather rows twice", gather, .shape = {"3,2", "i:4"}, .attr = "0", .index = "2,0,2,1"),
-    CASE("gather columns", gather, .shape = {"2,3", "i:2,2"}, .attr = "1", .index = "2,2,0,2"),
-    CASE("gather one", gather, .shape = {"4", "i:"}, .attr = "0", .index = "3"),
-    CASE("scatter_add rows", scatter_add, .shape = {"3,2", "i:4", "4,2"}, .attr = "0", .index = "2,0,2,2"),
-    CASE("scatter_max rows", scatter_max, .shape = {"3,2", "i:4", "4,2"}, .attr = "0", .index = "2,0,2,2"),
-    CASE("scatter_max columns", scatter_max, .shape = {"2,3", "i:2", "2,2"}, .attr = "1", .index = "1,1"),
-    CASE("scatter_add columns", scatter_add, .shape = {"2,3", "i:2", "2,2"}, .attr = "1", .index = "1,1"),
-};
-enum { CASES = sizeof cases / sizeof *cases };
-
-/* ---- reading a case ---- */
-
-static int parse_list(const char *text, int64_t *list) {
-    int n = 0;
-    for (char *end; text && *text; text = *end == ',' ? end + 1 : end)
-        list[n++] = strtoll(text, &end, 10);
-    return n;
-}
-
-static ebb_shape parse_shape(const char *text) {
-    ebb_shape shape = {0};
-    shape.rank = parse_list(text, shape.dim);
-    return shape;
-}
-
-static ebb_dtype kind_of(const char *shape, ebb_dtype real) {
-    return !strncmp(shape, "i:", 2) ? EBB_I32 : !strncmp(shape, "b:", 2) ? EBB_BOOL : real;
-}
-
-static ebb_type operand_type(const char *text, ebb_dtype real) {
-    ebb_dtype dtype = kind_of(text, real);
-    return (ebb_type){dtype, parse_shape(dtype == real ? text : text + 2)};
-}
-
-static int operands_of(const op_case *c) {
-    int n = 0;
-    while (n < MOST_OPERANDS && c->shape[n])
-        n++;
-    return n;
-}
-
-static void add_diagonal(const op_case *c, int64_t size, double *value) {
-    const ebb_shape s = parse_shape(c->shape[0]);
-    const int64_t m = s.dim[s.rank - 2], n = s.dim[s.rank - 1];
-    for (int64_t e = 0; e < size; e++)
-        if (e / n % m == e % n) value[e] += c->diagonal + c->apart * (double)(e % n);
-}
-
-static void operand_values(const op_case *c, int k, int64_t size, double *value) {
-    int64_t index[MOST_ELEMENTS];
-    bool given = c->low[k > 0] != c->high[k > 0];
-    switch (kind_of(c->shape[k], EBB_F64)) {
-    case EBB_BOOL:
-        for (int64_t e = 0; e < size; e++)
-            value[e] = e % 3 == 0;
-        return;
-    case EBB_I32:
-        parse_list(c->index, index);
-        for (int64_t e = 0; e < size; e++)
-            value[e] = (double)index[e];
-        return;
-    default:
-        fill_uniform(100 + (uint64_t)k, given ? c->low[k > 0] : -2, given ? c->high[k > 0] : 2, size, value);
-        for (int64_t e = 0; e < size; e++)
-            value[e] = (float)value[e]; /* the same number in both dtypes */
-        if (k == 0 && c->diagonal != 0) add_diagonal(c, size, value);
-    }
-}
+#include "tests/support/rule_cases.h"
+#include "tests/support/run_graph.h"
 
 /* ---- the program of a case ---- */
 
@@ -264,11 +57,11 @@ static ebb_id inner(ebb_builder *b, ebb_id s, ebb_id t) {
     return ebb_g_sum(b, ebb_g_mul(b, s, t), ebb_shape_of(b->graph, s)->rank, all);
 }
 
-static ebb_id apply(ebb_graph *g, const op_case *c, ebb_dtype real, int n, const ebb_id *x) {
+static ebb_id apply(ebb_graph *g, const rule_case *c, ebb_dtype real, int n, const ebb_id *x) {
     int64_t attr[3 * EBB_MAX_RANK];
-    ebb_application app = {.op = c->op, .attr = attr, .nattr = parse_list(c->attr, attr)};
+    ebb_application app = {.op = c->op, .attr = attr, .nattr = rule_list(c->attr, attr)};
     app.asked.dtype = c->cast ? c->cast : real;
-    app.asked.shape = c->asked ? parse_shape(c->asked) : *ebb_shape_of(g, x[0]);
+    app.asked.shape = c->asked ? rule_shape(c->asked) : *ebb_shape_of(g, x[0]);
     if (c->op == EBB_OP_lu_det || c->op == EBB_OP_lu_logdet) {
         ebb_application lu = {.op = EBB_OP_lu};
         return ebb_record(g, &app, 2, (ebb_id[]){x[0], ebb_record(g, &lu, 1, x)});
@@ -283,12 +76,12 @@ static ebb_id apply(ebb_graph *g, const op_case *c, ebb_dtype real, int n, const
 }
 
 /* The inputs: operands, then a direction for each float one, then the cotangent. Returns y. */
-static ebb_id begin(program *p, const op_case *c, ebb_dtype real, ebb_diag *diag) {
+static ebb_id begin(program *p, const rule_case *c, ebb_dtype real, ebb_diag *diag) {
     ebb_site site = {0};
     ebb_id y;
-    *p = (program){.graph = ebb_graph_new(&ebb_malloc_allocator, diag, c->name), .n = operands_of(c)};
+    *p = (program){.graph = ebb_graph_new(&ebb_malloc_allocator, diag, c->name), .n = rule_operands(c)};
     for (int k = 0; k < p->n; k++)
-        p->x[k] = ebb_add_input(p->graph, operand_type(c->shape[k], real), site);
+        p->x[k] = ebb_add_input(p->graph, rule_operand_type(c->shape[k], real), site);
     for (int k = 0; k < p->n; k++) {
         if (!ebb_is_float(ebb_dtype_at(p->graph, p->x[k]))) continue;
         p->v[k] = ebb_add_input(p->graph, ebb_type_of(p->graph, p->x[k]), site);
@@ -314,7 +107,7 @@ static bool derive_twice(program *p, ebb_id t, const ebb_id *c, ebb_id *out) {
     return ebb_vjp_nodes(g, 1, &back, &one, p->n, p->x, out + REVERSE_REVERSE);
 }
 
-static bool derive(program *p, const op_case *c, ebb_dtype real, ebb_diag *diag) {
+static bool derive(program *p, const rule_case *c, ebb_dtype real, ebb_diag *diag) {
     ebb_id out[RESULTS] = {0}, y = begin(p, c, real, diag);
     ebb_graph *g = p->graph;
     ebb_builder b = {g, {0}};
@@ -342,11 +135,11 @@ typedef struct numbers {
 } numbers;
 
 /* All results at x + h v. */
-static bool run_at(const program *p, const op_case *c, double h, numbers *result, ebb_diag *diag) {
+static bool run_at(const program *p, const rule_case *c, double h, numbers *result, ebb_diag *diag) {
     double in[7][MOST_ELEMENTS], *out[RESULTS];
     const double *from[7];
     for (int k = 0; k < p->n; k++)
-        operand_values(c, k, size_of_node(p->graph, p->x[k]), in[k]);
+        rule_operand_values(c, k, size_of_node(p->graph, p->x[k]), in[k]);
     for (int k = 0; k < p->floats; k++) {
         int at = p->float_at[k];
         int64_t size = size_of_node(p->graph, p->x[at]);
@@ -364,7 +157,7 @@ static bool run_at(const program *p, const op_case *c, double h, numbers *result
 }
 
 /* The slope of every result along v: Richardson's central differences. */
-static bool slopes(const program *p, const op_case *c, numbers *slope, ebb_diag *diag) {
+static bool slopes(const program *p, const rule_case *c, numbers *slope, ebb_diag *diag) {
     static numbers at[4];
     const double h = 1e-3, step[4] = {h, -h, 2 * h, -2 * h};
     for (int s = 0; s < 4; s++)
@@ -379,7 +172,7 @@ static bool slopes(const program *p, const op_case *c, numbers *slope, ebb_diag 
 
 static char complaint[2048]; /* the last difference found */
 
-static bool near(const op_case *c, const char *what, const double *got, const double *want, double tolerance) {
+static bool near(const rule_case *c, const char *what, const double *got, const double *want, double tolerance) {
     double scale = 1;
     for (int e = 0; e < MOST_ELEMENTS; e++)
         scale = fmax(scale, fabs(want[e]));
@@ -400,7 +193,7 @@ static double dot_product(const double *s, const double *t, int64_t n) {
 }
 
 /* <ct, J v> = <J' ct, v> */
-static bool adjoint(const program *p, const op_case *c, const numbers *r) {
+static bool adjoint(const program *p, const rule_case *c, const numbers *r) {
     double ct[MOST_ELEMENTS], v[MOST_ELEMENTS], left[MOST_ELEMENTS] = {0}, right[MOST_ELEMENTS] = {0};
     int64_t size = size_of_node(p->graph, p->ct);
     fill_uniform(300, -1, 1, size, ct);
@@ -413,7 +206,7 @@ static bool adjoint(const program *p, const op_case *c, const numbers *r) {
     return near(c, "<ct, J v> against <J' ct, v>", left, right, 1e-12);
 }
 
-static bool agree(const program *p, const op_case *c, const numbers *r, const numbers *slope) {
+static bool agree(const program *p, const rule_case *c, const numbers *r, const numbers *slope) {
     if (!near(c, "jvp against differences", r->at[TANGENT], slope->at[VALUE], 1e-8) || !adjoint(p, c, r)) return false;
     for (int k = 0; k < 3; k++) {
         const double *second = r->at[FORWARD_REVERSE + k];
@@ -425,7 +218,7 @@ static bool agree(const program *p, const op_case *c, const numbers *r, const nu
 }
 
 /* f64: everything agrees with differences and among itself. */
-static bool check_f64(const op_case *c, numbers *result) {
+static bool check_f64(const rule_case *c, numbers *result) {
     static numbers slope;
     ebb_diag diag = {0};
     program p;
@@ -437,7 +230,7 @@ static bool check_f64(const op_case *c, numbers *result) {
 }
 
 /* f32: the same numbers as f64, with fewer digits. */
-static bool check_f32(const op_case *c, const numbers *wide) {
+static bool check_f32(const rule_case *c, const numbers *wide) {
     static numbers narrow;
     ebb_diag diag = {0};
     program p;
@@ -449,7 +242,7 @@ static bool check_f32(const op_case *c, const numbers *wide) {
     return ok;
 }
 
-static bool check(const op_case *c) {
+static bool check(const rule_case *c) {
     static numbers result;
     return check_f64(c, &result) && check_f32(c, &result);
 }
@@ -457,14 +250,14 @@ static bool check(const op_case *c) {
 /* ---- tests ---- */
 
 Test(dual, every_rule_agrees_with_differences) {
-    for (int k = 0; k < CASES; k++)
-        cr_expect(check(&cases[k]), "%s", complaint);
-    cr_log_info("%d cases x {value, jvp, vjp, 3 second derivatives} x {f64, f32}", CASES);
+    for (int k = 0; k < rule_case_count; k++)
+        cr_expect(check(&rule_cases[k]), "%s", complaint);
+    cr_log_info("%d cases x {value, jvp, vjp, 3 second derivatives} x {f64, f32}", rule_case_count);
 }
 
 static bool in_table(ebb_op op) {
-    for (int k = 0; k < CASES; k++)
-        if (cases[k].op == op) return true;
+    for (int k = 0; k < rule_case_count; k++)
+        if (rule_cases[k].op == op) return true;
     return false;
 }
 
@@ -482,8 +275,8 @@ Test(dual, every_operation_with_a_rule_has_a_case) {
 /* ---- mutants: rules with the wrong sign ---- */
 
 static bool own_case_fails(ebb_op op) {
-    for (int k = 0; k < CASES; k++)
-        if (cases[k].op == op && !check(&cases[k])) return true;
+    for (int k = 0; k < rule_case_count; k++)
+        if (rule_cases[k].op == op && !check(&rule_cases[k])) return true;
     return false;
 }
 

@@ -12,8 +12,8 @@
 #include "jit/eval/eval.h"
 #include "jit/graph/build.h"
 #include "tests/support/check.h"
-#include "tests/support/engines.h"
 #include "tests/support/each_op.h"
+#include "tests/support/engines.h"
 #include "tests/support/random_graph.h"
 
 enum { EXAMPLES = 3 };

@@ -1,11 +1,11 @@
 /* fuzz_program.c - any text as a program that runs: expanded with and without the optimisations of the deriving door,
- * it gives the same bits on the evaluator. Its derivatives in both directions are programs that verify. Start reading
- * at run_both. */
+ * it gives the same bits on the evaluator. Whatever transform is applied to it gives a program that verifies, or an
+ * error. Start reading at run_both, then differentiate. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dual/dual.h"
+#include "dual/sparse.h"
 #include "jit/eval/eval.h"
 #include "jit/graph/region.h"
 #include "jit/graph/text.h"
@@ -111,14 +111,78 @@ static void run_both(const ebb_graph *usual, const ebb_graph *plain) {
 
 /* ---- derivatives ---- */
 
+typedef ebb_graph *transform(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag);
+
+static ebb_graph *series(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_jet_graph(g, 2, spec, diag);
+}
+static ebb_graph *curves(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_jet_series_graph(g, 2, spec, diag);
+}
+static ebb_graph *laplacian(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_second_order_graph(g, 0, NULL, spec, diag);
+}
+static ebb_graph *jacobian(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_jacobian_graph(g, EBB_CHEAPER, spec, diag);
+}
+static ebb_graph *batch_jacobian(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_batch_jacobian_graph(g, EBB_CHEAPER, spec, diag);
+}
+static ebb_graph *sparse_jacobian(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    return ebb_sparse_jacobian_graph(g, EBB_CHEAPER, spec, diag);
+}
+static ebb_graph *again(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    (void)spec;
+    return ebb_remat_graph(g, diag);
+}
+static ebb_graph *examples(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    int in[MOST_NODES], out[MOST_NODES] = {0};
+    for (int32_t k = 0; k < g->inputs; k++)
+        in[k] = k % 2 ? -1 : 0;
+    return ebb_vmap_graph(g, 2, in, out, spec, diag);
+}
+
+/* The second half; the first one must be a program too. */
+static ebb_graph *linear_part(const ebb_graph *g, const ebb_dual_spec *spec, ebb_diag *diag) {
+    ebb_graph *primal, *linear;
+    if (!ebb_linearize_graph(g, spec, &primal, &linear, diag)) return NULL;
+    fuzz_expect(ebb_verify(primal, diag), "the primal half is no program: %s", diag->message);
+    ebb_graph_release(primal);
+    return linear;
+}
+
+static const struct {
+    const char *name;
+    transform *apply;
+} transforms[] = {{"jvp", ebb_jvp_graph},
+                  {"vjp", ebb_vjp_graph},
+                  {"grad", ebb_grad_graph},
+                  {"series", series},
+                  {"curves", curves},
+                  {"examples", examples},
+                  {"linearize", linear_part},
+                  {"transpose", ebb_transpose_graph},
+                  {"hvp", ebb_hvp_graph},
+                  {"hessian", ebb_hessian_graph},
+                  {"sparse hessian", ebb_sparse_hessian_graph},
+                  {"diagonal", ebb_hessian_diagonal_graph},
+                  {"laplacian", laplacian},
+                  {"jacobian", jacobian},
+                  {"sparse jacobian", sparse_jacobian},
+                  {"batch jacobian", batch_jacobian},
+                  {"again", again}};
+enum { TRANSFORMS = sizeof transforms / sizeof *transforms };
+
 static void differentiate(const ebb_graph *g) {
-    ebb_graph *(*const passes[])(const ebb_graph *, const ebb_dual_spec *, ebb_diag *) = {ebb_jvp_graph, ebb_vjp_graph};
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < TRANSFORMS; k++) {
         ebb_diag diag = {0};
-        ebb_graph *d = passes[k](g, &(ebb_dual_spec){.nwrt = 0}, &diag);
-        fuzz_expect((d != NULL) == (diag.code == EBB_OK), "a program and an error, or neither: %s", diag.message);
-        fuzz_expect(!d || ebb_verify(d, &diag), "a derivative is no program: %s", diag.message);
+        ebb_sparse brought = {0};
+        ebb_graph *d = transforms[k].apply(g, &(ebb_dual_spec){.nwrt = 0, .brought = &brought}, &diag);
+        fuzz_expect((d != NULL) == (diag.code == EBB_OK), "%s: a program and an error, or neither: %s",
+                    transforms[k].name, diag.message);
+        fuzz_expect(!d || ebb_verify(d, &diag), "%s is no program: %s", transforms[k].name, diag.message);
         ebb_graph_release(d);
+        ebb_sparse_free(&brought);
     }
 }
 
