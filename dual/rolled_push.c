@@ -138,7 +138,15 @@ static ebb_id smooth(void *pass, ebb_builder *b, const ebb_primal *p) {
 }
 
 static ebb_push pushing(ebb_rolled *w) {
-    return (ebb_push){w->g, &w->slopes, w, makes, ebb_rolled_at, set, get, bilinear, smooth};
+    return (ebb_push){.g = w->g,
+                      .slopes = &w->slopes,
+                      .pass = w,
+                      .makes = makes,
+                      .at = ebb_rolled_at,
+                      .set = set,
+                      .get = get,
+                      .bilinear = bilinear,
+                      .smooth = smooth};
 }
 
 /* Rung 0 of t, under its guard. */

@@ -78,10 +78,30 @@ static bool write_straight(ebb_graph *g, int order, int n, const ebb_id *x, cons
     return true;
 }
 
+/* ---- which ---- */
+
+/* Straight-line code has order^2 / 2 products for each node, and to compile one takes 20 us. In a loop a product takes
+ * about 1 ns longer for each element: it reads zeros beyond the order that it is at, and hands all coefficients on. So
+ * for many elements straight-line code has made up for its compile after some ten calls, if that ends in seconds. */
+enum { FEW_ELEMENTS = 1024, FEW_PRODUCTS = 250000 };
+
+static bool are_few(const ebb_graph *g, int n, const ebb_id *x) {
+    int64_t size;
+    for (int i = 0; i < n; i++)
+        if (x[i] != EBB_ABSENT && ebb_shape_size(ebb_shape_of(g, x[i]), &size) && size > FEW_ELEMENTS) return false;
+    return true;
+}
+
+static bool is_rolled(const ebb_graph *g, int order, int n, const ebb_id *x, int m, const ebb_id *y) {
+    const double products = (double)g->count * order * order;
+    if (order <= EBB_MOST_STRAIGHT) return false;
+    return g->callees > 0 || products > FEW_PRODUCTS || (are_few(g, n, x) && are_few(g, m, y));
+}
+
 bool ebb_series_nodes(ebb_graph *g, int order, ebb_writing writing, int n, const ebb_id *x, const ebb_id *curve, int m,
                       const ebb_id *y, ebb_id *series) {
     bool written = false;
-    if (writing == EBB_ROLLED || (writing == EBB_BY_ORDER && order > EBB_MOST_STRAIGHT)) {
+    if (writing == EBB_ROLLED || (writing == EBB_BY_ORDER && is_rolled(g, order, n, x, m, y))) {
         if (!ebb_rolled_nodes(g, order, n, x, curve, m, y, series, &written)) return false;
         if (written) return true;
     }

@@ -5,9 +5,10 @@
 #include "dual/rules.h"
 
 /* How a series is written: as straight-line code, a node for each coefficient (forward.c), whose size grows with the
- * order; or as one loop over the orders (rolled.c), whose size does not. */
+ * order; or as one loop over the orders (rolled.c), whose size does not. EBB_BY_ORDER: what costs less, straight up to
+ * order EBB_MOST_STRAIGHT and mostly rolled above. */
 typedef enum ebb_writing { EBB_BY_ORDER, EBB_STRAIGHT, EBB_ROLLED } ebb_writing;
-enum { EBB_MOST_STRAIGHT = 24 }; /* EBB_BY_ORDER: straight up to this order, rolled above */
+enum { EBB_MOST_STRAIGHT = 24 };
 
 /* series[j] = the coefficients of y[j], absent if all are zero, when x[i] moves along curve[i]: a series [order,
  * x[i]...], or a direction of x[i]'s type, or absent. The graph may get parameters that its program does not need: take

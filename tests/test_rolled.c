@@ -293,6 +293,12 @@ static ebb_id reductions(ebb_builder *b, ebb_id x) {
     return ebb_g_cumsum(b, ebb_g_max(b, ebb_g_mul(b, over, x), ebb_g_cos(b, x)), 0);
 }
 
+static ebb_id tower_of_sines(ebb_builder *b, ebb_id x) {
+    for (int i = 0; i < 30; i++)
+        x = ebb_g_sin(b, x);
+    return x;
+}
+
 typedef struct formula {
     const char *name;
     ebb_id (*write)(ebb_builder *b, ebb_id x); /* of x: f64[3] */
@@ -425,6 +431,72 @@ Test(rolled, programs_do_not_grow_with_the_order) {
         ebb_graph_release(f);
     }
     printf("cases: %d programs\n", compared);
+}
+
+/* Of many elements straight-line code runs faster than a loop compiles, unless it is very long. */
+Test(rolled, many_elements_are_straight) {
+    static const struct {
+        int64_t elements;
+        int order;
+        bool grows;
+    } cases[] = {{1, 40, false}, {1024, 40, false}, {1025, 40, true}, {1025, EBB_MOST_ORDER, true}};
+    ebb_diag diag = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ebb_graph *f = program_of(&formulas[0], &(ebb_shape){1, {cases[i].elements}}, &diag);
+        int few = tally_series(f, NULL, cases[i].order - 1).nodes, more = tally_series(f, NULL, cases[i].order).nodes;
+        cr_expect_eq(more > few, cases[i].grows, "%d elements, order %d: %d nodes, one order less %d",
+                     (int)cases[i].elements, cases[i].order, more, few);
+        ebb_graph_release(f);
+    }
+    const formula tower = {"a tower", tower_of_sines};
+    ebb_graph *f = program_of(&tower, &(ebb_shape){1, {1025}}, &diag);
+    cr_expect_eq(tally_series(f, NULL, 99).nodes, tally_series(f, NULL, 100).nodes);
+    ebb_graph_release(f);
+}
+
+/* ---- functions ---- */
+
+static void wave(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_mul(ebb_sin(in[0]), ebb_exp(in[1]));
+}
+
+/* The sum of the last three coefficients. */
+static void last_ones(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    ebb_operand x[3] = {EBB_OPERAND(in[0]), EBB_OPERAND(in[1]), EBB_OPERAND(ebb_ones(ebb, EBB_F64, 0, NULL))};
+    ebb_tensor *both[2];
+    ebb_call_n(data, 3, x, 2, both);
+    out[0] = ebb_sum(ebb_gather(both[1], ebb_literal(ebb, "[27, 28, 29]", EBB_I64), 0));
+}
+
+/* Coefficient k of exp(y) sin(x + t) is that of its k-th derivative, by k!. In all modes, by the road that is chosen
+ * and by both that there are, and its gradient in x. */
+Test(rolled, functions_of_order_30) {
+    enum { MOST_ORDER = 30 };
+    static const ebb_mode modes[] = {EBB_EAGER, EBB_COMPILED, EBB_NATIVE};
+    static const char *const roads[] = {NULL, "rolled", "straight"};
+    for (size_t i = 0; i < 9; i++) {
+        ebb_context *ebb = ebb_open(&(ebb_options){.mode = modes[i / 3]});
+        ebb_function *f = ebb_function_new(ebb, wave, &(ebb_function_options){.name = "wave"});
+        ebb_function *series = ebb_jet(f, NULL, MOST_ORDER);
+        ebb_set_road(series, roads[i % 3], 0);
+        ebb_tensor *x = ebb_scalar(ebb, 0.7), *y = ebb_scalar(ebb, 0.5), *both[2];
+        ebb_operand in[3] = {EBB_OPERAND(x), EBB_OPERAND(y), EBB_OPERAND(ebb_scalar(ebb, 1.0))};
+        ebb_call_n(series, 3, in, 2, both);
+        cr_assert(ebb_ok(ebb), "%s", ebb_error(ebb));
+        double factor = exp(0.5), sum = 0;
+        for (int k = 1; k <= MOST_ORDER; k++) {
+            double want = (factor /= k) * sin(0.7 + k * M_PI_2);
+            cr_expect(fabs(ebb_item(both[1], k - 1) - want) <= 1e-14 * factor, "order %d: %.17g, not %.17g", k,
+                      ebb_item(both[1], k - 1), want);
+            if (k > MOST_ORDER - 3) sum += factor * cos(0.7 + k * M_PI_2);
+        }
+        ebb_function *g = ebb_function_new(ebb, last_ones, &(ebb_function_options){.name = "last", .data = series});
+        double got = ebb_item(ebb_call(ebb_grad(g, EBB_WRT(0)), x, y), 0);
+        cr_expect(ebb_ok(ebb) && fabs(got - sum) <= 1e-13 * fabs(sum), "gradient: %.17g, not %.17g; %s", got, sum,
+                  ebb_error(ebb));
+        ebb_close(ebb);
+    }
 }
 
 /* ---- order 100 ---- */
