@@ -1,5 +1,6 @@
 /* bench_taylor.c - W9, Taylor series of tanh(sin(x) exp(-x^2)) of orders 10 and 20, at one point and at 100,000,
- * against recurrences written by hand. */
+ * against recurrences written by hand; and of orders to 100, as straight-line code and as a loop over the orders, of W9
+ * and of a program that is a loop itself. */
 #include "benchmarks/support/bench.h"
 #include "benchmarks/support/native.h"
 #include "benchmarks/support/workloads.h"
@@ -45,6 +46,52 @@ static void run(ebb_context *ebb, ebb_tensor *x, int order) {
     free(h.out);
 }
 
+/* ---- high orders, by both roads ---- */
+
+static void step(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)ebb, (void)data;
+    out[0] = ebb_add(in[0], ebb_mul(0.01, ebb_sin(in[0])));
+}
+
+/* A hundred steps of Euler's method for x' = sin x. */
+static void steps(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)data;
+    ebb_scan(ebb, step, NULL, EBB_OPERANDS(in[0]), EBB_NO_OPERANDS, 0, out, &(ebb_scan_options){.trips = 100});
+}
+
+/* What making the code takes, and a call. */
+static void by_road(ebb_context *ebb, ebb_function *f, const char *name, ebb_tensor *x, int order) {
+    static const char *const road[2] = {"straight", "rolled"};
+    char text[2][2][32];
+    ebb_tensor *v = ebb_add(ebb_mul(0, x), 1);
+    for (int k = 0; k < 2; k++) {
+        ebb_function *series = ebb_jet(f, NULL, order);
+        ebb_set_road(series, road[k], 0);
+        double start = bench_now();
+        native code = native_new(ebb, series, EBB_OPERANDS(x, v));
+        bench_time(bench_now() - start, text[k][0]);
+        bench_time(bench_pair(native_call, &code, NULL, NULL).ours, text[k][1]);
+        native_free(&code);
+    }
+    printf("| %s, order %d, %lld point%s | %s | %s | %s | %s |\n", name, order, (long long)ebb_size(x),
+           ebb_size(x) > 1 ? "s" : "", text[0][0], text[1][0], text[0][1], text[1][1]);
+}
+
+static void high_orders(ebb_context *ebb) {
+    static const int orders[] = {24, 30, 60, 100};
+    ebb_function *w9 = w9_function(ebb),
+                 *euler = ebb_function_new(ebb, steps, &(ebb_function_options){.name = "euler"});
+    ebb_tensor *x = ebb_scalar(ebb, 0.3), *many = ebb_add(ebb_zeros(ebb, EBB_F64, 1, (int64_t[]){1000}), x);
+    printf("\n### Taylor series of high order, f64, raw call\n\n"
+           "| what | code, straight | code, rolled | call, straight | call, rolled |\n|---|---|---|---|---|\n");
+    for (int i = 0; i < 4; i++)
+        by_road(ebb, w9, "W9", x, orders[i]);
+    for (int i = 0; i < 4; i++)
+        by_road(ebb, w9, "W9", many, orders[i]);
+    for (int i = 0; i < 3; i++)
+        by_road(ebb, euler, "100 steps of Euler", x, orders[i]);
+}
+
 int main(void) {
     ebb_context *ebb = ebb_open(&(ebb_options){.mode = EBB_NATIVE});
     ebb_tensor *x = ebb_scalar(ebb, 0.3), *many = workload_tensor(ebb, w9_points(), 1, (int64_t[]){W9_N});
@@ -54,6 +101,7 @@ int main(void) {
         run(ebb, x, order);
         run(ebb, many, order);
     }
+    high_orders(ebb);
     int code = ebb_ok(ebb) ? 0 : 1;
     if (code) fprintf(stderr, "%s\n", ebb_error(ebb));
     ebb_close(ebb);
