@@ -80,9 +80,10 @@ static bool write_straight(ebb_graph *g, int order, int n, const ebb_id *x, cons
 
 /* ---- which ---- */
 
-/* Straight-line code has order^2 / 2 products for each node, and to compile one takes 20 us. In a loop a product takes
- * about 1 ns longer for each element: it reads zeros beyond the order that it is at, and hands all coefficients on. So
- * for many elements straight-line code has made up for its compile after some ten calls, if that ends in seconds. */
+/* Straight-line code has order^2 / 2 products for each node, and to compile one takes 20 us; for W9 at one point that
+ * is as much as a loop takes at an order of about 40, and a call as long. In a loop a product takes about 1 ns longer
+ * for each element: it reads zeros beyond the order that it is at, and hands all coefficients on. So for many elements
+ * straight-line code has made up for its compile after some ten calls, if that ends in seconds. */
 enum { FEW_ELEMENTS = 1024, FEW_PRODUCTS = 250000 };
 
 static bool are_few(const ebb_graph *g, int n, const ebb_id *x) {
