@@ -95,6 +95,15 @@ static bool results_agree(const ebb_graph *g, const rooms *got, const rooms *wan
     return true;
 }
 
+static int ragged; /* programs with a ragged kernel */
+
+static bool has_ragged(const ebb_plan *plan) {
+    for (int32_t t = 0; t < plan->steps; t++)
+        for (int32_t i = 0; plan->step[t].kind == EBB_STEP_KERNEL && i < plan->step[t].kernel.count; i++)
+            if (plan->step[t].kernel.inst[i].span) return true;
+    return false;
+}
+
 static void check(const char *name, const ebb_graph *g, const int32_t *alias, uint64_t seed, double tolerance,
                   const manner *m) {
     rooms in, out, wanted;
@@ -106,6 +115,7 @@ static void check(const char *name, const ebb_graph *g, const int32_t *alias, ui
     diag = (ebb_diag){0};
     ebb_plan *plan = ebb_plan_new(g, &(ebb_plan_options){.alias = alias, .no_fusion = m->no_fusion}, &diag);
     cr_assert(plan != NULL, "%s: %s", name, diag.message);
+    ragged += has_ragged(plan);
     ebb_executable *x = ebb_compile(plan, &(ebb_compile_options){.vector_bits = m->bits, .level = m->level}, &diag);
     cr_assert(x != NULL || diag.code == EBB_UNAVAILABLE, "%s: %s", name, diag.message);
     cr_assert(x != NULL || m->bits > 128, "%s: %s", name, diag.message);
@@ -150,6 +160,26 @@ Test(lower_graphs, exact_programs_agree_to_the_bit) {
 Test(lower_graphs, long_exact_sums_agree_to_the_bit) {
     check_seeds("sums", seeds(30),
                 &(ebb_random_options){.nodes = 12, .rank = 2, .size = 300, .exact = true, .no_whole = true}, 0);
+}
+
+Test(lower_graphs, programs_that_look_at_neighbours) {
+    const ebb_random_options vectors = {.nodes = 40,
+                                        .outputs = 6,
+                                        .state = 2,
+                                        .rank = 1,
+                                        .size = 90,
+                                        .exact = true,
+                                        .no_whole = true,
+                                        .no_empty = true,
+                                        .neighbours = true};
+    ebb_random_options rows = vectors;
+    rows.rank = 2;
+    rows.size = 40;
+    ragged = 0;
+    check_seeds("vectors", seeds(60), &vectors, 0);
+    check_seeds("rows", seeds(30), &rows, 0);
+    cr_expect_gt(ragged, 10);
+    printf("cases: %d programs with a ragged kernel\n", ragged);
 }
 
 Test(lower_graphs, exact_programs_of_many_axes_and_of_none) {

@@ -151,6 +151,7 @@ static const struct {
     {"no routines", 200, {.nodes = 40, .no_whole = true, .rank = 2, .size = 7, .state = 2}},
     {"few shapes", 200, {.nodes = 50, .no_whole = true, .no_empty = true, .rank = 2, .size = 2, .state = 3}},
     {"scalars", 100, {.nodes = 60, .no_whole = true, .rank = 1, .size = 1, .state = 3, .outputs = 8}},
+    {"neighbours", 150, {.nodes = 30, .rank = 2, .size = 20, .state = 3, .neighbours = true}},
     {"many axes", 100, {.nodes = 25, .rank = 5, .size = 4, .state = 2}},
     {"long sums", 40, {.nodes = 12, .rank = 2, .size = 300, .no_whole = true, .no_empty = true}},
 };
@@ -169,8 +170,9 @@ Test(plan, random_programs) {
 }
 
 Test(plan, random_gradients) {
-    const ebb_random_options o = {.nodes = 16, .outputs = 1, .smooth = true, .no_empty = true, .size = 6};
-    for (int s = 0; s < 150; s++) {
+    ebb_random_options o = {.nodes = 16, .outputs = 1, .smooth = true, .no_empty = true, .size = 6};
+    for (int s = 0; s < 200; s++) {
+        o.neighbours = s % 2;
         ebb_graph *f = ebb_random_graph((uint64_t)s, &o);
         int wrt[8], n = 0;
         for (int k = 0; k < f->inputs && n < 8; k++)

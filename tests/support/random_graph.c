@@ -52,6 +52,10 @@ void maker_grow(maker *m) {
         maker_add_region(m);
         return;
     }
+    if (m->o.neighbours && maker_below(m, 4) == 0) {
+        maker_add(m, EBB_OP_slice);
+        return;
+    }
     ebb_op op = kind < LENGTH(accesses) ? any_with(m, accesses[kind]) : common(m);
     if (op != EBB_OP_NONE) maker_add(m, op);
 }

@@ -5,12 +5,13 @@
 #include "jit/graph/graph.h"
 
 typedef struct ebb_random_options {
-    int nodes;     /* about how many; 0: 20 */
-    int rank;      /* at most; 0: 3 */
-    int size;      /* of an axis, at most; 0: 9 */
-    int outputs;   /* 0: 3 */
-    bool no_empty; /* no axes of size 0 */
-    bool no_whole; /* no routines (products, gathers, pads, random numbers ...) */
+    int nodes;       /* about how many; 0: 20 */
+    int rank;        /* at most; 0: 3 */
+    int size;        /* of an axis, at most; 0: 9 */
+    int outputs;     /* 0: 3 */
+    bool no_empty;   /* no axes of size 0 */
+    bool neighbours; /* many slices, which leave out an element at one end of the last axis, as those of stencils do */
+    bool no_whole;   /* no routines (products, gathers, pads, random numbers ...) */
     bool no_macros;
     bool exact;   /* only operations whose result every engine agrees on to the bit */
     bool smooth;  /* f32 and f64 only, operands kept where slopes are small, away from poles and edges; one more result

@@ -140,10 +140,23 @@ static ebb_id make_transpose(maker *m, ebb_op op) {
     return with_attr(m, op, (int)rank, perm, x);
 }
 
+/* All but an element at one end of the last axis. */
+static ebb_id make_neighbours(maker *m, ebb_op op, ebb_id x) {
+    ebb_shape s = *shape_at(m, x);
+    int64_t attr[2 * EBB_MAX_RANK] = {0};
+    for (int i = 0; i < s.rank; i++)
+        attr[s.rank + i] = 1;
+    attr[s.rank - 1] = maker_below(m, 2);
+    s.dim[s.rank - 1]--;
+    ebb_application app = {.op = op, .nattr = 2 * s.rank, .attr = attr, .asked.shape = s};
+    return maker_record(m, app, 1, x, 0, 0);
+}
+
 static ebb_id make_slice(maker *m, ebb_op op) {
     ebb_id x = maker_some_of(m, ANY, 1);
     ebb_shape s = *shape_at(m, x);
     int64_t attr[2 * EBB_MAX_RANK];
+    if (m->o.neighbours && s.rank && s.dim[s.rank - 1] > 2) return make_neighbours(m, op, x);
     for (int i = 0; i < s.rank; i++) {
         int64_t n = s.dim[i], start = n ? maker_below(m, n) : 0, step = 1 + maker_below(m, 3);
         int64_t most = n ? (n - 1 - start) / step + 1 : 0;
