@@ -207,6 +207,34 @@ static int joined(ebb_dtype d, double c, double p) {
     return 1;
 }
 
+/* -(p x) and p (-x) are (-p) x, to the bit. */
+static int expect_sign_moved(ebb_dtype d, double p) {
+    const ebb_id x = input(d == EBB_F32 ? "f32[]" : "f64[]");
+    const ebb_id y = ebb_g_neg(b, ebb_g_mul(b, number(d, p), x)), z = ebb_g_mul(b, ebb_g_neg(b, x), number(d, p));
+    double q;
+    if (p == 1 || p == -1) return 0;
+    SAME(y, z);
+    IS_OP(y, mul);
+    cr_assert(ebb_is_scalar_constant(graph, ebb_operands(graph, y)[0], &q));
+    for (int i = 0; i < VALUES; i++) {
+        const double v = d == EBB_F32 ? (double)(float)values[i] : values[i];
+        const double apart = -times(d, p, v), together = times(d, q, v);
+        cr_expect(same_bits(EBB_F64, &apart, &together), "-(%g %g)", p, v);
+    }
+    return 1;
+}
+
+Test(fold, signs_move_into_factors) {
+    ebb_id x = input("f32[3]");
+    int cases = 0;
+    SAME(ebb_g_neg(b, ebb_g_mul(b, x, full("f32[3]", 3))), ebb_g_mul(b, full("f32[3]", -3), x));
+    SAME(ebb_g_neg(b, ebb_g_mul(b, x, full("f32[3]", -1))), x);
+    for (int d = EBB_F32; d <= EBB_F64; d++)
+        for (int i = 0; i < FACTORS; i++)
+            cases += expect_sign_moved((ebb_dtype)d, factors[i]);
+    printf("cases: %d factors take a sign\n", cases);
+}
+
 Test(fold, factors_are_joined_where_that_is_exact) {
     ebb_id x = input("f32[3]"), two = full("f32[3]", 2), hundred = full("f32[3]", 100);
     SAME(ebb_g_mul(b, hundred, ebb_g_mul(b, two, x)), ebb_g_mul(b, full("f32[3]", 200), x));
@@ -216,7 +244,8 @@ Test(fold, factors_are_joined_where_that_is_exact) {
         for (int i = 0; i < FACTORS; i++)
             for (int j = 0; j < FACTORS; j++, of++)
                 cases += joined((ebb_dtype)d, factors[i], factors[j]);
-    cr_expect(joined(EBB_F64, 100, 2) && joined(EBB_F64, -1, 0x1p1000) && joined(EBB_F32, 1e38, 2));
+    cr_expect(joined(EBB_F64, 100, 2) && joined(EBB_F64, 3, -2) && joined(EBB_F64, -1, 0x1p1000) &&
+              joined(EBB_F32, 1e38, 2));
     cr_expect(!joined(EBB_F64, 2, 3) && !joined(EBB_F64, 100, 0.5) && !joined(EBB_F64, 0.5, 2));
     cr_expect(!joined(EBB_F64, INFINITY, 2) && !joined(EBB_F64, 1e308, 2) && !joined(EBB_F32, 1e38, 4));
     printf("cases: %d of %d pairs of factors are joined\n", cases, of);

@@ -127,33 +127,50 @@ static ebb_id fold_point(const ebb_draft *d) {
 
 /* ---- factors ---- */
 
-/* Whether c (p x) is (c p) x to the bit for every x: p = 2^k, k >= 0, so p x is exact unless it is infinite, and then
- * so is the other one, as |c| >= 1. */
+/* c x */
+static ebb_id scaled(const ebb_draft *d, double c, ebb_id x) {
+    if (c == 1) return x;
+    const ebb_application app = {.op = EBB_OP_mul, .asked = d->type, .site = d->app.site};
+    const ebb_id factor = make_splat(d, ebb_number_cast((ebb_number){.f64 = c}, EBB_F64, d->type.dtype));
+    return factor == EBB_POISON ? factor : ebb_share(d->graph, &app, &d->type, 2, (ebb_id[]){factor, x});
+}
+
+/* Whether c (p x) is (c p) x to the bit for every x: p = 2^k or -2^k, k >= 0, so p x is exact unless it is infinite,
+ * and then so is the other one, as |c| >= 1. */
 static bool joins(ebb_dtype dtype, double c, double p) {
     int exponent;
     double most = dtype == EBB_F32 ? (double)FLT_MAX : DBL_MAX;
-    return frexp(p, &exponent) == 0.5 && p >= 1 && fabs(c) >= 1 && fabs(c) <= most / p;
+    return fabs(frexp(p, &exponent)) == 0.5 && fabs(p) >= 1 && fabs(c) >= 1 && fabs(c) <= most / fabs(p);
 }
 
-/* c (p x), if operand k is c; reverse mode writes the slope of 100 x^2 so. */
-static ebb_id fold_factor(const ebb_draft *d, int k) {
+/* c y where y is p x, as reverse mode writes the slope of 100 x^2, or -x, whose sign is that of c. */
+static ebb_id scale_again(const ebb_draft *d, double c, ebb_id y) {
     const ebb_graph *g = d->graph;
-    const ebb_id product = d->arg[1 - k], *factor = ebb_operands(g, product);
-    double c, p;
-    if (ebb_op_of(g, product) != EBB_OP_mul || !ebb_is_scalar_constant(g, d->arg[k], &c)) return EBB_ABSENT;
-    for (int j = 0; j < 2; j++) {
-        if (!ebb_is_scalar_constant(g, factor[j], &p) || !joins(d->type.dtype, c, p)) continue;
-        const ebb_id x = factor[1 - j],
-                     both = make_splat(d, ebb_number_cast((ebb_number){.f64 = c * p}, EBB_F64, d->type.dtype));
-        return both == EBB_POISON ? both : ebb_share(d->graph, &d->app, &d->type, 2, (ebb_id[]){both, x});
-    }
+    const ebb_id *x = ebb_operands(g, y);
+    double p;
+    if (ebb_op_of(g, y) == EBB_OP_neg) return scaled(d, -c, x[0]);
+    for (int j = 0; ebb_op_of(g, y) == EBB_OP_mul && j < 2; j++)
+        if (ebb_is_scalar_constant(g, x[j], &p) && joins(d->type.dtype, c, p)) return scaled(d, c * p, x[1 - j]);
+    return EBB_ABSENT;
+}
+
+/* -(p x) */
+static ebb_id negate(const ebb_draft *d) {
+    const ebb_graph *g = d->graph;
+    const ebb_id y = d->arg[0], *x = ebb_operands(g, y);
+    double p;
+    for (int j = 0; ebb_op_of(g, y) == EBB_OP_mul && j < 2; j++)
+        if (ebb_is_scalar_constant(g, x[j], &p)) return scaled(d, -p, x[1 - j]);
     return EBB_ABSENT;
 }
 
 static ebb_id fold_factors(const ebb_draft *d) {
-    if (d->app.op != EBB_OP_mul || !ebb_is_float(d->type.dtype)) return EBB_ABSENT;
-    const ebb_id answer = fold_factor(d, 0);
-    return answer != EBB_ABSENT ? answer : fold_factor(d, 1);
+    double c;
+    if (!ebb_is_float(d->type.dtype)) return EBB_ABSENT;
+    if (d->app.op == EBB_OP_neg) return negate(d);
+    for (int k = 0; d->app.op == EBB_OP_mul && k < 2; k++)
+        if (ebb_is_scalar_constant(d->graph, d->arg[k], &c)) return scale_again(d, c, d->arg[1 - k]);
+    return EBB_ABSENT;
 }
 
 /* ---- views ---- */
