@@ -28,7 +28,7 @@ static bool reserve_node(ebb_graph *g) {
 
 /* Shape 0 is the scalar's, attribute list 0 the empty one, node 0 the absent one. */
 static bool start(ebb_graph *g) {
-    const ebb_shape scalar = {0};
+    static const ebb_shape scalar; /* what lies between its members is 0 too */
     g->shapes = ebb_intern_new(g->allocator);
     g->attrs = ebb_intern_new(g->allocator);
     if (!g->shapes || !g->attrs || ebb_intern_put(g->shapes, &scalar, sizeof scalar) != 0) return false;
@@ -151,11 +151,16 @@ ebb_application ebb_application_of(const ebb_graph *g, ebb_id id) {
 
 /* ---- appending ---- */
 
-/* The id of a shape; most results have the shape of an operand. */
-static int32_t shape_id(const ebb_graph *g, const ebb_shape *s, int narg, const ebb_id *arg) {
+/* The id of a shape; most results have the shape of an operand. Shapes are told apart by their bytes, and what lies
+ * between a shape's members may be anything. */
+static int32_t shape_id(const ebb_graph *g, const ebb_shape *shape, int narg, const ebb_id *arg) {
+    ebb_shape s;
+    memset(&s, 0, sizeof s);
+    s.rank = shape->rank;
+    memcpy(s.dim, shape->dim, sizeof s.dim);
     for (int k = narg - 1; k >= 0 && k >= narg - 2; k--)
-        if (!memcmp(ebb_shape_of(g, arg[k]), s, sizeof *s)) return g->node[arg[k]].shape;
-    return ebb_intern_put(g->shapes, s, sizeof *s);
+        if (!memcmp(ebb_shape_of(g, arg[k]), &s, sizeof s)) return g->node[arg[k]].shape;
+    return ebb_intern_put(g->shapes, &s, sizeof s);
 }
 
 static int32_t attr_id(const ebb_graph *g, const ebb_application *app) {
