@@ -8,6 +8,7 @@
 #include "jit/graph/fold.h"
 
 typedef struct ends { /* of one application: result y and operand x, shapes and row-major strides */
+    int batch;        /* of linear algebra: axes that number matrices */
     ebb_application app;
     ebb_attr attr;
     const ebb_shape *y, *x;
@@ -25,6 +26,7 @@ static void strides_of(const ebb_shape *s, int64_t *stride) {
 static ends ends_of(const ebb_graph *g, ebb_id y, int i) {
     ends e = {.app = ebb_application_of(g, y), .attr = ebb_attr_of(g, y), .y = ebb_shape_of(g, y)};
     e.x = ebb_shape_of(g, ebb_operands(g, y)[i]);
+    e.batch = ebb_shape_of(g, ebb_operands(g, y)[0])->rank - 2;
     strides_of(e.y, e.sy);
     strides_of(e.x, e.sx);
     return e;
@@ -91,16 +93,29 @@ static ebb_nest overlapping(const ends *e, int i) {
     return n;
 }
 
-/* Along the axis all depend on all, though an element of a running total depends on those before it only. */
-static ebb_nest running(const ends *e, int i) {
-    (void)i;
-    int axis = (int)e->attr.v[0];
-    ebb_nest n = {0};
+/* A running total: elements of the axis from `first` on, so many of them, on all of it up to the last of these. */
+static ebb_nest running(const ends *e, int axis, int64_t first, int64_t count) {
+    ebb_nest n = {.row = first * e->sy[axis]};
     for (int k = 0; k < e->x->rank; k++)
         if (k != axis) together(e, &n, k, k, e->x->dim[k]);
-    ebb_nest_add(&n, e->x->dim[axis], e->sy[axis], 0);
-    ebb_nest_add(&n, e->x->dim[axis], 0, e->sx[axis]);
+    ebb_nest_add(&n, count, e->sy[axis], 0);
+    ebb_nest_add(&n, first + count, 0, e->sx[axis]);
     return n;
+}
+
+enum { STAIRS = 8 };
+
+/* Loops make rectangles, no triangles. A short axis has a nest for each element; along a long one all depend on all,
+ * which is twice as much as there is, but stays one nest when totals are totalled. */
+static bool add_running(ebb_relation *r, const ends *e) {
+    const int axis = (int)e->attr.v[0];
+    const int64_t size = e->x->dim[axis], step = size <= STAIRS ? 1 : size;
+    bool ok = true;
+    for (int64_t first = 0; ok && first < size; first += step) {
+        ebb_nest n = running(e, axis, first, step);
+        ok = ebb_relation_add(r, &n);
+    }
+    return ok;
 }
 
 /* [b..., m, n] of [b..., m, k] and [b..., k, n], either stored transposed. */
@@ -115,6 +130,19 @@ static ebb_nest product(const ends *e, int operand) {
     together(e, &n, own, with, e->y->dim[own]);
     ebb_nest_add(&n, e->y->dim[other], e->sy[other], 0);
     ebb_nest_add(&n, e->x->dim[summed], 0, e->sx[summed]);
+    return n;
+}
+
+/* Linear algebra: all of one matrix on all of the same one of each operand. */
+static ebb_nest matrices(const ends *e, int i) {
+    (void)i;
+    ebb_nest n = {0};
+    for (int k = 0; k < e->batch; k++)
+        together(e, &n, k, k, e->y->dim[k]);
+    for (int k = e->batch; k < e->y->rank; k++)
+        ebb_nest_add(&n, e->y->dim[k], e->sy[k], 0);
+    for (int k = e->batch; k < e->x->rank; k++)
+        ebb_nest_add(&n, e->x->dim[k], 0, e->sx[k]);
     return n;
 }
 
@@ -228,7 +256,12 @@ static nest_rule *const rules[EBB_OP_COUNT] = {
     [EBB_OP_windows] = view,         [EBB_OP_sum] = reduction,
     [EBB_OP_reduce_max] = reduction, [EBB_OP_pad] = padding,
     [EBB_OP_concat] = concatenation, [EBB_OP_overlap_add] = overlapping,
-    [EBB_OP_cumsum] = running,       [EBB_OP_dot] = product,
+    [EBB_OP_dot] = product,          [EBB_OP_lu] = matrices,
+    [EBB_OP_lu_solve] = matrices,    [EBB_OP_triangular_solve] = matrices,
+    [EBB_OP_cholesky] = matrices,    [EBB_OP_cofactor] = matrices,
+    [EBB_OP_lu_det] = matrices,      [EBB_OP_lu_logdet] = matrices,
+    [EBB_OP_lu_sign] = matrices,     [EBB_OP_qr] = matrices,
+    [EBB_OP_eigh] = matrices,        [EBB_OP_svd] = matrices,
 };
 
 static bool is_scatter(ebb_op op) { return op == EBB_OP_scatter_add || op == EBB_OP_scatter_max; }
@@ -246,8 +279,9 @@ bool ebb_structure_add(ebb_relation *r, const ebb_graph *g, const ebb_known *kno
         placing l = placing_of(g, known, y);
         return add_places(r, &l, is_scatter(op));
     }
-    if (!rules[op]) return ebb_relation_add_all(r);
+    if (!rules[op] && op != EBB_OP_cumsum) return ebb_relation_add_all(r);
     ends e = ends_of(g, y, i);
+    if (op == EBB_OP_cumsum) return add_running(r, &e);
     ebb_nest n = rules[op](&e, i);
     return ebb_relation_add(r, &n);
 }
