@@ -7,6 +7,8 @@
 #include "dual/products.h"
 #include "dual/roads.h"
 
+#include <string.h>
+
 void ebb_sparse_free(ebb_sparse *s) {
     if (!s->allocator) return;
     ebb_compressed_free(s->allocator, &s->plan);
@@ -50,6 +52,23 @@ static ebb_id derive(ebb_work *w, bool hessian, ebb_road road, double most, ebb_
     return done;
 }
 
+/* ---- roads: which products there are, by name; unnamed, a Jacobian's are what its transform was told ---- */
+
+static bool road_named(ebb_work *w, const ebb_dual_spec *spec, int count, ebb_road *road) {
+    static const struct {
+        const char *name;
+        ebb_road road;
+    } names[] = {{"colours", EBB_CHEAPER}, {"forward", EBB_FORWARD}, {"reverse", EBB_REVERSE}};
+    if (!spec->road) return true;
+    for (int k = 0; k < count; k++)
+        if (strcmp(names[k].name, spec->road) == 0) {
+            *road = names[k].road;
+            return true;
+        }
+    return ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, (ebb_site){0}, "%s: no road is called \"%s\"; there %s", w->verb,
+                    spec->road, count > 1 ? "are \"colours\", \"forward\", \"reverse\"" : "is \"colours\"");
+}
+
 /* ---- entries ---- */
 
 static ebb_graph *finish(ebb_work *w, ebb_sparse *brought, int parameters, bool ok, ebb_id entries) {
@@ -62,8 +81,9 @@ ebb_graph *ebb_sparse_hessian_graph(const ebb_graph *f, const ebb_dual_spec *spe
     ebb_work w;
     bool ok = ebb_start(&w, "sparse_hessian", f, spec, diag);
     int parameters = ok ? w.b.graph->inputs : 0;
+    ebb_road only = EBB_FORWARD;
     *spec->brought = (ebb_sparse){0};
-    ok = ok && ebb_gradients(&w);
+    ok = ok && road_named(&w, spec, 1, &only) && ebb_gradients(&w);
     if (ok && spec->value) ok = ebb_give(&w, 1, w.y) && ebb_give(&w, w.n, w.dx);
     ebb_id entries = ok ? derive(&w, true, EBB_FORWARD, EBB_MOST_PAIRS, ebb_products_entries) : EBB_POISON;
     return finish(&w, spec->brought, parameters, ok, entries);
@@ -74,6 +94,7 @@ ebb_graph *ebb_sparse_jacobian_graph(const ebb_graph *f, ebb_road road, const eb
     bool ok = ebb_start(&w, "sparse_jacobian", f, spec, diag);
     int parameters = ok ? w.b.graph->inputs : 0;
     *spec->brought = (ebb_sparse){0};
+    ok = ok && road_named(&w, spec, 3, &road);
     if (ok && spec->value) ok = ebb_give(&w, w.results, w.y);
     ebb_id entries = ok ? derive(&w, false, road, EBB_MOST_PAIRS, ebb_products_entries) : EBB_POISON;
     return finish(&w, spec->brought, parameters, ok, entries);

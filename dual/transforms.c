@@ -31,6 +31,10 @@ static bool gradients_of(ebb_work *w, ebb_id y, ebb_id *dx) {
 /* Every derivative of a loss begins here: dx = the gradients. */
 bool ebb_gradients(ebb_work *w) { return ebb_check_loss(w) && gradients_of(w, w->y[0], w->dx); }
 
+/* A large program is not written again just to be weighed: the first road is seldom the dearer one. */
+enum { LARGE = 20000 }; /* nodes */
+static bool is_weighed(const ebb_work *w) { return w->b.graph->count <= LARGE; }
+
 /* ---- gradients: in reverse; or the loss along every direction, which pays for very few ---- */
 
 static bool by_reverse(ebb_work *w, ebb_id *dx) {
@@ -49,7 +53,7 @@ static bool by_forward(ebb_work *w, ebb_id *dx) {
 static bool gradients(ebb_work *w, const ebb_dual_spec *spec) {
     const ebb_road_row roads[] = {{"reverse", by_reverse, 1, NULL},
                                   {"forward", by_forward, ebb_elements_of(w, w->n, w->x), NULL}};
-    return ebb_check_loss(w) && ebb_take_road(w, spec, false, 2, roads, w->n, w->dx);
+    return ebb_check_loss(w) && ebb_take_road(w, spec, is_weighed(w), 2, roads, w->n, w->dx);
 }
 
 ebb_graph *ebb_grad_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {
@@ -101,12 +105,12 @@ static bool reverse_over_reverse(ebb_work *w, ebb_id *product) {
     return sum != EBB_POISON && gradients_of(w, sum, product);
 }
 
-/* They take v's place. */
+/* They take v's place. Where the gradient is given too it is there anyway, and its tangent is always taken. */
 static bool products(ebb_work *w, const ebb_dual_spec *spec) {
     static const ebb_road_row roads[] = {{"forward over reverse", forward_over_reverse, 1, NULL},
                                          {"reverse over forward", reverse_over_forward, 1, NULL},
                                          {"reverse over reverse", reverse_over_reverse, 1, NULL}};
-    return ebb_take_road(w, spec, false, 3, roads, w->n, w->v);
+    return ebb_take_road(w, spec, is_weighed(w) && !(spec && spec->value), 3, roads, w->n, w->v);
 }
 
 ebb_graph *ebb_hvp_graph(const ebb_graph *f, const ebb_dual_spec *spec, ebb_diag *diag) {

@@ -274,8 +274,8 @@ typedef struct ebb_wrt {
 #define EBB_WRT(...)                                                                                                   \
     (&(ebb_wrt){.index = (const int[]){__VA_ARGS__}, .count = (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int))})
 
-/* Reverse mode. Results: the gradient of f's first result, which must be a real scalar [] (else TypeError,
- * ValueError), in each wrt, of its shape. */
+/* Results: the gradient of f's first result, which must be a real scalar [] (else TypeError, ValueError), in each wrt,
+ * of its shape. By reverse mode, or forward along each element where that is a tenth less work (ebb_set_road). */
 EBB_API ebb_function *ebb_grad(ebb_function *f, const ebb_wrt *wrt);
 
 /* The same with the values. Results: all of f's, then the gradient in each wrt. */
@@ -303,8 +303,9 @@ EBB_API ebb_function *ebb_jet_series(ebb_function *f, const ebb_wrt *wrt, int or
  * f's, then the cotangent of each wrt. */
 EBB_API ebb_function *ebb_vjp(ebb_function *f, const ebb_wrt *wrt);
 
-/* Forward over reverse. Further arguments: a direction for each wrt, of its shape and dtype. Results: the Hessian
- * of f's first result, a real scalar, times these directions: one tensor for each wrt, of its shape. */
+/* Further arguments: a direction for each wrt, of its shape and dtype. Results: the Hessian of f's first result, a real
+ * scalar, times these directions: one tensor for each wrt, of its shape. Forward over reverse, or another nesting where
+ * that is a tenth less work (ebb_set_road). */
 EBB_API ebb_function *ebb_hvp(ebb_function *f, const ebb_wrt *wrt);
 
 /* The whole Jacobian. Results: for each result y of f, one after the other, and each wrt x, the block of shape

@@ -247,6 +247,17 @@ static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
     return true;
 }
 
+/* Of the others there is one way only. */
+static bool has_roads(ebb_transform t) {
+    return t == EBB_GRAD || t == EBB_VALUE_AND_GRAD || (t >= EBB_HVP && t <= EBB_LAPLACIAN);
+}
+
+static bool check_road(const ebb_function *f, ebb_diag *diag, ebb_site site) {
+    return !f->road || has_roads(f->transform) ||
+           ebb_fail(diag, EBB_VALUE_ERROR, site, "%s: no road is called \"%s\"; there is one way only", f->name,
+                    f->road);
+}
+
 /* What the derived graph brings along goes to the keeper; NULL: it is only looked at. */
 static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, ebb_concrete *keeper, ebb_roads *roads,
                               ebb_diag *diag, ebb_site site) {
@@ -255,7 +266,7 @@ static ebb_graph *derive_from(const ebb_function *f, const ebb_concrete *base, e
     ebb_graph *g = NULL;
     if (!parameter)
         ebb_fail_memory(diag);
-    else if (wrt_parameters(f, base, parameter, diag, site)) {
+    else if (check_road(f, diag, site) && wrt_parameters(f, base, parameter, diag, site)) {
         ebb_dual_spec spec = {.nwrt = f->nwrt,
                               .wrt = parameter,
                               .results = base->results,

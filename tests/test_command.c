@@ -119,7 +119,7 @@ static const struct {
      "roads                    directions  blocks   operations        bytes   peak bytes\n"
      "* reverse                         1       1            1           24            8\n"
      "  forward                         1       1            1           24            8\n"
-     "  reverse: always taken; the work of forward is 1 times as much\n"
+     "  reverse: the work of forward is 1 times as much\n"
      "\n"
      "1 kernel, 0 routines, 0 copies, arena of 0 bytes\n"
      "plan grad_expression: 1 steps, arena 0\n"

@@ -70,7 +70,9 @@ typedef enum ask {
     VMAP,
     ROOT,
     FIXED_POINT,
-    GRAD_OF_BENT,
+    VJP_OF_BENT,
+    JVP_BY_A_ROAD,
+    SPARSE_BY_NO_ROAD,
     BY_NO_ROAD
 } ask;
 
@@ -110,9 +112,17 @@ static ebb_function *derive(ask what, ebb_function *f) {
         return ebb_root(f, NULL);
     case FIXED_POINT:
         return ebb_fixed_point(f, NULL);
-    case GRAD_OF_BENT:
-        return ebb_grad(ebb_custom_jvp(f, ebb_function_new(ebb, bent, &(ebb_function_options){.name = "its_rule"})),
-                        NULL);
+    case VJP_OF_BENT:
+        return ebb_vjp(ebb_custom_jvp(f, ebb_function_new(ebb, bent, &(ebb_function_options){.name = "its_rule"})),
+                       NULL);
+    case JVP_BY_A_ROAD:
+        f = ebb_jvp(f, NULL);
+        ebb_set_road(f, "reverse", 0);
+        return f;
+    case SPARSE_BY_NO_ROAD:
+        f = ebb_sparse_jacobian(f, NULL, EBB_CHEAPER);
+        ebb_set_road(f, "sideways", 0);
+        return f;
     case BY_NO_ROAD:
         f = ebb_hessian(f, NULL);
         ebb_set_road(f, "sideways", 0);
@@ -159,7 +169,13 @@ static const struct {
     {ROOT, total, "[1, 2]", NULL, {"f gives f64[] at f64[2]; a search needs the same type"}},
     {ROOT, total, "i[1, 2]", NULL, {"the search of f starts at i32[2]; it must be real"}},
     {FIXED_POINT, total, "[1, 2]", NULL, {"f gives f64[] at f64[2]; a search needs the same type"}},
-    {GRAD_OF_BENT, thrice, "2", NULL, {"grad of custom_jvp_f: the rule its_rule of f is not linear in the tangents"}},
+    {VJP_OF_BENT, thrice, "2", "1", {"vjp of custom_jvp_f: the rule its_rule of f is not linear in the tangents"}},
+    {JVP_BY_A_ROAD, vector, "[1, 2]", "[1, 2]", {"jvp_f: no road is called \"reverse\"; there is one way only"}},
+    {SPARSE_BY_NO_ROAD,
+     vector,
+     "[1, 2]",
+     NULL,
+     {"sparse_jacobian: no road is called \"sideways\"; there are \"colours\", \"forward\", \"reverse\""}},
     {BY_NO_ROAD,
      total,
      "[1, 2]",

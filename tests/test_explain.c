@@ -138,6 +138,89 @@ Test(explain, roads) {
     printf("cases: %d roads\n", taken);
 }
 
+/* A loop in one number: whether it comes forward is a question of what it costs. */
+static void unfinished(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)context, (void)data;
+    out[0] = ebb_gt(in[0], 0.001);
+}
+static void smaller(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)context, (void)data;
+    out[0] = ebb_mul(ebb_sin(in[0]), 0.5);
+}
+static void looped(ebb_context *context, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    (void)data;
+    out[0] = ebb_while(context, unfinished, smaller, NULL, in[0]);
+}
+
+Test(explain, the_gradient_of_a_loop_in_one_number) {
+    ebb_function *f = ebb_function_new(ebb, looped, NULL), *g = ebb_grad(f, NULL), *back = ebb_grad(f, NULL);
+    ebb_tensor *x = f64("0.7");
+    ebb_explanation e = ebb_explain(g, x);
+    cr_assert(e.good && e.roads == 2, "%s", ebb_error(ebb));
+    bool cheaper_forward = e.road[1].work < 0.9 * e.road[0].work;
+    cr_expect_str_eq(e.road[1].road, "forward", "%s", e.why);
+    cr_expect_eq(e.chosen, cheaper_forward, "%s: %g and %g", e.why, e.road[0].work, e.road[1].work);
+    ebb_set_road(back, "reverse", 0);
+    double forward = ebb_item(ebb_call(g, x), 0), reverse = ebb_item(ebb_call(back, x), 0);
+    cr_expect(fabs(forward - reverse) <= 1e-13 * fabs(reverse), "%.17g and %.17g", forward, reverse);
+    e = ebb_explain(back, x);
+    cr_expect_str_eq(e.road[e.chosen].road, "reverse", "%s", e.why);
+    cr_expect_not_null(strstr(e.why, "asked for by name"), "%s", e.why);
+}
+
+/* Every derivative object that has roads can be asked for each by name, and for a budget. */
+static ebb_function *rows_of_batch(ebb_function *f, const ebb_wrt *wrt) {
+    return ebb_batch_jacobian_of(ebb_vmap(f, NULL), wrt, EBB_CHEAPER);
+}
+static ebb_function *sparse(ebb_function *f, const ebb_wrt *wrt) { return ebb_sparse_jacobian(f, wrt, EBB_CHEAPER); }
+
+static const struct {
+    const char *what, *formula;
+    ebb_function *(*derive)(ebb_function *f, const ebb_wrt *wrt);
+    int arguments, results; /* the last one is compared */
+    const char *x, *road[3];
+} overruled[] = {
+    {"gradient", "sum(exp(x)*x*x)", ebb_grad, 1, 1, "[0.5, -1, 2]", {"reverse", "forward"}},
+    {"Hessian times a vector",
+     "sum(exp(x)*x*x)",
+     ebb_hvp,
+     2,
+     1,
+     "[0.5, -1, 2]",
+     {"forward over reverse", "reverse over forward", "reverse over reverse"}},
+    {"Jacobian", "exp(x)*x*x", cheaper, 1, 1, "[0.5, -1, 2]", {"forward", "reverse"}},
+    {"batch Jacobian", "exp(x)*x*x", rows_of_batch, 1, 1, "[[0.5, -1, 2], [1, 2, 3]]", {"forward", "reverse"}},
+    {"Hessian", "sum(exp(x)*x*x)", ebb_hessian, 1, 1, "[0.5, -1, 2]", {"forward over reverse", "forward over forward"}},
+    {"diagonal", "sum(exp(x)*x*x)", ebb_hessian_diagonal, 1, 1, "[0.5, -1, 2]", {"product with ones", "series"}},
+    {"Laplacian", "sum(exp(x)*x*x)", ebb_laplacian, 1, 2, "[0.5, -1, 2]", {"collapsed series", "series"}},
+    {"sparse Jacobian", "exp(x)*x*x", sparse, 1, 1, "[0.5, -1, 2]", {"colours", "forward", "reverse"}},
+    {"sparse Hessian", "sum(exp(x)*x*x)", ebb_sparse_hessian, 1, 1, "[0.5, -1, 2]", {"colours"}},
+};
+
+static ebb_tensor *result_by(int i, const char *road) {
+    ebb_tensor *out[2];
+    const ebb_operand in[] = {EBB_OPERAND(f64(overruled[i].x)), EBB_OPERAND(f64("[1, -2, 0.5]"))};
+    ebb_function *f = overruled[i].derive(formula(overruled[i].formula), NULL);
+    ebb_set_road(f, road, 1 << 20);
+    ebb_call_n(f, overruled[i].arguments, in, overruled[i].results, out);
+    expect_ok(ebb, "%s, %s", overruled[i].what, road);
+    cr_expect(ebb_explain_n(f, overruled[i].arguments, in).why[0], "%s: no reason is given", overruled[i].what);
+    return out[overruled[i].results - 1];
+}
+
+Test(explain, every_object_can_be_overruled) {
+    int cases = 0;
+    for (int i = 0; i < COUNT(overruled); i++)
+        for (int k = 0; k < 3 && overruled[i].road[k]; k++, cases++) {
+            ebb_tensor *want = result_by(i, NULL), *got = result_by(i, overruled[i].road[k]);
+            cr_expect(ebb_size(want) > 0 && ebb_size(want) == ebb_size(got), "%s", overruled[i].what);
+            for (int64_t j = 0; j < ebb_size(want); j++)
+                cr_expect(fabs(ebb_item(want, j) - ebb_item(got, j)) <= 1e-13 * (1 + fabs(ebb_item(want, j))),
+                          "%s, %s, element %d", overruled[i].what, overruled[i].road[k], (int)j);
+        }
+    printf("cases: %d\n", cases);
+}
+
 /* The number of colours is no choice. */
 Test(explain, a_sparse_derivative) {
     ebb_explanation e = ebb_explain(ebb_sparse_hessian(formula("sum(exp(x)*x*x)"), NULL), f64("[0.5, -1, 2]"));

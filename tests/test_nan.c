@@ -226,6 +226,7 @@ static ebb_function *derived(ebb_function *f, derivative d) {
 static ebb_nan_origin find(int i) {
     ebb_function *f = ebb_function_new(ebb, body, &(ebb_function_options){.name = "f", .data = &i});
     f = derived(f, cases[i].derivative);
+    if (cases[i].derivative == GRAD) ebb_set_road(f, "reverse", 0); /* of one number either may be cheaper */
     const char *direction = cases[i].direction ? cases[i].direction : cases[i].x;
     ebb_tensor *x = ebb_literal(ebb, cases[i].x, EBB_F64), *v = ebb_literal(ebb, direction, EBB_F64);
     derivative d = cases[i].derivative;
