@@ -1,6 +1,6 @@
 /* bench_taylor.c - W9, Taylor series of tanh(sin(x) exp(-x^2)) of orders 10 and 20, at one point and at 100,000,
- * against recurrences written by hand; and of orders to 100, as straight-line code and as a loop over the orders, of W9
- * and of a program that is a loop itself. */
+ * against recurrences written by hand; of orders to 100, as straight-line code and as a loop over the orders, of W9 and
+ * of a program that is a loop itself; and what it takes to make programs of W9's series and of their gradients. */
 #include "benchmarks/support/bench.h"
 #include "benchmarks/support/native.h"
 #include "benchmarks/support/workloads.h"
@@ -92,6 +92,52 @@ static void high_orders(ebb_context *ebb) {
         by_road(ebb, euler, "100 steps of Euler", x, orders[i]);
 }
 
+/* ---- making them ---- */
+
+typedef struct last {
+    ebb_function *jet;
+    int order;
+} last;
+
+static void last_coefficient(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
+    const last *l = data;
+    ebb_tensor *both[2], *one = ebb_ones(ebb, EBB_F64, EBB_SCALAR);
+    ebb_call_n(l->jet, 2, EBB_OPERANDS(in[0], one), 2, both);
+    out[0] = ebb_gather(both[1], ebb_scalar(ebb, l->order - 1), 0);
+}
+
+static double make(ebb_context *ebb, int order, bool gradient, ebb_tensor *x) {
+    double start = bench_now();
+    ebb_function *f = w9_function(ebb), *jet = ebb_jet(f, NULL, order);
+    last l = {jet, order};
+    ebb_function *c = ebb_function_new(ebb, last_coefficient, &(ebb_function_options){.name = "last", .data = &l});
+    ebb_function *g = ebb_grad(c, NULL);
+    const ebb_operand in[2] = {EBB_OPERAND(x), EBB_OPERAND(x)};
+    ebb_concrete *made = gradient ? ebb_get_concrete(g, 1, in) : ebb_get_concrete(jet, 2, in);
+    bool compiled = ebb_concrete_is_native(made);
+    double seconds = bench_now() - start;
+    ebb_function *all[] = {g, c, jet, f};
+    for (int i = 0; i < 4; i++)
+        ebb_function_free(all[i]);
+    return compiled ? seconds : 1e9;
+}
+
+enum { REPEATS = 15 };
+
+static int rising(const void *a, const void *b) {
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+static void time_making(ebb_context *ebb, int order, bool gradient, ebb_tensor *x) {
+    double seconds[REPEATS];
+    char what[64];
+    for (int i = 0; i < REPEATS; i++)
+        seconds[i] = make(ebb, order, gradient, x);
+    qsort(seconds, REPEATS, sizeof *seconds, rising);
+    snprintf(what, sizeof what, "order %d%s", order, gradient ? ", gradient of the last coefficient" : "");
+    bench_row(what, (bench_result){.ours = seconds[REPEATS / 2]}, "", true);
+}
+
 int main(void) {
     ebb_context *ebb = ebb_open(&(ebb_options){.mode = EBB_NATIVE});
     ebb_tensor *x = ebb_scalar(ebb, 0.3), *many = workload_tensor(ebb, w9_points(), 1, (int64_t[]){W9_N});
@@ -102,6 +148,10 @@ int main(void) {
         run(ebb, many, order);
     }
     high_orders(ebb);
+    bench_title("W9, tracing, deriving and compiling", "");
+    for (int order = 10; order <= 20; order += 10)
+        for (int gradient = 0; gradient < 2; gradient++)
+            time_making(ebb, order, gradient, x);
     int code = ebb_ok(ebb) ? 0 : 1;
     if (code) fprintf(stderr, "%s\n", ebb_error(ebb));
     ebb_close(ebb);

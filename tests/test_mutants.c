@@ -23,6 +23,7 @@ typedef enum fault {
     COTANGENT_OF_CHOICE,
     NUMERATOR_ALONE,
     SAME_OPERANDS,
+    LAST_PRODUCT,
     FAULTS
 } fault;
 
@@ -42,6 +43,7 @@ static const mutant mutants[FAULTS] = {
     [COTANGENT_OF_CHOICE] = {"the cotangent of a choice has the wrong sign", NULL},
     [NUMERATOR_ALONE] = {"nothing is divided, by the order for one", NULL},
     [SAME_OPERANDS] = {"a linear operation sees its own operands", NULL},
+    [LAST_PRODUCT] = {"of a sum of products the last one is lost", NULL},
 };
 
 /* ---- the words, and what becomes of them ---- */
@@ -108,6 +110,10 @@ WRAPPED(ebb_id, ebb_derive, ebb_graph *g, const ebb_application *app, int narg, 
 WRAPPED(ebb_id, ebb_apply, ebb_builder *b, const ebb_primal *p, const ebb_id *x) {
     bool linear = ebb_op_table[p->op].family == EBB_LINEAR;
     return __real_ebb_apply(b, p, linear && lies(SAME_OPERANDS) ? p->x : x);
+}
+
+WRAPPED(ebb_id, ebb_g_sum_products, ebb_builder *b, ebb_op product, ebb_attr attr, int n, const ebb_id *x) {
+    return __real_ebb_g_sum_products(b, product, attr, n > 1 && lies(LAST_PRODUCT) ? n - 1 : n, x);
 }
 
 Test(mutants, of_the_transforms_are_caught) { expect_all_caught("transforms", FAULTS, mutants); }
