@@ -19,13 +19,13 @@ static bool one_by_one(const ebb_graph *g, ebb_id id, const ebb_id *batched) {
 static ebb_id batch_together(ebb_graph *g, ebb_id id, int64_t n, const ebb_id *batched) {
     ebb_builder b = {g, g->site[id]};
     int arity = g->node[id].arity;
-    ebb_id *x = ebb_mem_new(g->allocator, (size_t)arity, sizeof *x), y = EBB_POISON;
+    ebb_id *x = ebb_mem_new(g->allocator, (size_t)arity, sizeof *x);
     if (!x) return ebb_fail_memory(g->diag), EBB_POISON;
     for (int i = 0; i < arity; i++) {
         ebb_id own = ebb_operands(g, id)[i];
         x[i] = batched[own] != EBB_ABSENT ? batched[own] : ebb_spread(&b, own, n);
     }
-    y = ebb_g_sum_products(&b, ebb_product_of(ebb_op_of(g, id)), ebb_attr_of(g, id), arity / 2, x);
+    ebb_id y = ebb_g_sum_products(&b, ebb_product_of(ebb_op_of(g, id)), ebb_attr_of(g, id), arity / 2, x);
     ebb_mem_free(g->allocator, x);
     return y;
 }
