@@ -85,7 +85,8 @@ Test(runtime, dot) {
                     check_dot(numbers[d], batch, sizes[s][0], sizes[s][1], sizes[s][2], t & 1, t >> 1);
 }
 
-/* Products that go in pieces where the processor has AVX-512: rows of x, or of both factors if x is stored transposed. */
+/* Products that go in pieces where the processor has AVX-512: rows of x, or of both factors if x is stored transposed.
+ */
 Test(runtime, dot_of_long_factors) {
     static const int64_t sizes[][3] = {{4501, 9, 25}, {9, 25, 4501}, {1030, 31, 33}, {100000, 2, 6}, {2, 7, 100000}};
     int cases = 0, pieces = 0;
