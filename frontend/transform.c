@@ -249,7 +249,8 @@ static bool check_wrt(const ebb_function *f, int arguments, ebb_site site) {
 
 /* Of the others there is one way only. */
 static bool has_roads(ebb_transform t) {
-    return t == EBB_GRAD || t == EBB_VALUE_AND_GRAD || (t >= EBB_HVP && t <= EBB_LAPLACIAN);
+    return t == EBB_GRAD || t == EBB_VALUE_AND_GRAD || t == EBB_JET || t == EBB_JET_SERIES ||
+           (t >= EBB_HVP && t <= EBB_LAPLACIAN);
 }
 
 static bool check_road(const ebb_function *f, ebb_diag *diag, ebb_site site) {
