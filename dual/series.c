@@ -96,7 +96,7 @@ static bool are_few(const ebb_graph *g, int n, const ebb_id *x) {
 static bool is_rolled(const ebb_graph *g, int order, int n, const ebb_id *x, int m, const ebb_id *y) {
     const double products = (double)g->count * order * order;
     if (order <= EBB_MOST_STRAIGHT) return false;
-    return g->callees > 0 || products > FEW_PRODUCTS || (are_few(g, n, x) && are_few(g, m, y));
+    return g->callees > 0 || products > (double)FEW_PRODUCTS || (are_few(g, n, x) && are_few(g, m, y));
 }
 
 bool ebb_series_nodes(ebb_graph *g, int order, ebb_writing writing, int n, const ebb_id *x, const ebb_id *curve, int m,
