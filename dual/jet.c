@@ -11,7 +11,7 @@ static bool find_writing(const ebb_work *w, const ebb_dual_spec *spec, ebb_writi
     *writing = !road ? EBB_BY_ORDER : strcmp(road, "rolled") == 0 ? EBB_ROLLED : EBB_STRAIGHT;
     return *writing != EBB_STRAIGHT || strcmp(road, "straight") == 0 ||
            ebb_fail(w->b.graph->diag, EBB_VALUE_ERROR, (ebb_site){0},
-                    "jet: no road is called \"%s\"; there are straight, rolled", road);
+                    "jet: no road is called \"%s\"; there are \"straight\", \"rolled\"", road);
 }
 
 static bool derive(ebb_work *w, int order, ebb_writing writing) {
