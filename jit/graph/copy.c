@@ -14,7 +14,7 @@ ebb_id *ebb_new_operands(const ebb_graph *to, const ebb_graph *g, ebb_id id, con
 
 ebb_id ebb_put_region(ebb_region_door *door, ebb_graph *to, const ebb_region *r, const ebb_graph *g, ebb_id id,
                       const ebb_id *map, ebb_site site) {
-    ebb_id few[3], *x = ebb_new_operands(to, g, id, map, few);
+    ebb_id few[3] = {EBB_ABSENT}, *x = ebb_new_operands(to, g, id, map, few);
     ebb_id y = x ? door(to, r, g->node[id].arity, x, site) : EBB_POISON;
     if (x != few) ebb_mem_free(to->allocator, x);
     return y;
