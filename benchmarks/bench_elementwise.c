@@ -40,7 +40,7 @@ int main(void) {
     if (!h.gradient) return 1;
     by_hand(&h);
     native_call(&gradient), native_call(&gradient64);
-    printf("W3 f32 %.7g, by hand %.7g; f64 %.12g\n", (double)native_item_f32(&gradient, 0), (double)h.value,
+    printf("\nW3 f32 %.7g, by hand %.7g; f64 %.12g\n", (double)native_item_f32(&gradient, 0), (double)h.value,
            native_item(&gradient64, 0));
     bench_yardsticks();
     bench_title("W3, a million elements", "C with libm, f32 value+gradient");

@@ -60,7 +60,7 @@ int main(void) {
     comfortable call = {ebb, f, 0, NULL};
     for (int i = 0; i < 201; i++)
         native_call(&raw), by_hand(&h);
-    printf("W6 after 201 steps: w %.7g b %.7g, by hand %.7g %.7g\n", ebb_item(m.w, 0), ebb_item(m.b, 0), (double)h.w,
+    printf("\nW6 after 201 steps: w %.7g b %.7g, by hand %.7g %.7g\n", ebb_item(m.w, 0), ebb_item(m.b, 0), (double)h.w,
            (double)h.b);
     bench_yardsticks();
     bench_title("W6, an SGD step of linear regression on 100 points, f32", "C by hand");

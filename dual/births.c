@@ -185,8 +185,10 @@ static ebb_id back(births *w, const ebb_primal *p, ebb_id marks, int i) {
         return back_reduce(w, p, marks);
     case LINEARLY:
         return back_linear(w, p, marks, i);
-    case BILINEARLY:
-        return back_linear(w, &(ebb_primal[]){ebb_pair_of(w->b.graph, p->y, i / 2)}[0], marks, i % 2);
+    case BILINEARLY: {
+        const ebb_primal pair = ebb_pair_of(w->b.graph, p->y, i / 2);
+        return back_linear(w, &pair, marks, i % 2);
+    }
     case NESTED:
         return any_over(w, marks, ebb_shape_of(w->b.graph, ebb_operands(w->b.graph, p->x[0])[i]));
     case FROM_ALL:

@@ -135,7 +135,7 @@ static bool is_on_last_alone(const question *q, const ebb_primal *p) {
 static bool is_linear_sum(const question *q, ebb_id id) {
     const ebb_id *x = ebb_operands(q->g, id);
     for (int i = 0; i < q->g->node[id].arity; i += 2) {
-        bool nothing = ebb_is_zero(q->g, x[i]) || ebb_is_zero(q->g, x[i + 1]);
+        bool nothing = !q->nonzero[x[i]] || !q->nonzero[x[i + 1]];
         if (is_on(q, x[i]) == is_on(q, x[i + 1]) && !nothing) return false;
     }
     return true;

@@ -341,15 +341,19 @@ bool ebb_region_push(ebb_graph *g, ebb_id region, int order, const ebb_id *x, eb
 
 /* ---- series ---- */
 
-/* A branch or a loop of nothing that has as many axes as there can be; the coefficients of others stand apart. */
+/* A branch or a loop of nothing that would have too many axes, of which orders are one, and iterations of rows one
+ * more. The coefficients of others stand apart. */
 static bool has_series(const ebb_graph *g, ebb_id region) {
     ebb_graph *callee[3];
     ebb_op op = ebb_op_of(g, region);
     if (op != EBB_OP_cond && op != EBB_OP_loop) return false;
+    const ebb_loop l = op == EBB_OP_loop ? ebb_loop_of(g, region) : (ebb_loop){0};
     for (int k = ebb_callees_of(g, region, callee); k-- > 0;)
         for (int i = 0; i < callee[k]->inputs + callee[k]->outputs; i++) {
-            ebb_id id = i < callee[k]->inputs ? callee[k]->input[i] : callee[k]->output[i - callee[k]->inputs];
-            if (ebb_shape_of(callee[k], id)->rank == EBB_MAX_RANK) return false;
+            const int j = i - callee[k]->inputs;
+            const ebb_id id = j < 0 ? callee[k]->input[i] : callee[k]->output[j];
+            const bool row = op == EBB_OP_loop && (j < 0 ? i - l.captures >= l.states : j >= l.states);
+            if (ebb_shape_of(callee[k], id)->rank + row >= EBB_MAX_RANK) return false;
         }
     return true;
 }

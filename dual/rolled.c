@@ -1,5 +1,5 @@
 /* rolled.c - ebb_rolled_nodes: Taylor series of high order as one loop over the orders. The program is as long for
- * order 1000 as it is for order 2.
+ * order 100 as it is for order 2.
  *
  * The body is the walk of forward.c, written once (push.c): iteration k makes coefficient k of each node from those of
  * its operands. What it needs of all orders below k are sums over 0 < j < k of x[j] y[k-j], of products and slopes. So
@@ -92,7 +92,7 @@ static void read_under(ebb_rolled *w, ebb_id id, ebb_id c, bool *again) {
 static bool read_operands(ebb_rolled *w, ebb_id id, bool *again) {
     ebb_builder b = builder_for(w, id);
     const ebb_primal p = ebb_primal_of(w->g, id);
-    const ebb_op_row *row = &ebb_op_table[p.op];
+    const ebb_op_row *row = &ebb_op_table[ebb_product_of(p.op)]; /* what a sum of products is made of */
     const bool point = row->access == EBB_POINT, chooses = point && row->family == EBB_SELECTION;
     ebb_id under = point ? w->demand[id] : EBB_ABSENT, c = EBB_ABSENT;
     if (p.op == EBB_OP_select) c = p.x[0];
@@ -203,11 +203,22 @@ static void free_tables(ebb_rolled *w) {
     ebb_slopes_free(w->g, &w->slopes);
 }
 
+/* Whether all results of a region have room for an axis, also those that nobody gets. */
+static bool have_room(const ebb_graph *g, ebb_id region) {
+    ebb_type type;
+    for (int32_t k = ebb_results_of(g, region); k-- > 0;)
+        if (ebb_result_type(g, region, k, &type) && type.shape.rank == EBB_MAX_RANK) return false;
+    return true;
+}
+
 /* A series has an axis more than its node. */
 static bool can_be_rolled(const ebb_rolled *w) {
     bool can = w->order > 1 && w->slopes.closed;
     for (ebb_id id = 1; can && id < w->slopes.count; id++)
-        can = !w->slopes.order[id] || ebb_shape_of(w->g, id)->rank < EBB_MAX_RANK;
+        if (ebb_is_region(ebb_op_of(w->g, id)))
+            can = have_room(w->g, id);
+        else
+            can = !w->slopes.order[id] || ebb_shape_of(w->g, id)->rank < EBB_MAX_RANK;
     return can;
 }
 

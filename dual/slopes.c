@@ -73,7 +73,8 @@ static int64_t rungs_of(const ebb_graph *g, const ebb_primal *p, int64_t most) {
 
 static bool climbs(const ebb_graph *g, const ebb_primal *p) {
     double step;
-    return counter_of(p->op, &step) >= 0 && rungs_of(g, p, FEW_RUNGS + 1) > FEW_RUNGS;
+    return counter_of(p->op, &step) >= 0 && ebb_shape_of(g, p->y)->rank < EBB_MAX_RANK &&
+           rungs_of(g, p, FEW_RUNGS + 1) > FEW_RUNGS;
 }
 
 static bool write_ladder(ebb_graph *g, ebb_slopes *s, ebb_id id, ebb_id *list, int *count);

@@ -285,7 +285,7 @@ EBB_API ebb_function *ebb_value_and_grad(ebb_function *f, const ebb_wrt *wrt);
  * of each, absent for one that is not real. */
 EBB_API ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt);
 
-/* Forward mode of any order: the Taylor series of t -> f(x + t v). Further arguments: a direction v for each wrt, of
+/* Forward mode of any order to 100: the Taylor series of t -> f(x + t v). Further arguments: a direction v for each wrt, of
  * its shape and dtype. Results: f's, then for each result y [...] its coefficients [order, ...], where row k - 1
  * belongs to t^k: the k-th derivative along v, divided by k!. `order` is 1 to 100, else a ValueError in the first call.
  * Its cost grows with the square of the order (Griewank and Walther, Evaluating Derivatives, 2008, chapter 13); nested
@@ -358,8 +358,8 @@ EBB_API ebb_function *ebb_second_order(ebb_function *f, const ebb_wrt *wrt, ebb_
  *     ebb_tensor *value;
  *     const ebb_operand at[] = {EBB_OPERAND(a), EBB_OPERAND(weights), EBB_OPERAND(target)};
  *     ebb_function *tangent = ebb_linearize(f, EBB_WRT(1), 3, at, 1, &value);          // runs f once
- *     ebb_print(stdout, ebb_call(tangent, ebb_ones(ebb, EBB_F64, EBB_SHAPE(3))));      // of as many directions as
- * wanted ebb_function *columns = ebb_vmap(tangent, NULL), *back = ebb_transpose_of(tangent, NULL);
+ *     ebb_print(stdout, ebb_call(tangent, ebb_ones(ebb, EBB_F64, EBB_SHAPE(3))));      // as often as wanted
+ *     ebb_function *columns = ebb_vmap(tangent, NULL), *back = ebb_transpose_of(tangent, NULL);
  */
 
 /* f and its derivative at one point: in[nin], each made by EBB_OPERAND(x). f runs once, its first nout results go to
@@ -396,7 +396,7 @@ typedef struct ebb_vmap_options {
 
 /* f for many examples in one program. Arguments: f's, where those that have examples have one axis more. Results: f's,
  * with one axis more; what is the same for all examples is repeated. No loop over examples is run: each operation works
- * on all of them. Random numbers drawn inside f are the same for all examples. Differentiable as f is, and takes
+ * on all of them, but for random numbers whose keys differ. Random numbers drawn inside f are the same for all examples. Differentiable as f is, and takes
  * derivatives: ebb_vjp(ebb_vmap(...)), ebb_vmap(ebb_grad(...)); nest it for several axes. NULL for a NULL f, negative
  * `arguments`, or without memory. Errors in the first call: an argument without that axis is an IndexError; different
  * numbers of examples, none at all, or a variable assigned what differs between examples, a ValueError. */

@@ -50,7 +50,7 @@ typedef struct ebb_explanation {
      * what ways back keep included. */
     int kernels, routines, copies, regions;
     int64_t arena_bytes;
-    /* The ways that there were, of which road[chosen] was taken; 0: there was no choice. */
+    /* The ways that there were, of which road[chosen] was taken; 0: there was no choice, or it is a series. */
     int roads, chosen;
     ebb_road_estimate road[8];
     /* The reason in words; "" if there was no choice. */

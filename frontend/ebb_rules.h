@@ -28,8 +28,7 @@ extern "C" {
  *
  * One rule serves both directions and every order: from tangents come cotangents by transposing it, and series from its
  * own derivatives; the second derivative is that of the rule. Whether it is true, ebb_check_derivatives
- * finds out. Values are f's, and
- * where nothing is differentiated the rule costs nothing.
+ * finds out. Values are f's, and where nothing is differentiated the rule costs nothing.
  *
  * f and rule use their tensor arguments and C numbers, and nothing from outside: a variable or captured tensor would
  * silently have no derivative, and is a ValueError of the call, as an absent result of f is. Each gives NULL for a NULL

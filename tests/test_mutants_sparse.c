@@ -26,7 +26,6 @@ typedef enum fault {
     ONE_NEST,
     NOTHING_FOLLOWS,
     FIRST_ROWS,
-    NO_MIRROR,
     FIRST_OPERAND,
     NO_WEIGHTS,
     A_LINE_LESS,
@@ -52,7 +51,6 @@ static const mutant mutants[FAULTS] = {
     [ONE_NEST] = {"one nest is enough", "sparse"},
     [NOTHING_FOLLOWS] = {"nothing follows through an operation", "sparse"},
     [FIRST_ROWS] = {"all results have the first rows", "sparse"},
-    [NO_MIRROR] = {"a pattern is not made symmetric", "sparse hessian"},
     [FIRST_OPERAND] = {"only the first operand has a structure", "sparse"},
     [NO_WEIGHTS] = {"all lines weigh the same", "operator"},
     [A_LINE_LESS] = {"a line is lost", "laplacian"},
@@ -146,10 +144,6 @@ WRAPPED(bool, ebb_relation_chain, ebb_relation *r, const ebb_relation *x, const 
 
 WRAPPED(bool, ebb_relation_join, ebb_relation *r, const ebb_relation *x, int64_t row, int64_t column) {
     return __real_ebb_relation_join(r, x, row > 0 && x->rows <= row && lies(FIRST_ROWS) ? 0 : row, column);
-}
-
-WRAPPED(bool, ebb_relation_add_transpose, ebb_relation *r) {
-    return lies(NO_MIRROR) || __real_ebb_relation_add_transpose(r);
 }
 
 WRAPPED(bool, ebb_structure_add, ebb_relation *r, const ebb_graph *g, const ebb_known *known, ebb_id y, int i) {

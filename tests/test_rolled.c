@@ -285,6 +285,13 @@ static ebb_id guarded(ebb_builder *b, ebb_id x) {
     return ebb_g_exp(b, ebb_g_mul(b, y, ebb_g_sin(b, x)));
 }
 
+static ebb_id guarded_products(ebb_builder *b, ebb_id x) {
+    ebb_id edge = ebb_g_full_like(b, x, 0.5), root = ebb_g_sqrt(b, ebb_g_sub(b, x, edge));
+    const ebb_id factor[] = {root, x, root, root, x, x};
+    ebb_id sum = ebb_g_sum_products(b, EBB_OP_mul, (ebb_attr){0}, 3, factor);
+    return ebb_g_select(b, ebb_g_gt(b, x, edge), sum, ebb_g_full_like(b, x, 0));
+}
+
 static ebb_id reductions(ebb_builder *b, ebb_id x) {
     const int64_t front = 0;
     ebb_id length = ebb_g_sqrt(b, ebb_g_sum(b, ebb_g_square(b, x), 1, &front)),
@@ -307,6 +314,7 @@ static const formula formulas[] = {{"a composition", bell},
                                    {"slopes without end", ladders},
                                    {"factors of matrices", matrices},
                                    {"behind a selection", guarded},
+                                   {"a sum of products behind a selection", guarded_products},
                                    {"reductions", reductions}};
 enum { FORMULAS = sizeof formulas / sizeof *formulas };
 static const double point[3] = {0.7, 0.5, 0.9};
@@ -651,8 +659,32 @@ static ebb_id deep(ebb_builder *b, ebb_id x) {
     return ebb_g_reshape(b, y, &(ebb_shape){1, {3}});
 }
 
+/* With an axis for the orders there would be too many. */
+static void expect_straight(const char *name, const char *text) {
+    ebb_diag diag = {0};
+    ebb_graph *f = parsed(text);
+    tally by_itself = tally_series(f, NULL, EBB_MOST_STRAIGHT + 1);
+    ebb_graph *straight = ebb_jet_graph(f, EBB_MOST_STRAIGHT + 1, &(ebb_dual_spec){.road = "straight"}, &diag);
+    cr_assert(straight, "%s: %s", name, diag.message);
+    cr_expect_eq(by_itself.nodes, tally_of(straight).nodes, "%s: %d nodes, not those of straight-line code", name,
+                 by_itself.nodes);
+    ebb_graph_release(straight);
+    ebb_graph_release(f);
+}
+
 Test(rolled, refusals_and_ways_round) {
     ebb_diag diag = {0};
+    expect_straight("slopes without end", "func f(%1: f64[1,1,1,1,1,1,1,2], %2: f64[1,1,1,1,1,1,1,2]) {\n"
+                                          "  %3 f64[1,1,1,1,1,1,1,2] = pow %1, %2\n"
+                                          "  %4 f64[] = sum %3 {axes=[0,1,2,3,4,5,6,7]}\n  return %4\n}\n");
+    expect_straight(
+        "stacked rows",
+        "func body(%1: f64[], %2: f64[1,1,1,1,1,1,2]) {\n  %3 f64[] = sin %1\n"
+        "  %4 f64[1,1,1,1,1,1,2] = broadcast %3 {axes=[]}\n  %5 f64[1,1,1,1,1,1,2] = mul %4, %2\n"
+        "  return %3, %5\n}\n"
+        "func f(%1: f64[], %2: f64[3,1,1,1,1,1,1,2]) {\n"
+        "  %3 (f64[], f64[3,1,1,1,1,1,1,2]) = loop @body %1, %2 {states=1, captures=0, trips=3, reverse=0}\n"
+        "  %4 f64[] = get %3 {k=0}\n  return %4\n}\n");
     const formula of_rank_8 = {"as many axes as there can be", deep};
     ebb_graph *f = program_of(&of_rank_8, &(ebb_shape){1, {3}}, &diag);
     question q = question_of(&of_rank_8, f);

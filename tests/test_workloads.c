@@ -202,6 +202,12 @@ static void check_w1(void) {
     expect_digits(ebb_item(first[0], 0), 4.43743406511, "W1", "value");
     expect_digits(ebb_item(first[1], 0), 3.49957525698, "W1", "df/dx");
     expect_digits(ebb_item(first[2], 0), 2.32015532175, "W1", "df/dy");
+    const wide a = 0.7, b = 1.3, e = expl(sinl(a) * b), t = tanhl(b), r = sqrtl(a * a + b * b + 1);
+    const wide slope[] = {e * cosl(a) * b + 2 * a / (1 + a * a) * t + a / r,
+                          e * sinl(a) + logl(1 + a * a) * (1 - t * t) + b / r};
+    for (int k = 0; k < 2; k++)
+        cr_expect(fabsl(ebb_item(first[1 + k], 0) - slope[k]) <= 1e-12L * slope[k], "W1, slope %d: %.17g, not %.17Lg",
+                  k, ebb_item(first[1 + k], 0), slope[k]);
     const double hessian[] = {1.21948675857, 3.32861375323, 3.32861375323, 1.04473953389};
     for (int k = 0; k < 4; k++) {
         const ebb_operand moved[] = {x, y, unit[k / 2], unit[1 - k / 2], unit[k % 2], unit[1 - k % 2]};

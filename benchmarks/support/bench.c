@@ -125,7 +125,7 @@ void bench_yardsticks(void) {
         exp_x[i] = (float)i / EXP;
     double gemm = bench_pair(yard_gemm, NULL, NULL, NULL).ours, copy = bench_pair(yard_copy, NULL, NULL, NULL).ours;
     double exps = bench_pair(yard_exp, NULL, NULL, NULL).ours;
-    printf("Yardsticks of this run: sgemm 512 %.0f GF/s, copy of 16 MB %.1f GB/s, scalar expf %.2f ns.\n",
+    printf("\nYardsticks of this run: sgemm 512 %.0f GF/s, copy of 16 MB %.1f GB/s, scalar expf %.2f ns.\n",
            2e-9 * GEMM * GEMM * GEMM / gemm, 1e-9 * COPY / copy, 1e9 * exps / EXP);
     free(gemm_a), free(gemm_b), free(gemm_c), free(copy_from), free(copy_to);
 }

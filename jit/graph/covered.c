@@ -111,24 +111,33 @@ static bool same_condition(const ebb_loop *a, const ebb_loop *b, const int32_t *
 
 /* ---- whether it may be read from there ---- */
 
-/* Whether nobody reads what has no place in the other one. */
-static bool reads_fit(const ebb_graph *g, ebb_id loop, const int32_t *number) {
-    for (ebb_id id = loop + 1; id < g->count; id++)
-        if (ebb_op_of(g, id) == EBB_OP_get && ebb_operands(g, id)[0] == loop && number[ebb_attr_of(g, id).v[0]] < 0)
-            return false;
-    return true;
-}
-
-/* What node id is read from now: of a get of a loop that is covered, the other one. */
-static ebb_id source_of(const covering *c, const part *p, ebb_id id, int32_t *number) {
-    ebb_id tuple = ebb_operands(p->graph, id)[0];
-    *number = (int32_t)ebb_attr_of(p->graph, id).v[0];
-    while (p->covered[tuple]) {
+/* Where result *number of a tuple is read from now, which may be a loop that covers one that covers it; *number is -1
+ * if it is nowhere. */
+static ebb_id read_from(const covering *c, const part *p, ebb_id tuple, int32_t *number) {
+    while (*number >= 0 && p->covered[tuple]) {
         const cover *by = &c->cover[p->covered[tuple] - 1];
         *number = by->number[*number];
         tuple = by->by;
     }
     return tuple;
+}
+
+/* The same of what a get reads, which is always somewhere. */
+static ebb_id source_of(const covering *c, const part *p, ebb_id id, int32_t *number) {
+    *number = (int32_t)ebb_attr_of(p->graph, id).v[0];
+    return read_from(c, p, ebb_operands(p->graph, id)[0], number);
+}
+
+/* Whether all that is read from loop a, for itself or for those that it covers, is in b or in what covers b. */
+static bool reads_fit(const covering *c, const part *p, ebb_id a, ebb_id b, const int32_t *number) {
+    for (ebb_id id = 1; id < p->graph->count; id++) {
+        int32_t k;
+        if (ebb_op_of(p->graph, id) != EBB_OP_get || source_of(c, p, id, &k) != a) continue;
+        k = number[k];
+        read_from(c, p, b, &k);
+        if (k < 0) return false;
+    }
+    return true;
 }
 
 typedef struct walk { /* to operands */
@@ -201,18 +210,18 @@ static bool add_cover(covering *c, part *p, ebb_id a, ebb_id b, int32_t *number)
     return true;
 }
 
-/* False: no memory. *left: how many bodies may still be compared for loop a. */
-static bool try_pair(covering *c, part *p, ebb_id a, ebb_id b, int *left) {
+/* False: no memory. *left: how many bodies may still be compared for loop a; place: room for its operands. */
+static bool try_pair(covering *c, part *p, ebb_id a, ebb_id b, int *left, int32_t *place) {
     const ebb_graph *g = p->graph;
     const ebb_loop x = ebb_loop_of(g, a), y = ebb_loop_of(g, b);
     bool ok = true;
-    if (x.trips != y.trips || x.reverse != y.reverse || !x.condition != !y.condition) return true;
-    int32_t *number = ebb_mem_new(c->a, (size_t)x.body->inputs + (size_t)x.body->outputs + 1, sizeof *number);
-    int32_t *place = number ? number + x.body->outputs : NULL;
+    if (x.trips != y.trips || x.reverse != y.reverse || !x.condition != !y.condition ||
+        !find_operands(&x, ebb_operands(g, a), &y, ebb_operands(g, b), place) || (*left)-- <= 0)
+        return true;
+    int32_t *number = ebb_mem_new(c->a, (size_t)x.body->outputs + 1, sizeof *number);
     if (!number) return ebb_fail_memory(c->diag);
-    bool covered = find_operands(&x, ebb_operands(g, a), &y, ebb_operands(g, b), place) && (*left)-- > 0 &&
-                   find_results(x.body, y.body, place, x.states, y.states, number, &ok, c->diag) &&
-                   same_condition(&x, &y, place, &ok, c->diag) && reads_fit(g, a, number) &&
+    bool covered = find_results(x.body, y.body, place, x.states, y.states, number, &ok, c->diag) &&
+                   same_condition(&x, &y, place, &ok, c->diag) && reads_fit(c, p, a, b, number) &&
                    !depends(c, p, b, a, &ok) && ok;
     if (covered) return add_cover(c, p, a, b, number);
     ebb_mem_free(c->a, number);
@@ -221,16 +230,21 @@ static bool try_pair(covering *c, part *p, ebb_id a, ebb_id b, int *left) {
 
 static bool find_covers(covering *c, part *p) {
     const ebb_graph *g = p->graph;
-    int32_t loops = 0;
+    int32_t loops = 0, most = 1;
     ebb_id *loop = ebb_mem_new(c->a, (size_t)g->count, sizeof *loop);
-    bool ok = loop || ebb_fail_memory(c->diag);
-    for (ebb_id id = 1; ok && id < g->count; id++)
-        if (ebb_op_of(g, id) == EBB_OP_loop) loop[loops++] = id;
+    for (ebb_id id = 1; loop && id < g->count; id++) {
+        if (ebb_op_of(g, id) != EBB_OP_loop) continue;
+        loop[loops++] = id;
+        if (g->node[id].arity > most) most = g->node[id].arity;
+    }
+    int32_t *place = ebb_mem_new(c->a, (size_t)most, sizeof *place);
+    bool ok = (loop && place) || ebb_fail_memory(c->diag);
     for (int32_t i = 0; ok && i < loops; i++) {
         int left = MOST_COMPARED;
         for (int32_t j = 0; ok && left > 0 && !p->covered[loop[i]] && j < loops; j++)
-            if (is_larger(g, loop[i], loop[j])) ok = try_pair(c, p, loop[i], loop[j], &left);
+            if (is_larger(g, loop[i], loop[j])) ok = try_pair(c, p, loop[i], loop[j], &left, place);
     }
+    ebb_mem_free(c->a, place);
     ebb_mem_free(c->a, loop);
     return ok;
 }

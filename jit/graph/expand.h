@@ -18,8 +18,8 @@ bool ebb_copy_nodes(ebb_graph *to, const ebb_graph *g, const uint8_t *live, ebb_
 /* The program without what nothing needs: folding and unused results leave such nodes behind. Takes g; map, if any, has
  * `count` entries, which are renumbered. */
 ebb_graph *ebb_drop_dead(ebb_graph *g, ebb_id *map, int32_t count);
-/* The program where a loop that gives all that another one gives is asked in its place. Takes g, which is expanded; NULL:
- * an error. */
+/* The program where a loop that gives all that another one gives is asked in its place. Takes g, which is expanded;
+ * NULL: an error. */
 ebb_graph *ebb_take_covered(ebb_graph *g, ebb_diag *diag);
 /* The program without the results of regions that nobody reads, and all that was computed for them. Takes g, which is
  * expanded; NULL: an error. */

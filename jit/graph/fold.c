@@ -166,7 +166,7 @@ static ebb_id negate(const ebb_draft *d) {
 
 static ebb_id fold_factors(const ebb_draft *d) {
     double c;
-    if (!ebb_is_float(d->type.dtype)) return EBB_ABSENT;
+    if (!ebb_is_float(d->type.dtype) || d->graph->without & EBB_NO_IDENTITIES) return EBB_ABSENT;
     if (d->app.op == EBB_OP_neg) return negate(d);
     for (int k = 0; d->app.op == EBB_OP_mul && k < 2; k++)
         if (ebb_is_scalar_constant(d->graph, d->arg[k], &c)) return scale_again(d, c, d->arg[1 - k]);

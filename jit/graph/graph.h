@@ -113,7 +113,8 @@ bool ebb_graph_keep_site(ebb_graph *to, const ebb_graph *from,
  * inputs excepted. */
 ebb_graph *ebb_expand(const ebb_graph *g, bool keep, ebb_id *map, ebb_diag *diag);
 /* The same for a program that is only to be run: rules of one's own are gone, a custom is its primal, sums of products
- * are written out, regions have no results that nobody reads, and no loop runs whose results another one has as well. */
+ * are written out, regions have no results that nobody reads, and no loop runs whose results another one has as well.
+ */
 ebb_graph *ebb_expand_to_run(const ebb_graph *g, ebb_diag *diag);
 /* Macros expanded and calls inlined, but every other node recorded verbatim, one for one, so that equal nodes stay
  * apart: for tapes, where two tensors are two tensors even if their values are equal. Dead nodes are dropped; same

@@ -101,7 +101,7 @@ static bool check_type(const ebb_graph *g, ebb_diag *diag, ebb_id id) {
     if (n->arity > 3 && ebb_op_table[n->op].arity >= 0)
         return broken(g, diag, id, "%s has %d operands", ebb_op_table[n->op].name, n->arity);
     if (!ebb_infer_nodes(g, &app, n->arity, ebb_operands(g, id), &type, &why))
-        return broken(g, diag, id, "%s", why.message);
+        return why.code == EBB_NO_MEMORY ? ebb_fail_memory(diag) : broken(g, diag, id, "%s", why.message);
     char is[EBB_TYPE_TEXT], should[EBB_TYPE_TEXT];
     return ebb_type_equal(&app.asked, &type) ||
            broken(g, diag, id, "its type is %s, but %s gives %s", ebb_type_text(&app.asked, is),

@@ -36,7 +36,7 @@ static ebb_extent reads_of(const ebb_planner *p, ebb_id id) {
     for (int32_t i = 0; i < p->graph->node[id].arity; i++) {
         const ebb_extent reads = p->cell[p->cell[x[i]].root].reads;
         if (reads.elements == most.elements)
-            most.times += reads.times;
+            most.times = most.times + reads.times > 1 ? 2 : most.times + reads.times; /* 2: several */
         else if (reads.elements > most.elements)
             most = reads;
     }
