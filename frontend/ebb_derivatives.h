@@ -285,7 +285,7 @@ EBB_API ebb_function *ebb_value_and_grad(ebb_function *f, const ebb_wrt *wrt);
  * of each, absent for one that is not real. */
 EBB_API ebb_function *ebb_jvp(ebb_function *f, const ebb_wrt *wrt);
 
-/* Forward mode of any order to 100: the Taylor series of t -> f(x + t v). Further arguments: a direction v for each wrt, of
+/* Forward mode of any order: the Taylor series of t -> f(x + t v). Further arguments: a direction v for each wrt, of
  * its shape and dtype. Results: f's, then for each result y [...] its coefficients [order, ...], where row k - 1
  * belongs to t^k: the k-th derivative along v, divided by k!. `order` is 1 to 100, else a ValueError in the first call.
  * Its cost grows with the square of the order (Griewank and Walther, Evaluating Derivatives, 2008, chapter 13); nested

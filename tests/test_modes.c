@@ -202,9 +202,11 @@ static int check_operation(ebb_op op, ebb_dtype dtype) {
 
 /* sum_mul and sum_dot have any number of operands, and a test of their own: test_products.c. */
 static bool has_derivative(ebb_op op) {
+    if (op == EBB_OP_reduce_all || op == EBB_OP_reduce_any || op == EBB_OP_argmin || op == EBB_OP_arg_top_k)
+        return false; /* the macros whose results are not real */
     ebb_family family = ebb_op_table[op].family;
     return family == EBB_LINEAR || family == EBB_BILINEAR || family == EBB_SMOOTH || family == EBB_SELECTION ||
-           family == EBB_IMPLICIT || (family == EBB_MACRO && op != EBB_OP_reduce_all && op != EBB_OP_reduce_any);
+           family == EBB_IMPLICIT || family == EBB_MACRO;
 }
 
 static int64_t all_batched(void) {
