@@ -396,10 +396,11 @@ typedef struct ebb_vmap_options {
 
 /* f for many examples in one program. Arguments: f's, where those that have examples have one axis more. Results: f's,
  * with one axis more; what is the same for all examples is repeated. No loop over examples is run: each operation works
- * on all of them, but for random numbers whose keys differ. Random numbers drawn inside f are the same for all examples. Differentiable as f is, and takes
- * derivatives: ebb_vjp(ebb_vmap(...)), ebb_vmap(ebb_grad(...)); nest it for several axes. NULL for a NULL f, negative
- * `arguments`, or without memory. Errors in the first call: an argument without that axis is an IndexError; different
- * numbers of examples, none at all, or a variable assigned what differs between examples, a ValueError. */
+ * on all of them, but for random numbers whose keys differ. Random numbers drawn inside f are the same for all
+ * examples. Differentiable as f is, and takes derivatives: ebb_vjp(ebb_vmap(...)), ebb_vmap(ebb_grad(...)); nest it for
+ * several axes. NULL for a NULL f, negative `arguments`, or without memory. Errors in the first call: an argument
+ * without that axis is an IndexError; different numbers of examples, none at all, or a variable assigned what differs
+ * between examples, a ValueError. */
 EBB_API ebb_function *ebb_vmap(ebb_function *f, const ebb_vmap_options *options);
 
 #ifdef __cplusplus
