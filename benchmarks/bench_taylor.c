@@ -102,7 +102,8 @@ typedef struct last {
 static void last_coefficient(ebb_context *ebb, ebb_tensor *const *in, ebb_tensor **out, void *data) {
     const last *l = data;
     ebb_tensor *both[2], *one = ebb_ones(ebb, EBB_F64, EBB_SCALAR);
-    ebb_call_n(l->jet, 2, EBB_OPERANDS(in[0], one), 2, both);
+    const ebb_operand at[] = {EBB_OPERAND(in[0]), EBB_OPERAND(one)};
+    ebb_call_n(l->jet, 2, at, 2, both);
     out[0] = ebb_gather(both[1], ebb_scalar(ebb, l->order - 1), 0);
 }
 
