@@ -80,13 +80,13 @@ bool ebb_flow_region(const ebb_region *r, const uint8_t *x, uint8_t *y, ebb_diag
 
 /* ---- programs ---- */
 
-int32_t *ebb_place_marks(const ebb_graph *g, size_t *next) {
+int32_t *ebb_place_marks(const ebb_graph *g, size_t *count) {
     int32_t *place = ebb_mem_new(g->allocator, (size_t)g->count, sizeof *place);
-    *next = 0;
+    *count = 0;
     for (ebb_id id = 1; place && id < g->count; id++) {
         if (!ebb_is_region(ebb_op_of(g, id))) continue;
-        place[id] = (int32_t)*next;
-        *next += (size_t)ebb_results_of(g, id);
+        place[id] = (int32_t)*count;
+        *count += (size_t)ebb_results_of(g, id);
     }
     return place;
 }

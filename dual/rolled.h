@@ -51,7 +51,7 @@ static inline bool ebb_rolled_stacks(const ebb_rolled *w, ebb_id id) {
 /* Order 1 of a group's nodes, then their coefficient k, in the body (rolled_push.c). */
 bool ebb_rolled_first(ebb_rolled *w, const ebb_id *node, const ebb_id *end);
 bool ebb_rolled_body(ebb_rolled *w, const ebb_id *node, const ebb_id *end);
-ebb_id ebb_rolled_at(const void *w, ebb_id id);                                   /* coefficient k */
+ebb_id ebb_rolled_at(const void *pass, ebb_id id);                                /* coefficient k */
 ebb_id ebb_rolled_order(const ebb_rolled *w, ebb_builder *b, ebb_id t, int plus); /* k + plus, of t's type */
 /* The loop around the body, and the series of what other groups want (rolled_loop.c). */
 bool ebb_rolled_loop(ebb_rolled *w, const ebb_id *node, const ebb_id *end);
