@@ -19,16 +19,6 @@ static bool show_table(const ebb_check_report *r) {
     return fflush(stdout) == 0 && !ferror(stdout);
 }
 
-static void put_number(json *j, const char *key, double value) {
-    json_key(j, key);
-    json_real(j, value, EBB_F64);
-}
-
-static void put_string(json *j, const char *key, const char *value) {
-    json_key(j, key);
-    json_string(j, value);
-}
-
 static bool show_json(const ebb_check_report *r) {
     json j = {.to = stdout};
     json_open(&j, '{');
@@ -39,18 +29,18 @@ static bool show_json(const ebb_check_report *r) {
     for (int i = 0; i < r->lines; i++) {
         const ebb_check_line *line = &r->line[i];
         json_open(&j, '{');
-        put_number(&j, "order", line->order);
-        put_string(&j, "mode", line->what);
-        put_string(&j, "against", line->against);
-        put_number(&j, "compared", (double)line->compared);
-        put_number(&j, "error", line->error);
-        put_number(&j, "allowed", line->tolerance);
-        put_string(&j, "refusal", line->refusal);
+        json_field(&j, "order", line->order);
+        json_text_field(&j, "mode", line->what);
+        json_text_field(&j, "against", line->against);
+        json_field(&j, "compared", (double)line->compared);
+        json_field(&j, "error", line->error);
+        json_field(&j, "allowed", line->tolerance);
+        json_text_field(&j, "refusal", line->refusal);
         json_close(&j, '}');
     }
     json_close(&j, ']');
-    put_number(&j, "without_derivative", (double)r->kinks);
-    put_string(&j, "message", r->message);
+    json_field(&j, "without_derivative", (double)r->kinks);
+    json_text_field(&j, "message", r->message);
     json_close(&j, '}');
     return json_end(&j);
 }

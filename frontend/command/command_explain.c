@@ -99,25 +99,15 @@ static bool show_table(const answer *a) {
 
 /* ---- as JSON ---- */
 
-static void put_number(json *j, const char *key, double value) {
-    json_key(j, key);
-    json_real(j, value, EBB_F64);
-}
-
-static void put_string(json *j, const char *key, const char *value) {
-    json_key(j, key);
-    json_string(j, value);
-}
-
 static void put_costs(json *j, const answer *a) {
     json_key(j, "by_operation");
     json_open(j, '[');
     for (int k = 0; k < a->kinds; k++) {
         json_open(j, '{');
-        put_string(j, "op", a->cost[k].op);
-        put_number(j, "count", a->cost[k].count);
-        put_number(j, "operations", a->cost[k].operations);
-        put_number(j, "bytes", a->cost[k].bytes);
+        json_text_field(j, "op", a->cost[k].op);
+        json_field(j, "count", a->cost[k].count);
+        json_field(j, "operations", a->cost[k].operations);
+        json_field(j, "bytes", a->cost[k].bytes);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -129,40 +119,40 @@ static void put_roads(json *j, const ebb_explanation *e) {
     for (int k = 0; k < e->roads; k++) {
         const ebb_road_estimate *r = &e->road[k];
         json_open(j, '{');
-        put_string(j, "road", r->road);
-        put_number(j, "directions", (double)r->directions);
-        put_number(j, "blocks", (double)r->blocks);
-        put_number(j, "operations", r->operations);
-        put_number(j, "bytes", r->bytes);
-        put_number(j, "peak_bytes", r->peak_bytes);
-        put_string(j, "refusal", r->refusal);
+        json_text_field(j, "road", r->road);
+        json_field(j, "directions", (double)r->directions);
+        json_field(j, "blocks", (double)r->blocks);
+        json_field(j, "operations", r->operations);
+        json_field(j, "bytes", r->bytes);
+        json_field(j, "peak_bytes", r->peak_bytes);
+        json_text_field(j, "refusal", r->refusal);
         json_close(j, '}');
     }
     json_close(j, ']');
-    if (e->roads) put_string(j, "chosen", e->road[e->chosen].road);
-    if (e->roads) put_string(j, "why", e->why);
+    if (e->roads) json_text_field(j, "chosen", e->road[e->chosen].road);
+    if (e->roads) json_text_field(j, "why", e->why);
 }
 
 static void put_plan(json *j, const answer *a) {
     json_key(j, "plan");
     json_open(j, '{');
-    put_number(j, "kernels", a->e.kernels);
-    put_number(j, "routines", a->e.routines);
-    put_number(j, "copies", a->e.copies);
-    put_number(j, "arena_bytes", (double)a->e.arena_bytes);
-    put_string(j, "text", ebb_concrete_plan(a->concrete));
+    json_field(j, "kernels", a->e.kernels);
+    json_field(j, "routines", a->e.routines);
+    json_field(j, "copies", a->e.copies);
+    json_field(j, "arena_bytes", (double)a->e.arena_bytes);
+    json_text_field(j, "text", ebb_concrete_plan(a->concrete));
     json_close(j, '}');
 }
 
 static bool show_json(const answer *a, const options *o) {
     json j = {.to = stdout};
     json_open(&j, '{');
-    put_string(&j, "of", objects[o->object].name);
-    put_string(&j, "signature", ebb_concrete_signature(a->concrete));
-    put_string(&j, "program", ebb_concrete_program(a->concrete));
-    put_number(&j, "operations", a->e.operations);
-    put_number(&j, "bytes", a->e.bytes);
-    put_number(&j, "peak_bytes", a->e.peak_bytes);
+    json_text_field(&j, "of", objects[o->object].name);
+    json_text_field(&j, "signature", ebb_concrete_signature(a->concrete));
+    json_text_field(&j, "program", ebb_concrete_program(a->concrete));
+    json_field(&j, "operations", a->e.operations);
+    json_field(&j, "bytes", a->e.bytes);
+    json_field(&j, "peak_bytes", a->e.peak_bytes);
     put_costs(&j, a);
     put_roads(&j, &a->e);
     put_plan(&j, a);

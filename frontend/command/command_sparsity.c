@@ -135,11 +135,6 @@ static bool show_table(const ebb_sparsity *s, const options *o) {
 
 /* ---- as JSON: in CSR ---- */
 
-static void put_number(json *j, const char *key, int64_t value) {
-    json_key(j, key);
-    json_real(j, (double)value, EBB_F64);
-}
-
 static void put_wide(json *j, const char *key, int64_t n, const int64_t *list) {
     json_key(j, key);
     json_open(j, '[');
@@ -159,13 +154,12 @@ static void put_list(json *j, const char *key, int64_t n, const int *list) {
 static bool show_json(const ebb_sparsity *s, const options *o) {
     json j = {.to = stdout};
     json_open(&j, '{');
-    json_key(&j, "of");
-    json_string(&j, o->jacobian ? "jacobian" : "hessian");
-    put_number(&j, "rows", s->rows);
-    put_number(&j, "columns", s->columns);
-    put_number(&j, "entries", s->entries);
-    put_number(&j, "forward", s->forward);
-    put_number(&j, "reverse", s->reverse);
+    json_text_field(&j, "of", o->jacobian ? "jacobian" : "hessian");
+    json_field(&j, "rows", (double)s->rows);
+    json_field(&j, "columns", (double)s->columns);
+    json_field(&j, "entries", (double)s->entries);
+    json_field(&j, "forward", (double)s->forward);
+    json_field(&j, "reverse", (double)s->reverse);
     put_wide(&j, "start", s->rows + 1, s->start);
     put_wide(&j, "column", s->entries, s->column);
     put_list(&j, "column_colour", s->columns, s->column_colour);

@@ -67,6 +67,16 @@ void json_real(json *j, double value, ebb_dtype dtype) {
     }
 }
 
+void json_field(json *j, const char *key, double value) {
+    json_key(j, key);
+    json_real(j, value, EBB_F64);
+}
+
+void json_text_field(json *j, const char *key, const char *text) {
+    json_key(j, key);
+    json_string(j, text);
+}
+
 static void element(json *j, const ebb_tensor *x, int64_t index) {
     switch (ebb_dtype_of(x)) {
     case EBB_BOOL:

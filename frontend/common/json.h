@@ -18,9 +18,11 @@ void json_close(json *j, char bracket);
 void json_key(json *j, const char *key);
 void json_string(json *j, const char *text);
 void json_bool(json *j, bool value);
-void json_real(json *j, double value, ebb_dtype dtype); /* EBB_F32: as few digits as a float needs */
-void json_tensor(json *j, const ebb_tensor *x);         /* nested arrays, a bare value for a scalar */
-bool json_end(json *j);                                 /* ends the line; false if anything could not be written */
+void json_real(json *j, double value, ebb_dtype dtype);  /* EBB_F32: as few digits as a float needs */
+void json_tensor(json *j, const ebb_tensor *x);          /* nested arrays, a bare value for a scalar */
+void json_field(json *j, const char *key, double value); /* key and value */
+void json_text_field(json *j, const char *key, const char *text);
+bool json_end(json *j); /* ends the line; false if anything could not be written */
 
 /* The shortest decimal that reads back as the same f64 (or f32), or "nan", "inf", "-inf". Gives text. */
 #define NUMBER_TEXT 32
