@@ -17,7 +17,7 @@
  * each line. Start reading at by_collapsing. */
 #include "dual/basis.h"
 #include "dual/dual.h"
-#include "dual/slopes.h"
+#include "dual/push.h"
 #include "dual/terms.h"
 #include "jit/graph/plain_floats.h"
 
@@ -102,8 +102,26 @@ static bool sum_over_lines(collapse *w, const ebb_lines *lines, int n, const ebb
 
 /* ---- the second derivatives ---- */
 
-static ebb_id push_products(collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
-    ebb_id twice = cross ? ebb_times(b, cross, ebb_g_full_like(b, cross, 2)) : EBB_ABSENT;
+/* The sum on the right, under its guard. */
+static ebb_id cross_of(const collapse *w, ebb_builder *b, ebb_id id) {
+    ebb_id cross = w->cross[id];
+    return cross && w->guard[id] ? ebb_guarded(b, w->guard[id], cross) : cross;
+}
+
+static bool makes(const void *pass, ebb_id id) {
+    const collapse *w = pass;
+    return id < w->slopes.count && has_cross(w, id);
+}
+
+static ebb_id second_at(const void *pass, ebb_id id) { return at(pass, ((const collapse *)pass)->second, id); }
+
+static bool set_second(void *pass, ebb_id id, ebb_id value) {
+    return (((collapse *)pass)->second[id] = value) != EBB_POISON;
+}
+
+static ebb_id push_products(void *pass, ebb_builder *b, const ebb_primal *p) {
+    collapse *w = pass;
+    ebb_id cross = cross_of(w, b, p->y), twice = cross ? ebb_times(b, cross, ebb_g_full_like(b, cross, 2)) : EBB_ABSENT;
     for (int i = 0; i < p->arity / 2; i++) {
         const ebb_primal pair = ebb_pair_of(w->g, p->y, i);
         ebb_terms_put(&w->terms, b, &pair, at(w, w->second, pair.x[0]), true, pair.x[1], false);
@@ -112,8 +130,9 @@ static ebb_id push_products(collapse *w, ebb_builder *b, const ebb_primal *p, eb
     return ebb_plus(b, twice, ebb_terms_sum(&w->terms, b));
 }
 
-static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p, ebb_id cross) {
-    ebb_id sum = cross;
+static ebb_id push_smooth(void *pass, ebb_builder *b, const ebb_primal *p) {
+    const collapse *w = pass;
+    ebb_id sum = cross_of(w, b, p->y);
     for (int i = 0; i < p->arity; i++) {
         ebb_id t = at(w, w->second, p->x[i]);
         if (t) sum = ebb_plus(b, sum, ebb_summed_like(b, ebb_times(b, t, w->slopes.slope[p->y][i]), p->y));
@@ -121,56 +140,18 @@ static ebb_id push_smooth(const collapse *w, ebb_builder *b, const ebb_primal *p
     return sum;
 }
 
-static ebb_id second_of(collapse *w, ebb_id id);
-
-/* The nodes of the residual first without L y: what is left of it says L y. */
-static ebb_id push_implicit(collapse *w, ebb_builder *b, const ebb_primal *p) {
-    ebb_patch patch;
-    ebb_id *part = w->slopes.slope[p->y], r[EBB_MOST_PARTS];
-    int parts = ebb_parts_of(part);
-    if (!ebb_patch_find(w->g, p, 0, NULL, parts, part, &patch)) return EBB_POISON;
-    for (int i = 0; i < patch.count; i++) {
-        ebb_id id = patch.id[i];
-        if (id >= w->slopes.count || ebb_patch_ends_at(p, id) || !has_cross(w, id)) continue;
-        if ((w->second[id] = second_of(w, id)) == EBB_POISON) return EBB_POISON;
-    }
-    for (int i = 0; i < parts; i++)
-        r[i] = at(w, w->second, part[i]);
-    return ebb_implicit_tangent(b, p, part, r);
-}
-
-static ebb_id second_of(collapse *w, ebb_id id) {
-    ebb_builder b = ebb_builder_for(w->g, id, EBB_TANGENT);
-    ebb_primal p = ebb_primal_of(w->g, id);
-    ebb_id t[3] = {EBB_ABSENT, EBB_ABSENT, EBB_ABSENT}, cross = w->cross[id];
-    if (cross && w->guard[id]) cross = ebb_guarded(&b, w->guard[id], cross);
-    for (int i = 0; i < p.arity && i < 3; i++)
-        t[i] = at(w, w->second, p.x[i]);
-    switch (ebb_op_table[p.op].family) {
-    case EBB_LEAF:
-    case EBB_STEP:
-        return EBB_ABSENT;
-    case EBB_LINEAR:
-        return ebb_linear_tangent(&b, &p, t);
-    case EBB_BILINEAR:
-    case EBB_PRODUCTS:
-        return push_products(w, &b, &p, cross);
-    case EBB_SMOOTH:
-        return push_smooth(w, &b, &p, cross);
-    case EBB_SELECTION:
-        return ebb_choice_tangent(&b, &p, t);
-    case EBB_IMPLICIT:
-        return push_implicit(w, &b, &p);
-    case EBB_MACRO:
-    case EBB_REGION:
-        break; /* by_series */
-    }
-    return EBB_POISON;
-}
-
 static bool derive_second(collapse *w) {
+    const ebb_push push = {.g = w->g,
+                           .slopes = &w->slopes,
+                           .pass = w,
+                           .makes = makes,
+                           .at = second_at,
+                           .set = set_second, /* nothing to get: programs with regions go by_series */
+                           .bilinear = push_products,
+                           .smooth = push_smooth,
+                           .products = push_products};
     for (ebb_id id = 1; id < w->slopes.count; id++)
-        if (has_cross(w, id) && (w->second[id] = second_of(w, id)) == EBB_POISON) return false;
+        if (has_cross(w, id) && !set_second(w, id, ebb_push_node(&push, id))) return false;
     return true;
 }
 

@@ -1,7 +1,8 @@
 /* push.h - what coefficient k of a node is, by its family, wherever coefficients are kept.
  *
- * Two passes push: forward.c has a node for each coefficient, rolled.c one row for all that it writes once. They differ
- * in how they keep coefficients and in how they add up products of them; all else is said here, once. */
+ * Three passes push: forward.c has a node for each coefficient, rolled.c one row for all that it writes once,
+ * collapse.c the sum of the second ones along many lines. They differ in how they keep coefficients and in how they add
+ * up products of them; all else is said here, once. */
 #ifndef EBB_DUAL_PUSH_H
 #define EBB_DUAL_PUSH_H
 
